@@ -1,0 +1,39 @@
+/* base.h: what every part of weft shares.
+ *
+ * Errors   0 is success, a negative errno is failure; `why`, unless NULL, then
+ *          holds a sentence such as "cycle: parse -> link -> parse". An out
+ *          parameter is written on success only.
+ * Owners   _create gives you an object, _destroy takes it back (NULL is fine).
+ *          Names and configs are copied; `ctx` is borrowed, never freed.
+ * Threads  [any] any thread. [one] one thread at a time. [worker] only inside
+ *          a callback: nobody else has a weft_worker.
+ * Zero     in a config means "the default". Units are part of the name. */
+#ifndef WEFT_BASE_H
+#define WEFT_BASE_H
+#include <stddef.h>
+#include <stdint.h>
+
+#define WEFT_VERSION "0.1.0"
+
+typedef struct weft_sched weft_sched;   /* the worker threads */
+typedef struct weft_worker weft_worker; /* "this thread", inside a callback */
+
+typedef struct weft_error {
+    char text[256];
+} weft_error;
+
+/* What a callback may return beside 0 and a negative errno. Each callback says
+ * which of them it accepts. */
+enum {
+    WEFT_END = 1, /* a source: there is no more input */
+    WEFT_FILTER,  /* a stage: drop this item, it is no failure */
+    WEFT_PENDING, /* not done yet: a completion will come, from any thread */
+    WEFT_FULL,    /* a gather: this item was the last of its batch */
+};
+
+/* A configuration, written like named arguments: weft_config(sched, .workers
+ * = 4). Its `size` lets the struct grow without breaking old callers. */
+#define weft_config(KIND, ...)                                                 \
+    (&(struct weft_##KIND##_config){                                           \
+        .size = sizeof(struct weft_##KIND##_config), __VA_ARGS__ })
+#endif

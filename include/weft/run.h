@@ -1,0 +1,36 @@
+/* run.h: executing a plan, whatever it was drawn as.
+ *
+ * A plan is immutable; any number of runs may execute it at the same time. */
+#ifndef WEFT_RUN_H
+#define WEFT_RUN_H
+#include "weft/base.h"
+
+typedef struct weft_plan weft_plan; /* a compiled drawing */
+struct weft_run;                    /* one execution of a plan */
+
+/* [any] Runs the plan to its end: 0, or the error that ended it. Not from a
+ * worker: that is -EDEADLK. */
+int weft_run(weft_sched *sched, const weft_plan *plan, weft_error *why);
+
+/* [any] Starts a run and returns at once. */
+int weft_start(struct weft_run **out, weft_sched *sched, const weft_plan *plan,
+               weft_error *why);
+
+/* [any] Waits for the end of a run, as often as you like: its result, or
+ * -ETIMEDOUT after timeout_ms (negative: no limit). Not from a worker. */
+int weft_wait(struct weft_run *run, int timeout_ms, weft_error *why);
+
+/* [any] No new input; what is in flight is finished. */
+void weft_drain(struct weft_run *run);
+
+/* [any] No new input, and nothing starts that has not started. What executes
+ * now, I/O included, is waited for. The result is -ECANCELED unless the run had
+ * already failed or ended. */
+void weft_cancel(struct weft_run *run);
+
+/* [one] Waits for the end, then frees. Destroy the run before its plan. */
+void weft_run_destroy(struct weft_run *run);
+
+/* [one] Once no run uses it. */
+void weft_plan_destroy(weft_plan *plan);
+#endif

@@ -1,0 +1,54 @@
+/* sched.h: the worker threads, one per core that the process may really use.
+ *
+ * A scheduler is made once and shared by every run, from any thread. Idle, it
+ * burns no CPU. */
+#ifndef WEFT_SCHED_H
+#define WEFT_SCHED_H
+#include "weft/base.h"
+
+enum weft_pin { WEFT_PIN_CORE, WEFT_PIN_NUMA, WEFT_PIN_NONE };
+
+/* How reads and writes are done. AUTO tries at once on the worker, then hands
+ * over to io_uring, or to blocking threads where the ring cannot be had. The
+ * environment variable WEFT_IO=auto|ring|threads decides where this is AUTO. */
+enum weft_io_way { WEFT_IO_AUTO, WEFT_IO_RING, WEFT_IO_THREADS };
+
+struct weft_sched_config {
+    size_t size;      /* set by weft_config(sched, ...) */
+    unsigned workers; /* default: one per core this process may use */
+    unsigned spin_us; /* how long to look for work before sleeping; 50 */
+    enum weft_pin pin;
+    enum weft_io_way io;
+};
+
+/* [any] `config` may be NULL: all defaults. -ENOMEM, -EAGAIN (no threads). */
+int weft_sched_create(weft_sched **out, const struct weft_sched_config *config,
+                      weft_error *why);
+
+/* [one] Finishes what was submitted, waits for the runs, ends the threads.
+ * Never call it from a worker. */
+void weft_sched_destroy(weft_sched *sched);
+
+/* [any] How many workers there are. */
+unsigned weft_sched_workers(const weft_sched *sched);
+
+/* [any] Tells what was found and decided, and why, a line at a time: how many
+ * workers, where each is pinned, how I/O is done. The strings live for the
+ * call. */
+typedef void weft_say_fn(void *ctx, const char *what, const char *text);
+void weft_sched_explain(const weft_sched *sched, weft_say_fn *say, void *ctx);
+
+/* [any] Counts since the start, exact once the scheduler is idle. */
+struct weft_sched_stats {
+    uint64_t tasks;     /* executed */
+    uint64_t steals;    /* tasks taken from another worker */
+    uint64_t parks;     /* times that a worker went to sleep */
+    uint64_t wakes;     /* times that one was woken */
+    uint64_t searchers; /* most workers that searched at one time */
+};
+void weft_sched_stats(const weft_sched *sched, struct weft_sched_stats *out);
+
+/* [worker] 0 .. workers - 1: an index into whatever you keep per worker. */
+unsigned weft_worker_index(const weft_worker *self);
+weft_sched *weft_worker_sched(const weft_worker *self);
+#endif

@@ -1,0 +1,44 @@
+/* sched.h: what the layers above may ask of the scheduler. */
+#ifndef WEFT_SCHED_SCHED_H
+#define WEFT_SCHED_SCHED_H
+#include <stdbool.h>
+
+#include "sched/atomic.h"
+#include "sched/task.h"
+#include "weft/sched.h"
+
+/* [worker] Makes a task, or all of a list, ready on this worker; others may
+ * steal it. A list becomes visible at once, with at most one wake-up. */
+void wf_push(weft_worker *self, struct task *task);
+void wf_push_list(weft_worker *self, struct task_list *list);
+
+/* [any] Makes a list of tasks ready from outside, first in first out, with at
+ * most one wake-up. A worker uses it for what should come after its own work.
+ */
+void wf_inject(weft_sched *sched, struct task_list *list);
+
+/* [any] wf_push where self is the worker we are on, wf_inject where it is NULL.
+ */
+void wf_ready(weft_sched *sched, weft_worker *self, struct task *task);
+
+/* [any] The worker that this thread is, or NULL. */
+weft_worker *wf_worker_here(void);
+
+/* [any] A run holds the scheduler from its start to its end: weft_sched_destroy
+ * waits until nobody does. */
+void wf_sched_hold(weft_sched *sched);
+void wf_sched_release(weft_sched *sched);
+
+/* [any, not a worker] Sleeps while *word == seen, at most timeout_ns (negative:
+ * no limit); it may also return early. wf_wake_all wakes all who sleep on it.
+ */
+void wf_sleep_while(_Atomic uint32_t *word, uint32_t seen, int64_t timeout_ns);
+void wf_wake_all(_Atomic uint32_t *word);
+
+/* Nanoseconds of the monotonic clock. */
+uint64_t wf_now_ns(void);
+
+/* Writes the sentence, if anyone wants it, and returns `error`. */
+int wf_error(weft_error *why, int error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+#endif
