@@ -26,6 +26,16 @@ static inline void chaos(void)
 #define chaos() ((void)0)
 #endif
 
+/* In a loop that waits for another thread. */
+static inline void cpu_pause(void)
+{
+#if defined __x86_64__ || defined __i386__
+    __builtin_ia32_pause();
+#elif defined __aarch64__
+    __asm__ volatile("yield");
+#endif
+}
+
 /* clang-format off */
 #define load_relaxed(p)     (chaos(), atomic_load_explicit(p, memory_order_relaxed))
 #define load_acquire(p)     (chaos(), atomic_load_explicit(p, memory_order_acquire))

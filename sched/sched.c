@@ -1,0 +1,205 @@
+/* sched.c: a scheduler from create to destroy, and what others may ask of it.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "sched/worker.h"
+
+enum { DEFAULT_SPIN_US = 50 };
+
+uint64_t wf_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+int wf_error(weft_error *why, int error, const char *format, ...)
+{
+    if (why) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(why->text, sizeof why->text, format, args);
+        va_end(args);
+    }
+    return error;
+}
+
+/* Whether a task waits anywhere: for [W] in park.c. */
+static bool visible(void *ctx)
+{
+    weft_sched *s = ctx;
+
+    for (unsigned i = 0; i < s->group_count; i++)
+        if (wf_inject_visible(&s->injects[i]))
+            return true;
+    for (unsigned i = 0; i < s->worker_count; i++)
+        if (wf_deque_visible(&s->workers[i]->deque))
+            return true;
+    return false;
+}
+
+static int make_workers(weft_sched *s)
+{
+    s->workers = calloc(s->worker_count, sizeof *s->workers);
+    s->injects = aligned_alloc(alignof(struct inject),
+                               s->group_count * sizeof *s->injects);
+    if (!s->workers || !s->injects)
+        return -ENOMEM;
+    for (unsigned i = 0; i < s->group_count; i++)
+        wf_inject_init(&s->injects[i]);
+
+    for (unsigned i = 0; i < s->worker_count; i++) {
+        weft_worker *w = wf_topo_alloc(s->topo, i, sizeof *w);
+        if (!w)
+            return -ENOMEM;
+        s->workers[i] = w;
+        w->sched = s;
+        w->index = i;
+        w->group = wf_topo_group_of(s->topo, i);
+        w->random = 0x9e3779b97f4a7c15u * (i + 1);
+        if (wf_victims_init(w))
+            return -ENOMEM;
+    }
+    return wf_park_init(&s->park, s->worker_count, visible, s);
+}
+
+/* The signals of the process are for its other threads. */
+static int start_threads(weft_sched *s)
+{
+    sigset_t all, old;
+    int rc = 0;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    while (!rc && s->started < s->worker_count) {
+        weft_worker *w = s->workers[s->started];
+        rc = -pthread_create(&w->thread, NULL, wf_worker_main, w);
+        if (!rc)
+            s->started++;
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return rc;
+}
+
+static void free_workers(weft_sched *s)
+{
+    for (unsigned i = 0; s->workers && i < s->worker_count; i++)
+        if (s->workers[i]) {
+            wf_victims_finish(s->workers[i]);
+            wf_topo_dealloc(s->topo, s->workers[i], sizeof(weft_worker));
+        }
+    for (unsigned i = 0; s->injects && i < s->group_count; i++)
+        wf_inject_finish(&s->injects[i]);
+    free(s->workers);
+    free(s->injects);
+    wf_park_finish(&s->park);
+}
+
+int weft_sched_create(weft_sched **out, const struct weft_sched_config *config,
+                      weft_error *why)
+{
+    struct weft_sched_config c = { 0 };
+    if (config)
+        memcpy(&c, config, config->size < sizeof c ? config->size : sizeof c);
+
+    weft_sched *s = aligned_alloc(alignof(weft_sched), sizeof *s);
+    if (!s)
+        return wf_error(why, -ENOMEM, "no memory for a scheduler");
+    memset(s, 0, sizeof *s);
+
+    int rc = wf_topo_load(&s->topo, c.workers, c.pin, why);
+    if (rc)
+        goto fail;
+    s->worker_count = wf_topo_workers(s->topo);
+    s->group_count = wf_topo_groups(s->topo);
+    s->spin_ns = (c.spin_us ? c.spin_us : DEFAULT_SPIN_US) * (uint64_t)1000;
+
+    rc = wf_io_create(&s->io, s, s->topo, c.io, why);
+    if (rc)
+        goto fail;
+    rc = make_workers(s);
+    if (rc) {
+        wf_error(why, rc, "no memory for %u workers", s->worker_count);
+        goto fail;
+    }
+    rc = start_threads(s);
+    if (rc) {
+        wf_error(why, rc, "thread %u of %u could not be started: %s",
+                 s->started + 1, s->worker_count, strerror(-rc));
+        goto fail;
+    }
+    *out = s;
+    return 0;
+fail:
+    weft_sched_destroy(s);
+    return rc;
+}
+
+void weft_sched_destroy(weft_sched *s)
+{
+    if (!s)
+        return;
+    /* Acquire: what the runs did last comes before what we free. */
+    for (uint32_t n; (n = load_acquire(&s->holds));)
+        wf_sleep_while(&s->holds, n, -1);
+    if (s->started)
+        wf_park_close(&s->park);
+    for (unsigned i = 0; i < s->started; i++)
+        pthread_join(s->workers[i]->thread, NULL);
+    wf_io_destroy(s->io);
+    free_workers(s);
+    wf_topo_free(s->topo);
+    free(s);
+}
+
+void wf_sched_hold(weft_sched *s) { add_relaxed(&s->holds, 1); }
+
+void wf_sched_release(weft_sched *s)
+{
+    /* Release, for the acquire in weft_sched_destroy. */
+    if (sub_acq_rel(&s->holds, 1) == 1)
+        wf_wake_all(&s->holds);
+}
+
+void wf_inject(weft_sched *s, struct task_list *list)
+{
+    unsigned group = s->group_count > 1 ? wf_topo_group_here(s->topo) : 0;
+    unsigned near = 0;
+
+    while (s->workers[near]->group != group)
+        near++;
+    wf_inject_put(&s->injects[group], list);
+    wf_park_notify(&s->park, near);
+}
+
+unsigned weft_sched_workers(const weft_sched *s) { return s->worker_count; }
+unsigned weft_worker_index(const weft_worker *self) { return self->index; }
+weft_sched *weft_worker_sched(const weft_worker *self) { return self->sched; }
+struct io *wf_io_of(const weft_worker *self) { return self->sched->io; }
+unsigned wf_group_of(const weft_worker *self) { return self->group; }
+
+void weft_sched_explain(const weft_sched *s, weft_say_fn *say, void *ctx)
+{
+    wf_topo_explain(s->topo, say, ctx);
+    wf_io_explain(s->io, say, ctx);
+}
+
+void weft_sched_stats(const weft_sched *s, struct weft_sched_stats *out)
+{
+    *out = (struct weft_sched_stats){
+        .wakes = load_relaxed(&s->park.wakes),
+        .searchers = load_relaxed(&s->park.most_searchers),
+    };
+    for (unsigned i = 0; i < s->worker_count; i++) {
+        const weft_worker *w = s->workers[i];
+        out->tasks += load_relaxed(&w->tasks);
+        out->steals += load_relaxed(&w->steals);
+        out->parks += load_relaxed(&w->parks);
+    }
+}

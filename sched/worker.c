@@ -1,0 +1,177 @@
+/* worker.c: the life of a worker: take a task, run it and what follows from it,
+ * search, sleep.
+ *
+ * A task may return its continuation, which runs next without touching the
+ * deque. Such a chain is bounded in time: after CHAIN_NS the continuation is
+ * queued like any other task, so that the injected tasks, I/O completions among
+ * them, get their turn. The clock is read rarely: as often as the last reading
+ * says that it takes to notice in time. */
+#include <stdio.h>
+
+#include "sched/worker.h"
+
+enum {
+    CHAIN_NS = 200000,
+    MOST_STEPS = 64,   /* between two readings of the clock */
+    FAIR_TICK = 61,    /* every so many tasks an injected one comes first */
+    INJECT_BATCH = 32, /* taken from the injected tasks at a time */
+};
+
+static _Thread_local weft_worker *here;
+
+weft_worker *wf_worker_here(void) { return here; }
+
+void wf_push(weft_worker *self, struct task *task)
+{
+    if (wf_deque_push(&self->deque, task)) {
+        wf_park_notify(&self->sched->park, self->index);
+        return;
+    }
+    struct task_list list = { 0 };
+    task_list_add(&list, task);
+    wf_inject(self->sched, &list);
+}
+
+void wf_push_list(weft_worker *self, struct task_list *list)
+{
+    wf_deque_push_list(&self->deque, list);
+    if (list->first)
+        wf_inject(self->sched, list);
+    else
+        wf_park_notify(&self->sched->park, self->index);
+}
+
+void wf_ready(weft_sched *sched, weft_worker *self, struct task *task)
+{
+    if (self) {
+        wf_push(self, task);
+        return;
+    }
+    struct task_list list = { 0 };
+    task_list_add(&list, task);
+    wf_inject(sched, &list);
+}
+
+static void run_chain(weft_worker *self, struct task *task)
+{
+    uint64_t end = 0, last = 0;
+    unsigned steps = 0, check = 1, ran = 0;
+
+    while (task) {
+        task = task->run(self, task);
+        ran++;
+        if (!task || ++steps < check)
+            continue;
+        uint64_t now = wf_now_ns();
+        if (!end) {
+            end = now + CHAIN_NS;
+        } else if (now >= end) {
+            wf_push(self, task);
+            break;
+        } else {
+            uint64_t step_ns = (now - last) / steps + 1;
+            uint64_t fit = (end - now) / step_ns + 1;
+            check = fit < MOST_STEPS ? (unsigned)fit : MOST_STEPS;
+        }
+        last = now;
+        steps = 0;
+    }
+    count_one(&self->tasks, ran);
+}
+
+struct task *wf_take_injected(weft_worker *self, unsigned group)
+{
+    struct inject *q = &self->sched->injects[group];
+    size_t share = wf_inject_visible(q) / self->sched->worker_count + 1;
+    struct task_list taken =
+        wf_inject_take(q, share < INJECT_BATCH ? share : INJECT_BATCH);
+    struct task *task = task_list_take(&taken);
+
+    if (taken.first)
+        wf_push_list(self, &taken);
+    return task;
+}
+
+static struct task *take_own(weft_worker *self)
+{
+    struct task *task = NULL;
+
+    if (++self->tick % FAIR_TICK == 0)
+        task = wf_take_injected(self, self->group);
+    if (!task)
+        task = wf_deque_pop(&self->deque);
+    if (!task)
+        task = wf_take_injected(self, self->group);
+    return task;
+}
+
+/* One look at everything, the nearest first. */
+static struct task *look_around(weft_worker *self)
+{
+    unsigned groups = self->sched->group_count;
+    struct task *task = wf_take_injected(self, self->group);
+
+    if (!task)
+        task = wf_steal(self);
+    for (unsigned i = 1; !task && i < groups; i++)
+        task = wf_take_injected(self, (self->group + i) % groups);
+    return task;
+}
+
+/* Looks for as long as the scheduler's spin time; the caller is a searcher. */
+static struct task *search(weft_worker *self)
+{
+    struct task *task = look_around(self);
+
+    if (task || !self->sched->spin_ns)
+        return task;
+    uint64_t end = wf_now_ns() + self->sched->spin_ns;
+    do {
+        for (int i = 0; i < 16; i++)
+            cpu_pause();
+        task = look_around(self);
+    } while (!task && wf_now_ns() < end && !wf_park_closed(&self->sched->park));
+    return task;
+}
+
+/* The next task, however long it takes; NULL: the scheduler ends. */
+static struct task *find_task(weft_worker *self)
+{
+    struct park *park = &self->sched->park;
+    bool searching = wf_park_start_search(park);
+
+    for (;;) {
+        if (wf_park_closed(park))
+            return look_around(self);
+        if (searching) {
+            struct task *task = search(self);
+            if (task) {
+                wf_park_end_search(park);
+                return task;
+            }
+        }
+        count_one(&self->parks, 1);
+        wf_park_sleep(park, self->index, searching);
+        searching = true;
+    }
+}
+
+void *wf_worker_main(void *arg)
+{
+    weft_worker *self = arg;
+    char name[16];
+
+    here = self;
+    snprintf(name, sizeof name, "weft/%u", self->index);
+    pthread_setname_np(pthread_self(), name);
+    wf_topo_bind_worker(self->sched->topo, self->index);
+
+    for (;;) {
+        struct task *task = take_own(self);
+        if (!task)
+            task = find_task(self);
+        if (!task)
+            return NULL;
+        run_chain(self, task);
+    }
+}

@@ -1,0 +1,60 @@
+/* worker.h: one pinned thread with its deque. Inside sched/ only. */
+#ifndef WEFT_SCHED_WORKER_H
+#define WEFT_SCHED_WORKER_H
+#include <pthread.h>
+
+#include "sched/deque.h"
+#include "sched/inject.h"
+#include "sched/io.h"
+#include "sched/park.h"
+#include "sched/sched.h"
+#include "sched/topo.h"
+
+/* Whom to steal from: the other workers, nearest first. */
+struct victims {
+    unsigned *order;  /* worker numbers */
+    unsigned *levels; /* where each distance ends in `order` */
+    unsigned count, level_count;
+    unsigned first_far; /* where in `order` the other NUMA nodes begin */
+};
+
+struct weft_worker {
+    struct deque deque;
+    alignas(64) weft_sched *sched;
+    unsigned index, group;
+    unsigned tick;   /* counts the tasks taken, for fairness */
+    uint64_t random; /* xorshift state */
+    struct victims victims;
+    pthread_t thread;
+    _Atomic uint64_t tasks, steals, parks; /* written by the owner */
+};
+
+struct weft_sched {
+    struct topo *topo;
+    struct io *io;
+    unsigned worker_count, group_count;
+    uint64_t spin_ns;
+    weft_worker **workers;  /* each on its node */
+    struct inject *injects; /* one per group */
+    struct park park;
+    unsigned started;                   /* threads that exist */
+    alignas(64) _Atomic uint32_t holds; /* runs that are not over */
+};
+
+/* In worker.c: the thread. `arg` is the weft_worker. */
+void *wf_worker_main(void *arg);
+
+/* In steal.c. */
+int wf_victims_init(weft_worker *self);
+void wf_victims_finish(weft_worker *self);
+struct task *wf_steal(weft_worker *self); /* one pass over all victims */
+
+/* In worker.c: the oldest of a group's injected tasks, more of them into the
+ * worker's own deque. */
+struct task *wf_take_injected(weft_worker *self, unsigned group);
+
+static inline void count_one(_Atomic uint64_t *counter, uint64_t n)
+{
+    store_relaxed(counter, load_relaxed(counter) + n);
+}
+#endif
