@@ -38,7 +38,8 @@ struct param {
     const char *const *choices; /* CHOICE: ends with NULL */
 };
 
-/* What an item holds when it enters or leaves an operator. */
+/* What an item holds when it enters or leaves an operator. An item with bytes
+ * or an image still has its path: it may go where a file is taken. */
 enum carries {
     CARRIES_NOTHING,
     CARRIES_FILE,
@@ -100,7 +101,8 @@ struct op {
     uint64_t (*total)(const void *state);
 
     /* [main thread] After the run: `commit` publishes what is unfinished, else
-     * it is discarded. A negative errno and a sentence: exit code 3. */
+     * it is discarded. A negative errno and a sentence: exit code 3. With 0, a
+     * sentence in `why` is a note for the summary. */
     int (*close)(void *state, bool commit, weft_error *why);
 
     /* [any] The user aborts: end what would take long. May be NULL. */
