@@ -28,7 +28,8 @@ void weft_drain(struct weft_run *run);
  * already failed or ended. */
 void weft_cancel(struct weft_run *run);
 
-/* [one] Waits for the end, then frees. Destroy the run before its plan. */
+/* [one] Waits for the end, then frees. Destroy the run before its plan. Not
+ * from a worker unless the run has ended. */
 void weft_run_destroy(struct weft_run *run);
 
 /* [one] Once no run uses it. */

@@ -1,0 +1,24 @@
+/* wait.h: until when a thread waits, for calls that take milliseconds. */
+#ifndef WEFT_GRAPH_WAIT_H
+#define WEFT_GRAPH_WAIT_H
+#include "sched/sched.h"
+
+#define NO_DEADLINE UINT64_MAX
+
+/* When `timeout_ms` from now is over; negative: never. */
+static inline uint64_t deadline_in(int timeout_ms)
+{
+    if (timeout_ms < 0)
+        return NO_DEADLINE;
+    return wf_now_ns() + (uint64_t)timeout_ms * 1000000;
+}
+
+/* What is left, as wf_sleep_while takes it: negative for ever, 0 it is over. */
+static inline int64_t deadline_left(uint64_t deadline)
+{
+    if (deadline == NO_DEADLINE)
+        return -1;
+    uint64_t now = wf_now_ns();
+    return now < deadline ? (int64_t)(deadline - now) : 0;
+}
+#endif
