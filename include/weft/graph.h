@@ -18,7 +18,9 @@ typedef int weft_fn(weft_worker *self, void *ctx);
  * memory included, is kept for weft_compile to report. */
 weft_graph *weft_graph_create(void);
 weft_node weft_task(weft_graph *g, const char *name, weft_fn *fn, void *ctx);
-void weft_depend(weft_graph *g, weft_node on, const weft_node *first, size_t n);
+/* `node` runs after the n nodes in `first`. */
+void weft_depend(weft_graph *g, weft_node node, const weft_node *first,
+                 size_t n);
 #define weft_after(g, node, ...)                                               \
     weft_depend(g, node, (const weft_node[]){ __VA_ARGS__ },                   \
                 sizeof((weft_node[]){ __VA_ARGS__ }) / sizeof(weft_node))

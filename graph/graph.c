@@ -1,0 +1,142 @@
+/* graph.c: drawing a graph.
+ *
+ * A weft_node is the number of a task, and counts from 1: one that was never
+ * assigned is 0 and is found out. The first mistake is kept, and what is drawn
+ * after it is not: weft_compile reports it. A graph for which there was no
+ * memory is NULL, and can be drawn on like any other. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/drawing.h"
+#include "sched/sched.h"
+
+/* Indices and positions are 32 bits wide. Compiling adds nodes and edges of its
+ * own, together fewer than twice the nodes. */
+enum { MOST = 1 << 30 };
+
+struct label wf_label(const char *name, uint32_t node)
+{
+    struct label label;
+    if (*name)
+        snprintf(label.text, sizeof label.text, "%s", name);
+    else
+        snprintf(label.text, sizeof label.text, "#%u", node + 1);
+    return label;
+}
+
+weft_graph *weft_graph_create(void) { return calloc(1, sizeof(weft_graph)); }
+
+void weft_graph_destroy(weft_graph *g)
+{
+    if (!g)
+        return;
+    free(g->nodes);
+    free(g->edges);
+    free(g->names);
+    free(g);
+}
+
+/* The array with room for `more` elements after the `count` it has, or NULL. */
+static void *make_room(weft_graph *g, void *array, size_t *room, size_t count,
+                       size_t more, size_t size)
+{
+    if (more <= *room - count)
+        return array;
+    if (more > MOST - count) {
+        g->error = wf_error(&g->mistake, -E2BIG,
+                            "the graph is too large: at most %d tasks, edges "
+                            "and bytes of names",
+                            MOST);
+        return NULL;
+    }
+    size_t grown = *room < 16 ? 16 : *room * 2;
+    if (grown < count + more)
+        grown = count + more;
+    void *moved = realloc(array, grown * size);
+    if (!moved) {
+        g->error = wf_error(&g->mistake, -ENOMEM,
+                            "no memory to draw more than %zu tasks and %zu "
+                            "edges",
+                            g->node_count, g->edge_count);
+        return NULL;
+    }
+    *room = grown;
+    return moved;
+}
+
+/* Copies the name; false after a mistake. */
+static bool keep_name(weft_graph *g, const char *name, uint32_t *at)
+{
+    size_t bytes = name && *name ? strlen(name) + 1 : 0;
+    size_t empty = g->name_bytes ? 0 : 1; /* the "" at the start */
+    char *names =
+        make_room(g, g->names, &g->name_room, g->name_bytes, bytes + empty, 1);
+
+    if (!names)
+        return false;
+    g->names = names;
+    if (empty)
+        names[g->name_bytes++] = '\0';
+    *at = bytes ? (uint32_t)g->name_bytes : 0;
+    if (bytes)
+        memcpy(names + g->name_bytes, name, bytes);
+    g->name_bytes += bytes;
+    return true;
+}
+
+weft_node weft_task(weft_graph *g, const char *name, weft_fn *fn, void *ctx)
+{
+    const weft_node none = { 0 };
+    uint32_t at;
+
+    if (!g || g->error)
+        return none;
+    if (!fn) {
+        struct label task = wf_label(name ? name : "", (uint32_t)g->node_count);
+        g->error = wf_error(&g->mistake, -EINVAL,
+                            "task '%s' has no function to call", task.text);
+        return none;
+    }
+    struct drawn_node *nodes =
+        make_room(g, g->nodes, &g->node_room, g->node_count, 1, sizeof *nodes);
+    if (!nodes)
+        return none;
+    g->nodes = nodes;
+    if (!keep_name(g, name, &at))
+        return none;
+    nodes[g->node_count++] =
+        (struct drawn_node){ .fn = fn, .ctx = ctx, .name = at };
+    return (weft_node){ (unsigned)g->node_count };
+}
+
+static bool exists(weft_graph *g, weft_node node)
+{
+    if (node.id >= 1 && node.id <= g->node_count)
+        return true;
+    g->error = wf_error(&g->mistake, -EINVAL,
+                        "a dependency names node %u, which is none of the %zu "
+                        "tasks of this graph",
+                        node.id, g->node_count);
+    return false;
+}
+
+void weft_depend(weft_graph *g, weft_node node, const weft_node *first,
+                 size_t n)
+{
+    if (!g || g->error || !n || !exists(g, node))
+        return;
+    struct drawn_edge *edges =
+        make_room(g, g->edges, &g->edge_room, g->edge_count, n, sizeof *edges);
+    if (!edges)
+        return;
+    g->edges = edges;
+    for (size_t i = 0; i < n; i++) {
+        if (!exists(g, first[i]))
+            return;
+        edges[g->edge_count++] =
+            (struct drawn_edge){ .from = first[i].id - 1, .to = node.id - 1 };
+    }
+}
