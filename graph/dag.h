@@ -1,0 +1,51 @@
+/* dag.h: a compiled graph, laid out flat. Written by compile.c, run by dag.c.
+ *
+ * Nodes have the numbers that they had in the drawing, and refer to each other
+ * by them. What follows a node is a piece of one array:
+ *
+ *     drawn       a -> b, a -> c, b -> d, c -> d
+ *
+ *     node        a        b        c        d
+ *     before      0        1        1        2
+ *     first_edge  0        2        3        -
+ *     edges       2        1        1        0
+ *                 |        |        |
+ *     edge      [ b  c ] [ d ]    [ d ]
+ *
+ * Exactly one node has nothing after it: the last one, whose end is the end of
+ * the run. Where the drawing has more of them, compile.c joins them. */
+#ifndef WEFT_GRAPH_DAG_H
+#define WEFT_GRAPH_DAG_H
+#include "graph/plan.h"
+#include "weft/graph.h"
+
+struct dag_node {
+    weft_fn *fn; /* NULL: a join that compile.c has added */
+    void *ctx;
+    uint32_t name;   /* where it starts in `names` */
+    uint32_t before; /* how many nodes it waits for */
+    uint32_t first_edge, edges;
+};
+
+struct run_pool; /* the runs that have ended, to be used again: dag.c */
+
+struct dag_plan {
+    struct weft_plan plan;
+    uint32_t node_count, edge_count, root_count;
+    struct dag_node *node;
+    uint32_t *edge;
+    uint32_t *root; /* the nodes that wait for nothing */
+    char *names;
+    struct run_pool *pool;
+};
+
+/* In dag.c: makes the empty plan one that can be run; 0 or -ENOMEM. */
+int wf_dag_init(struct dag_plan *plan);
+void wf_dag_destroy(struct dag_plan *plan); /* half-built is fine */
+
+/* In cycle.c: describes a cycle among the first `count` nodes; returns -EINVAL.
+ * left[v] is how many nodes before v are on a cycle or behind one: not 0 for
+ * one v at least. Both arrays are `count` long and overwritten. */
+int wf_cycle_error(const struct dag_plan *plan, uint32_t count, uint32_t *left,
+                   uint32_t *scratch, weft_error *why);
+#endif
