@@ -1,0 +1,30 @@
+/* turn.h: lets numbered tasks through in the order of their numbers. */
+#ifndef WEFT_GRAPH_TURN_H
+#define WEFT_GRAPH_TURN_H
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sched/atomic.h"
+#include "sched/task.h"
+
+struct turn {
+    alignas(64) _Atomic uint64_t next; /* whose turn it is */
+    uint64_t mask;
+    _Atomic(struct task *) *early; /* those that came before their turn */
+};
+
+/* The numbers that are under way at one time are fewer than `window` apart. 0
+ * or -ENOMEM. */
+int wf_turn_init(struct turn *t, unsigned window);
+void wf_turn_finish(struct turn *t);
+
+/* [any] True: it is this number's turn, until wf_turn_pass. False: `task`
+ * waits, and wf_turn_pass returns it when its turn has come; it may already
+ * run. */
+bool wf_turn_arrive(struct turn *t, uint64_t number, struct task *task);
+
+/* [who has the turn] The task whose turn it is now, if it has arrived, for the
+ * caller to make ready; or NULL. */
+struct task *wf_turn_pass(struct turn *t, uint64_t number);
+#endif
