@@ -1,0 +1,239 @@
+/* cmd_run.c: weft run, from a spec on disk to shards and an exit code.
+ *
+ * The workers do the work and a thread takes the signals; this thread looks on,
+ * ten times a second, and closes and reports when the run has ended. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/args.h"
+#include "cli/job.h"
+#include "cli/live.h"
+#include "cli/report.h"
+#include "cli/signals.h"
+
+enum { REDRAW_MS = 100 };
+
+struct command {
+    const struct run_args *args;
+    struct spec spec;
+    struct work work;
+    struct live live;
+    struct signals signals;
+    atomic_bool reporting; /* all is on disk */
+};
+
+/* Signals, on their thread. */
+
+static void drain(void *c_)
+{
+    struct command *c = c_;
+    job_drain(&c->work);
+}
+
+/* While we report to somebody who does not listen there is nothing to end but
+ * the process. */
+static void abort_now(void *c_)
+{
+    struct command *c = c_;
+    if (atomic_load(&c->reporting))
+        _exit(EXIT_SIGNAL + signals_first(&c->signals));
+    job_abort(&c->work);
+}
+
+static void leave_terminal(void *c_)
+{
+    struct command *c = c_;
+    live_leave(&c->live);
+}
+
+/* How it ended. */
+
+static bool was_cancelled(const struct work *w, int rc)
+{
+    return w->aborting && (rc == -ECANCELED || !atomic_load(&w->job.run));
+}
+
+static bool was_stopped(const struct work *w, int rc)
+{
+    return rc < 0 && w->failures.count > 0 && w->spec->policy != WEFT_SKIP;
+}
+
+/* The exit code as far as the run itself decides it. */
+static int exit_code(struct command *c, int rc)
+{
+    struct work *w = &c->work;
+
+    if (atomic_load(&w->job.fatal))
+        return EXIT_ENVIRONMENT;
+    if (was_cancelled(w, rc))
+        return EXIT_SIGNAL + signals_first(&c->signals);
+    if (was_stopped(w, rc))
+        return EXIT_POLICY;
+    if (rc < 0)
+        return EXIT_ENVIRONMENT;
+    if (w->draining && progress_fed(&w->progress) < job_total(w))
+        return EXIT_WORK_LEFT;
+    return w->failures.count > 0 ? EXIT_FAILED_ITEMS : EXIT_OK;
+}
+
+static const char *status_of(int code)
+{
+    switch (code) {
+    case EXIT_OK:
+        return "complete";
+    case EXIT_FAILED_ITEMS:
+        return "items failed";
+    case EXIT_ENVIRONMENT:
+        return "environment failed";
+    case EXIT_POLICY:
+        return "stopped by the failure policy";
+    case EXIT_WORK_LEFT:
+        return "drained";
+    default:
+        return "aborted";
+    }
+}
+
+static void explain(struct report *r, const weft_error *why)
+{
+    uint64_t done = r->in - r->cancelled;
+    size_t size = sizeof r->text;
+
+    r->status = status_of(r->code);
+    switch (r->code) {
+    case EXIT_OK:
+        break;
+    case EXIT_FAILED_ITEMS:
+        snprintf(r->text, size,
+                 "%" PRIu64 " failed, %" PRIu64 " of %" PRIu64 " items are out",
+                 r->failed, r->out, r->total);
+        break;
+    case EXIT_ENVIRONMENT:
+        snprintf(r->text, size, "%s",
+                 atomic_load(&r->work->job.fatal) ? r->work->job.fatal_text
+                                                  : why->text);
+        break;
+    case EXIT_POLICY:
+        snprintf(r->text, size,
+                 "stopped by the failure policy: %" PRIu64 " of %" PRIu64
+                 " items done, %" PRIu64 " failed; "
+                 "--keep-going leaves failed items out",
+                 done, r->total, r->failed);
+        break;
+    case EXIT_WORK_LEFT:
+        snprintf(r->text, size,
+                 "stopped: %" PRIu64 " of %" PRIu64 " items done, %" PRIu64
+                 " left; run again to do all",
+                 done, r->total, r->total - done);
+        break;
+    default:
+        snprintf(r->text, size,
+                 "aborted: %" PRIu64 " of %" PRIu64
+                 " items are in finished files; run again to do all",
+                 r->out, r->total);
+    }
+}
+
+/* 0, or the exit code 3 when standard output cannot take it. */
+static int flush_output(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_OK;
+    fprintf(stderr, "weft: cannot write the report to standard output: %s\n",
+            strerror(errno));
+    return EXIT_ENVIRONMENT;
+}
+
+static int complain(const weft_error *why)
+{
+    fprintf(stderr, "weft: %s\n", why->text);
+    return EXIT_ENVIRONMENT;
+}
+
+static int report(struct command *c, int code, double seconds,
+                  const weft_error *why)
+{
+    struct report r;
+
+    if (report_init(&r, &c->work, seconds) < 0)
+        return complain(&(weft_error){ "no memory for the report" });
+    r.code = code;
+    explain(&r, why);
+
+    if (c->args->json)
+        report_json(&r, stdout);
+    else if (!c->args->quiet)
+        report_summary(&r, stdout);
+    int rc = flush_output();
+    report_errors(&r, stderr);
+    return code <= EXIT_FAILED_ITEMS && rc ? rc : code;
+}
+
+static int plan(struct command *c)
+{
+    if (c->args->json)
+        report_plan_json(&c->work, stdout);
+    else
+        report_plan(&c->work, stdout);
+    return flush_output();
+}
+
+static int run(struct command *c)
+{
+    struct work *w = &c->work;
+    weft_error why = { "no memory" };
+    int rc = 0;
+
+    if (job_open(w, &why) < 0)
+        return complain(&why);
+    if (c->args->dry_run)
+        return plan(c);
+
+    c->live.total = job_total(w);
+    c->live.workers = w->job.workers;
+    if (job_start(w, &why) < 0)
+        return complain(&why);
+    while (!job_wait(w, REDRAW_MS, &rc, &why))
+        live_update(&c->live, &w->progress, signals_first(&c->signals) != 0);
+
+    int code = exit_code(c, rc);
+    bool commit = code != EXIT_ENVIRONMENT && code < EXIT_SIGNAL;
+    weft_error close_why;
+    if (job_close(w, commit, &close_why) < 0 && commit) {
+        code = EXIT_ENVIRONMENT;
+        why = close_why;
+    }
+    double seconds = job_now() - w->started;
+    atomic_store(&c->reporting, true);
+    live_leave(&c->live);
+    return report(c, code, seconds, &why);
+}
+
+int cmd_run(const struct run_args *args)
+{
+    struct command c = { .args = args };
+    const struct signal_actions actions = { drain, abort_now, leave_terminal,
+                                            &c };
+
+    int code = spec_load(&c.spec, &args->spec);
+    if (code)
+        return code;
+
+    job_init(&c.work, &c.spec, args->dry_run);
+    int rc = live_init(&c.live, &c.spec, args->quiet);
+    if (rc == 0)
+        rc = signals_start(&c.signals, &actions);
+    if (rc == 0) {
+        code = run(&c);
+        signals_stop(&c.signals);
+    } else {
+        code = complain(&(weft_error){ "no memory, or no more threads" });
+    }
+    live_finish(&c.live);
+    job_destroy(&c.work);
+    spec_free(&c.spec);
+    return code;
+}

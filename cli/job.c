@@ -1,0 +1,330 @@
+/* job.c: a loaded spec at work: scheduler, operators, pipeline, run.
+ *
+ * A signal may ask for the end at any moment, from its own thread: while the
+ * operators open, during the run, while they close. `lock` covers what it
+ * finds: before the run a wish is kept and job_start obeys it; afterwards
+ * `abortable` says whether the run and the operators are there to be told. */
+#include "cli/job.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/item.h"
+
+double job_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+const struct stage_spec *job_stage(const struct spec *spec, size_t stage)
+{
+    return stage == 0 ? &spec->source : &spec->stages[stage - 1];
+}
+
+/* Called by workers, and by operators that close. The run is there: it does not
+ * end while a worker is in a callback, and job_close comes before job_destroy.
+ * Only the first writes the text, which is read after the run. */
+int job_fatal(struct job *job, int error, const char *format, ...)
+{
+    int none = 0;
+    if (!atomic_compare_exchange_strong(&job->fatal, &none, error))
+        return error;
+
+    va_list args;
+    va_start(args, format);
+    vsnprintf(job->fatal_text, sizeof job->fatal_text, format, args);
+    va_end(args);
+
+    struct weft_run *run = atomic_load(&job->run);
+    if (run)
+        weft_cancel(run);
+    return error;
+}
+
+void job_init(struct work *w, const struct spec *spec, bool dry)
+{
+    *w = (struct work){ .spec = spec, .job.dry = dry };
+    pthread_mutex_init(&w->lock, NULL);
+    failures_init(&w->failures);
+}
+
+/* Items and their slots. */
+
+static void empty_item(void *item_, void *ctx)
+{
+    struct item *item = item_;
+    item->path = item->key = item->extension = NULL;
+    item->bytes.size = item->image.pixels.size = 0;
+    item->image.width = item->image.height = 0;
+    item->source_size = item->source_xxh3 = 0;
+    item->source_width = item->source_height = 0;
+    item->op = NULL;
+}
+
+static void free_item(void *item_, void *ctx)
+{
+    struct item *item = item_;
+    buffer_free(&item->bytes);
+    buffer_free(&item->image.pixels);
+}
+
+static void empty_batch(void *batch_, void *ctx)
+{
+    struct batch *batch = batch_;
+    batch->pixels.size = batch->header.size = 0;
+    batch->count = batch->width = batch->height = 0;
+    batch->op = NULL;
+}
+
+static void free_batch(void *batch_, void *ctx)
+{
+    struct batch *batch = batch_;
+    buffer_free(&batch->pixels);
+    buffer_free(&batch->header);
+}
+
+static struct weft_items items_of(const struct work *w, unsigned segment)
+{
+    unsigned slots = spec_slots(w->spec, segment, w->job.workers);
+    if (segment == 0)
+        return (struct weft_items){ .bytes = sizeof(struct item),
+                                    .slots = slots,
+                                    .reset = empty_item,
+                                    .finish = free_item };
+    return (struct weft_items){ .bytes = sizeof(struct batch),
+                                .slots = slots,
+                                .reset = empty_batch,
+                                .finish = free_batch };
+}
+
+/* Failures. A stage belongs to the segment that it takes its items from. */
+
+static unsigned find_stage(const struct spec *spec, const char *name,
+                           unsigned *segment)
+{
+    *segment = 0;
+    for (size_t i = 0; i < spec->stage_count; i++) {
+        if (strcmp(spec->stages[i].name, name) == 0)
+            return (unsigned)i + 1;
+        if (spec->stages[i].op->kind == OP_GATHER)
+            ++*segment;
+    }
+    *segment = 0;
+    return 0;
+}
+
+static void on_failure(const struct weft_failure *failure, void *item, void *w_)
+{
+    struct work *w = w_;
+    struct failure f = { .item = failure->item, .error = failure->error };
+
+    f.stage = find_stage(w->spec, failure->stage, &f.segment);
+    /* Borrowed for the call, which copies them and changes nothing. */
+    f.path =
+        f.segment == 0 ? (char *)(uintptr_t)((struct item *)item)->path : NULL;
+    f.text = (char *)(uintptr_t)failure->text;
+    failures_add(&w->failures, &f);
+}
+
+/* The pipeline. */
+
+static void add_stage(weft_pipeline *p, const struct work *w, size_t i,
+                      unsigned *segment)
+{
+    const struct stage_spec *s = &w->spec->stages[i];
+    void *state = w->states[i + 1];
+    enum weft_order order = s->ordered ? WEFT_INPUT : WEFT_ANY;
+
+    if (s->op->kind != OP_GATHER) {
+        weft_stage(p, weft_config(stage, .name = s->name, .fn = s->op->fn,
+                                  .ctx = state, .tokens = s->tokens,
+                                  .order = order));
+        return;
+    }
+    bool drops = s->op->drops_rest && s->op->drops_rest(s->params);
+    weft_gather(p, weft_config(gather, .name = s->name, .fn = s->op->gather,
+                               .ctx = state, .order = order,
+                               .count = (unsigned)s->op->batch_count(s->params),
+                               .rest = drops ? WEFT_DROP : WEFT_FLUSH,
+                               .items = items_of(w, ++*segment)));
+}
+
+static int compile(struct work *w, weft_error *why)
+{
+    const struct spec *spec = w->spec;
+    unsigned segment = 0;
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline, .items = items_of(w, 0), .policy = spec->policy,
+                    .max_failures = spec->max_failures,
+                    .on_failure = on_failure, .ctx = w));
+
+    weft_source(p, spec->source.name, spec->source.op->fn, w->states[0]);
+    for (size_t i = 0; i < spec->stage_count; i++)
+        add_stage(p, w, i, &segment);
+    int rc = weft_pipeline_compile(&w->plan, p, why);
+    weft_pipeline_destroy(p);
+
+    if (rc == 0)
+        rc = progress_init(&w->progress, segment + 1, spec->stage_count + 1);
+    return rc;
+}
+
+static int open_operators(struct work *w, weft_error *why)
+{
+    size_t n = w->spec->stage_count + 1;
+
+    w->states = calloc(n, sizeof w->states[0]);
+    if (!w->states) {
+        snprintf(why->text, sizeof why->text, "no memory");
+        return -ENOMEM;
+    }
+    for (; w->opened < n; w->opened++) {
+        const struct stage_spec *s = job_stage(w->spec, w->opened);
+        if (!s->op->open)
+            continue;
+        int rc = s->op->open(&w->states[w->opened], &w->job, s->params, why);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+int job_open(struct work *w, weft_error *why)
+{
+    int rc = weft_sched_create(
+        &w->job.sched, weft_config(sched, .workers = w->spec->workers), why);
+    if (rc)
+        return rc;
+    w->job.workers = weft_sched_workers(w->job.sched);
+
+    rc = open_operators(w, why);
+    return rc ? rc : compile(w, why);
+}
+
+uint64_t job_total(const struct work *w)
+{
+    const struct op *op = w->spec->source.op;
+    return op->total ? op->total(w->states[0]) : 0;
+}
+
+/* The run. */
+
+int job_start(struct work *w, weft_error *why)
+{
+    struct weft_run *run = NULL;
+    int rc = 0;
+
+    pthread_mutex_lock(&w->lock);
+    w->started = job_now();
+    if (!w->draining && !w->aborting)
+        rc = weft_start(&run, w->job.sched, w->plan, why);
+    atomic_store(&w->job.run, run);
+    w->abortable = true;
+    pthread_mutex_unlock(&w->lock);
+
+    if (run && atomic_load(&w->job.fatal))
+        weft_cancel(run); /* it found no run to cancel */
+    return rc;
+}
+
+bool job_wait(struct work *w, int timeout_ms, int *rc, weft_error *why)
+{
+    struct weft_run *run = atomic_load(&w->job.run);
+    double before = job_now();
+
+    if (!run) { /* drained or aborted before it started */
+        *rc = 0;
+        return true;
+    }
+    int result = weft_wait(run, timeout_ms, why);
+    double after = job_now();
+    w->progress.seconds = after - w->started;
+    progress_read(&w->progress, run);
+
+    /* A stage may fail with ETIMEDOUT too, but then it comes at once. */
+    if (result == -ETIMEDOUT && (after - before) * 1000 >= timeout_ms)
+        return false;
+    *rc = result;
+    return true;
+}
+
+void job_drain(struct work *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->draining = true;
+    struct weft_run *run = atomic_load(&w->job.run);
+    if (w->abortable && run)
+        weft_drain(run);
+    pthread_mutex_unlock(&w->lock);
+}
+
+void job_abort(struct work *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->aborting = true;
+    struct weft_run *run = atomic_load(&w->job.run);
+    if (w->abortable && run)
+        weft_cancel(run);
+    for (size_t i = 0; w->abortable && i < w->opened; i++) {
+        const struct op *op = job_stage(w->spec, i)->op;
+        if (op->abort && w->states[i])
+            op->abort(w->states[i]);
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
+int job_close(struct work *w, bool commit, weft_error *why)
+{
+    int first = 0;
+
+    for (size_t i = 0; i < w->opened; i++) {
+        const struct op *op = job_stage(w->spec, i)->op;
+        weft_error this;
+        if (!op->close || !w->states[i])
+            continue;
+        int rc = op->close(w->states[i], commit && !first, &this);
+        if (rc && !first) {
+            first = rc;
+            *why = this;
+        }
+    }
+    return first;
+}
+
+bool job_published(const struct work *w, uint64_t *items, uint64_t *files)
+{
+    size_t last = w->spec->stage_count;
+    const struct op *op = job_stage(w->spec, last)->op;
+
+    *items = *files = 0;
+    if (!op->published || w->opened <= last || !w->states[last])
+        return false;
+    op->published(w->states[last], items, files);
+    return true;
+}
+
+void job_destroy(struct work *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->abortable = false;
+    pthread_mutex_unlock(&w->lock);
+
+    weft_run_destroy(atomic_exchange(&w->job.run, NULL));
+    weft_plan_destroy(w->plan);
+    for (size_t i = w->opened; i-- > 0;) {
+        const struct op *op = job_stage(w->spec, i)->op;
+        if (op->destroy && w->states[i])
+            op->destroy(w->states[i]);
+    }
+    free(w->states);
+    weft_sched_destroy(w->job.sched);
+    progress_finish(&w->progress);
+    failures_finish(&w->failures);
+    pthread_mutex_destroy(&w->lock);
+}
