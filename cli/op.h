@@ -71,6 +71,7 @@ struct op {
     const char *help; /* one line */
     enum op_kind kind;
     enum carries takes, gives;
+    bool or_bytes; /* takes CARRIES_FILE, and an item with bytes as well */
     size_t param_bytes;
     const struct param *params; /* ends with a nameless one */
 

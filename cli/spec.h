@@ -6,6 +6,8 @@
 #define WEFT_CLI_SPEC_H
 #include "cli/op.h"
 
+enum { MAX_WORKERS = 1024 };
+
 /* A value from the command line that replaces one of the spec's. The strings
  * are borrowed. */
 struct setting {
