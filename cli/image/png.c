@@ -1,0 +1,81 @@
+/* png.c: PNG files, every kind of them, decoded to packed RGB.
+ *
+ * What is transparent becomes white, 16 bits become 8. */
+#include <errno.h>
+#include <spng.h>
+
+#include "cli/image/decode.h"
+#include "cli/image/orient.h"
+
+enum { CHUNK = 64 * 1024 * 1024 }; /* of text and profiles, which we ignore */
+
+static void flatten(unsigned char *pixels, size_t count)
+{
+    const unsigned char *from = pixels;
+    for (size_t i = 0; i < count; i++, from += 4, pixels += 3) {
+        unsigned alpha = from[3], white = 255 * (255 - alpha);
+        for (int j = 0; j < 3; j++)
+            pixels[j] = (unsigned char)((from[j] * alpha + white + 127) / 255);
+    }
+}
+
+static int damaged(struct codec *c, int error)
+{
+    return decode_fail(c, error == SPNG_EMEM ? -ENOMEM : -EINVAL,
+                       "damaged PNG: %s", spng_strerror(error));
+}
+
+static int decode(struct codec *c, spng_ctx *png, const struct thumbnail *want,
+                  struct decoded *out)
+{
+    struct spng_ihdr head;
+    struct spng_trns trns;
+    struct spng_exif exif;
+    int error = spng_get_ihdr(png, &head);
+    if (error)
+        return damaged(c, error);
+    out->stored = (struct size){ head.width, head.height };
+    int rc = decode_check(c, want, out->stored);
+    if (rc)
+        return rc;
+    error = spng_decode_chunks(png);
+    if (error)
+        return damaged(c, error);
+    if (!spng_get_exif(png, &exif))
+        out->orientation =
+            orient_read((const unsigned char *)exif.data, exif.length);
+
+    bool alpha = head.color_type == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA ||
+                 head.color_type == SPNG_COLOR_TYPE_TRUECOLOR_ALPHA ||
+                 !spng_get_trns(png, &trns);
+    size_t count = (size_t)head.width * head.height;
+    size_t bytes = count * (alpha ? 4 : 3);
+    rc = decode_reserve(c, bytes);
+    if (rc)
+        return rc;
+    error = spng_decode_image(png, c->pixels.data, bytes,
+                              alpha ? SPNG_FMT_RGBA8 : SPNG_FMT_RGB8,
+                              alpha ? SPNG_DECODE_TRNS : 0);
+    if (error)
+        return damaged(c, error);
+    if (alpha)
+        flatten(c->pixels.data, count);
+    out->frame = (struct frame){ .format = AV_PIX_FMT_RGB24,
+                                 .size = out->stored,
+                                 .plane = { c->pixels.data },
+                                 .stride = { (int)head.width * 3 } };
+    return 0;
+}
+
+int png_decode(struct codec *c, const struct buffer *bytes,
+               const struct thumbnail *want, struct decoded *out)
+{
+    spng_ctx *png = spng_ctx_new(0);
+    if (!png)
+        return damaged(c, SPNG_EMEM);
+    spng_set_chunk_limits(png, CHUNK, CHUNK);
+    int error = spng_set_png_buffer(png, bytes->data, bytes->size);
+    int rc = error ? damaged(c, error) : decode(c, png, want, out);
+    spng_ctx_free(png);
+    return rc;
+}
