@@ -2,10 +2,14 @@
  * search, sleep.
  *
  * A task may return its continuation, which runs next without touching the
- * deque. Such a chain is bounded in time: after CHAIN_NS the continuation is
- * queued like any other task, so that the injected tasks, I/O completions among
- * them, get their turn. The clock is read rarely: as often as the last reading
- * says that it takes to notice in time. */
+ * deque. Such a chain is bounded in time: after CHAIN_NS the continuation goes
+ * to the end of the injected tasks, behind the deque and the I/O completions.
+ * The clock is read rarely: as often as the last reading says that it takes to
+ * notice in time.
+ *
+ * The deque is last in, first out, which keeps the caches warm but may leave
+ * its oldest task behind for ever. So every FAIR_TICK tasks the oldest comes
+ * first: of the injected ones, or of the worker's own. */
 #include <stdio.h>
 
 #include "sched/worker.h"
@@ -13,7 +17,7 @@
 enum {
     CHAIN_NS = 200000,
     MOST_STEPS = 64,   /* between two readings of the clock */
-    FAIR_TICK = 61,    /* every so many tasks an injected one comes first */
+    FAIR_TICK = 61,    /* every so many tasks the oldest comes first */
     INJECT_BATCH = 32, /* taken from the injected tasks at a time */
 };
 
@@ -66,7 +70,7 @@ static void run_chain(weft_worker *self, struct task *task)
         if (!end) {
             end = now + CHAIN_NS;
         } else if (now >= end) {
-            wf_push(self, task);
+            wf_ready(self->sched, NULL, task);
             break;
         } else {
             uint64_t step_ns = (now - last) / steps + 1;
@@ -96,8 +100,11 @@ static struct task *take_own(weft_worker *self)
 {
     struct task *task = NULL;
 
-    if (++self->tick % FAIR_TICK == 0)
+    if (++self->tick % FAIR_TICK == 0) {
         task = wf_take_injected(self, self->group);
+        if (!task)
+            task = wf_deque_steal(&self->deque);
+    }
     if (!task)
         task = wf_deque_pop(&self->deque);
     if (!task)
