@@ -78,7 +78,7 @@ static bool is_token_key(const char *key)
 
 static bool is_stage_key(const char *key)
 {
-    static const char *const keys[] = { "name", "use", "with", "order" };
+    static const char *const keys[] = { "name", "use", "order" };
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (strcmp(keys[i], key) == 0)
             return true;
@@ -131,27 +131,29 @@ static void set_in_stage(struct diag *diag, struct node *map, const char *path,
                          struct place place, struct node *value, bool source)
 {
     const char *key = part(diag, &path);
-    bool with = strcmp(key, "with") == 0;
     bool own = source ? strcmp(key, "use") == 0 : is_stage_key(key);
 
-    if (with && path)
-        key = part(diag, &path);
-    if (path) {
-        diag_at(diag, place, "the place ends with %s; nothing is below it",
-                diag_quote(diag, key));
+    if (strcmp(key, "with") == 0) {
+        key = path ? part(diag, &path) : "";
     } else if (own) {
         if (is_token_key(key))
             drop_tokens(map);
-        node_set(map, key, place, value);
-    } else if (with && strcmp(key, "with") == 0) {
-        diag_at(diag, place, "name the parameter: with.NAME=VALUE");
-    } else {
-        if (!source && strcmp(key, "exec") == 0)
-            key = "argv";
-        struct node *params = map_under(diag, map, "with", place);
-        if (params)
-            node_set(params, key, place, value);
+    } else if (!source && strcmp(key, "exec") == 0) {
+        key = "argv";
     }
+    if (path) {
+        diag_at(diag, place, "the place ends with %s; nothing is below it",
+                diag_quote(diag, key));
+        return;
+    }
+    if (!*key) {
+        diag_at(diag, place, "name the parameter: with.NAME=VALUE");
+        return;
+    }
+    if (!own)
+        map = map_under(diag, map, "with", place);
+    if (map)
+        node_set(map, key, place, value);
 }
 
 static void set(struct diag *diag, struct node *root, const char *path,

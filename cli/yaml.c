@@ -105,6 +105,9 @@ static struct node *scalar(struct parser *p, struct place place)
     struct node *node = make(p, NODE_SCALAR, place);
     node->text = token_copy(p, token, place);
     node->quoted = token && fy_token_scalar_style(token) != FYSS_PLAIN;
+    if (node->quoted && place.offset > 0 &&
+        strchr("'\"", p->text[place.offset - 1]))
+        node->place.offset--; /* libfyaml points behind the quote */
     if (!node->quoted && stands_for_null(node->text))
         node->kind = NODE_NULL;
     return node;
@@ -116,6 +119,8 @@ static struct node *alias(struct parser *p, struct place place)
     for (struct anchor *a = p->anchors; a; a = a->next)
         if (strcmp(a->name, name) == 0)
             return copy(p, a->node, place);
+    if (place.offset > 0)
+        place.offset--; /* libfyaml points behind the star */
     FAIL(p, place, "no &%s comes before this *%s", name, name);
     return make(p, NODE_NULL, place);
 }
@@ -266,9 +271,9 @@ struct node *yaml_parse(struct diag *diag, const char *text, size_t size,
             fy_parser_event_free(p.fy, p.event);
         report(&p, fy);
     }
-    if (!root && diag->count == before) /* nothing else was said */
+    if (!root && diag->count == before) /* it does not always say why */
         diag_at(diag, (struct place){ .origin = origin },
-                "the YAML parser ran out of memory");
+                "libfyaml cannot read this as YAML 1.2");
     if (p.fy)
         fy_parser_destroy(p.fy);
     if (fy)
