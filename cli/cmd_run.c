@@ -118,10 +118,10 @@ static void explain(struct report *r, const weft_error *why)
         break;
     case EXIT_POLICY:
         snprintf(r->text, size,
-                 "stopped by the failure policy: %" PRIu64 " of %" PRIu64
-                 " items done, %" PRIu64 " failed; "
-                 "--keep-going leaves failed items out",
-                 done, r->total, r->failed);
+                 "stopped by the failure policy: %" PRIu64 " failed, %" PRIu64
+                 " of %" PRIu64 " items are out; --keep-going leaves failed "
+                 "items out",
+                 r->failed, r->out, r->total);
         break;
     case EXIT_WORK_LEFT:
         snprintf(r->text, size,
@@ -208,7 +208,7 @@ static int run(struct command *c)
     }
     double seconds = job_now() - w->started;
     atomic_store(&c->reporting, true);
-    live_leave(&c->live);
+    live_erase(&c->live);
     return report(c, code, seconds, &why);
 }
 

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/job.h"
@@ -37,12 +38,17 @@ void live_leave(struct live *l)
     pthread_mutex_unlock(&l->lock);
 }
 
-void live_finish(struct live *l)
+void live_erase(struct live *l)
 {
     pthread_mutex_lock(&l->lock);
     term_erase(&l->term);
     term_leave(&l->term);
     pthread_mutex_unlock(&l->lock);
+}
+
+void live_finish(struct live *l)
+{
+    live_erase(l);
     history_finish(&l->history);
     free(l->loads);
     pthread_mutex_destroy(&l->lock);
@@ -72,9 +78,8 @@ static void eta(const struct live *l, const struct progress *p, char *out,
 static void limit_text(const struct live *l, struct limit limit, char *out,
                        size_t size)
 {
-    char name[NAME_COLUMNS * 4];
+    const char *name = job_stage(l->spec, limit.stage)->name;
 
-    text_escape(name, sizeof name, job_stage(l->spec, limit.stage)->name);
     out[0] = '\0';
     if (limit.kind == LIMIT_WORKERS)
         snprintf(out, size, "all workers busy, most with %s", name);
@@ -84,14 +89,14 @@ static void limit_text(const struct live *l, struct limit limit, char *out,
 
 static void bar(struct term *t, double part)
 {
-    unsigned full = (unsigned)(part * BAR_COLUMNS);
+    static const char full[] = "━━━━━━━━━━━━━━━━", rest[] = "╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌";
+    static const char hashes[] = "################",
+                      dashes[] = "----------------";
+    int size = t->utf8 ? 3 : 1, n = (int)(part * BAR_COLUMNS);
 
-    term_add(t, TERM_PLAIN, "  ");
-    for (unsigned i = 0; i < BAR_COLUMNS; i++)
-        term_add(t, i < full ? TERM_BOLD : TERM_DIM, "%s",
-                 !t->utf8   ? i < full ? "#" : "-"
-                 : i < full ? "━"
-                            : "╌");
+    term_add(t, TERM_BOLD, "  %.*s", n * size, t->utf8 ? full : hashes);
+    term_add(t, TERM_DIM, "%.*s", (BAR_COLUMNS - n) * size,
+             t->utf8 ? rest : dashes);
 }
 
 static void total_line(struct live *l, const struct progress *p,
@@ -138,14 +143,14 @@ static struct columns choose_columns(const struct live *l)
     unsigned width;
 
     for (size_t i = 0; i <= l->spec->stage_count; i++) {
-        width = text_width(job_stage(l->spec, i)->name);
+        width = (unsigned)strlen(job_stage(l->spec, i)->name);
         c.name = width > c.name ? width : c.name;
     }
     c.name = c.name < NAME_COLUMNS ? c.name : NAME_COLUMNS;
     width = c.name + 3 * COLUMN + 3; /* with the short mark */
     c.rate = width + COLUMN < l->term.columns;
-    c.in_flight = c.rate && width + 2 * COLUMN < l->term.columns;
-    c.mark = c.in_flight && width + 2 * COLUMN + 11 < l->term.columns
+    c.in_flight = c.rate && width + 2 * COLUMN + 2 < l->term.columns;
+    c.mark = c.in_flight && width + 2 * COLUMN + 13 < l->term.columns
                  ? l->term.utf8 ? "  ◀ bottleneck" : "  < bottleneck"
              : l->term.utf8 ? " ◀"
                             : " <";
@@ -159,7 +164,7 @@ static void header_line(struct live *l, const struct columns *c)
     if (c->rate)
         term_add(t, TERM_DIM, "%*s", COLUMN, "per s");
     if (c->in_flight)
-        term_add(t, TERM_DIM, "%*s", COLUMN, "in it");
+        term_add(t, TERM_DIM, "%*s", COLUMN + 2, "in flight");
     term_add(t, TERM_DIM, "%*s%*s", COLUMN, "tokens", COLUMN, "busy");
     term_end_line(t);
 }
@@ -170,23 +175,22 @@ static void stage_line(struct live *l, const struct progress *p, size_t i,
     struct term *t = &l->term;
     const struct weft_stage_stats *s = &p->stages[i];
     double busy = l->loads[i].running / l->workers;
-    char name[NAME_COLUMNS * 4], rate[32], tokens[32];
+    const char *name = job_stage(l->spec, i)->name;
+    char rate[32], tokens[32];
 
-    text_escape(name, sizeof name, job_stage(l->spec, i)->name);
-    text_cut(name, c->name);
     text_rate(rate, sizeof rate, history_stage_rate(&l->history, i));
     if (s->tokens)
         snprintf(tokens, sizeof tokens, "%u/%u", s->running, s->tokens);
     else
         snprintf(tokens, sizeof tokens, "%u", s->running);
 
-    term_add(t, is_limit ? TERM_YELLOW : TERM_PLAIN, "%s%*s", name,
-             (int)(c->name - text_width(name)), "");
+    term_add(t, is_limit ? TERM_YELLOW : TERM_PLAIN, "%-*.*s", (int)c->name,
+             (int)c->name, name);
     term_add(t, TERM_PLAIN, "%*" PRIu64, COLUMN, s->done);
     if (c->rate)
         term_add(t, TERM_PLAIN, "%*s", COLUMN, rate);
     if (c->in_flight)
-        term_add(t, TERM_PLAIN, "%*u", COLUMN, s->running + s->waiting);
+        term_add(t, TERM_PLAIN, "%*u", COLUMN + 2, s->running + s->waiting);
     term_add(t, TERM_PLAIN, "%*s%*.0f %%", COLUMN, tokens, COLUMN - 2,
              100 * (busy < 1 ? busy : 1));
     if (is_limit)

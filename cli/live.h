@@ -30,6 +30,9 @@ void live_finish(struct live *l); /* the terminal is as it was */
 
 void live_update(struct live *l, const struct progress *p, bool draining);
 
+/* The block goes, what comes next takes its place. */
+void live_erase(struct live *l);
+
 /* [any] Leaves the terminal to somebody else; live_update takes it back. */
 void live_leave(struct live *l);
 #endif
