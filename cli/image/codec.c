@@ -15,7 +15,6 @@
 
 #include "cli/image/decode.h"
 #include "cli/image/orient.h"
-#include "cli/text.h"
 
 enum {
     SLACK = 64,              /* vector code reads and writes past the end */
@@ -112,11 +111,9 @@ static int decode(struct codec *codec, const struct buffer *bytes,
         !memcmp(bytes->data, png, sizeof png - 1))
         return png_decode(codec, bytes, want, out);
 
-    char start[17] = "", shown[80];
-    memcpy(start, bytes->data, bytes->size < 16 ? bytes->size : 16);
-    return decode_fail(codec, -EINVAL,
-                       "not a JPEG or PNG image: it starts with '%s'",
-                       text_escape(shown, sizeof shown, start));
+    return decode_fail(
+        codec, -EINVAL, "not a JPEG or PNG image: it starts with '%.*s'",
+        bytes->size < 16 ? (int)bytes->size : 16, (const char *)bytes->data);
 }
 
 static int resize(struct codec *codec, const struct decoded *photo,

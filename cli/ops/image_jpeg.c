@@ -1,4 +1,9 @@
 /* image_jpeg.c: image.jpeg, an image encoded as JPEG. */
+#include <errno.h>
+#include <stdlib.h>
+#include <turbojpeg.h>
+
+#include "cli/image/codecs.h"
 #include "cli/ops/ops.h"
 
 struct jpeg_params {
@@ -16,6 +21,49 @@ static const struct param params[] = {
     { 0 },
 };
 
+struct encoder {
+    struct codecs codecs;
+    int quality, subsampling;
+};
+
+static int encode(weft_worker *self, void *item_, void *state)
+{
+    struct encoder *e = state;
+    struct item *item = item_;
+    struct codec *codec = codecs_here(&e->codecs, self);
+    if (!codec)
+        return weft_fail(item, -ENOMEM, "no memory");
+    int rc = codec_jpeg(codec, &item->image, e->quality, e->subsampling,
+                        &item->bytes);
+    if (rc)
+        return weft_fail(item, rc, "%s", codec_why(codec));
+    item->extension = "jpg";
+    return 0;
+}
+
+static int jpeg_open(void **state, struct job *job, const void *params_,
+                     weft_error *why)
+{
+    static const int samplings[] = { TJSAMP_444, TJSAMP_422, TJSAMP_420 };
+    const struct jpeg_params *p = params_;
+    struct encoder *e = calloc(1, sizeof *e);
+    if (!e || codecs_init(&e->codecs, job->workers)) {
+        free(e);
+        return op_error(why, -ENOMEM, "no memory");
+    }
+    e->quality = (int)p->quality;
+    e->subsampling = samplings[p->subsampling];
+    *state = e;
+    return 0;
+}
+
+static void jpeg_destroy(void *state)
+{
+    struct encoder *e = state;
+    codecs_finish(&e->codecs);
+    free(e);
+}
+
 const struct op op_image_jpeg = {
     .name = "image.jpeg",
     .help = "each image encoded as JPEG",
@@ -25,4 +73,7 @@ const struct op op_image_jpeg = {
     .param_bytes = sizeof(struct jpeg_params),
     .params = params,
     .tokens_key = "workers",
+    .open = jpeg_open,
+    .fn = encode,
+    .destroy = jpeg_destroy,
 };

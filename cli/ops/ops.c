@@ -1,6 +1,9 @@
-/* ops.c: the list of all operators, in the order in which help shows them. */
+/* ops.c: the list of all operators, in the order in which help shows them, and
+ * what they share. */
 #include "cli/ops/ops.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 const struct op *const all_ops[] = {
@@ -15,4 +18,13 @@ const struct op *op_find(const char *name)
         if (!strcmp((*op)->name, name))
             return *op;
     return NULL;
+}
+
+int op_error(weft_error *why, int error, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why->text, sizeof why->text, format, args);
+    va_end(args);
+    return error;
 }

@@ -1,9 +1,14 @@
 /* ops.h: the operators, by name. */
 #ifndef WEFT_CLI_OPS_H
 #define WEFT_CLI_OPS_H
+#include "cli/item.h"
 #include "cli/op.h"
 
 extern const struct op op_files_list, op_file_read, op_image_thumbnail,
     op_image_jpeg, op_gather, op_exec, op_tar_shard, op_npy_write,
     op_file_write;
+
+/* Writes the sentence and returns `error`. */
+int op_error(weft_error *why, int error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 #endif
