@@ -104,6 +104,18 @@ static const struct argp spec_parser = { .options = spec_option_list,
 static const struct argp_child spec_child[] = { { &spec_parser, 0, NULL, 0 },
                                                 { 0 } };
 
+/* argp ends the process for --help and for mistakes; what it returns is an
+ * error of the environment. */
+static bool parsed(const struct argp *parser, int argc, char **argv,
+                   void *options)
+{
+    int error = argp_parse(parser, argc, argv, 0, NULL, options);
+    if (error)
+        fprintf(stderr, "%s: cannot read the arguments: %s\n", argv[0],
+                strerror(error));
+    return error == 0;
+}
+
 struct run_options {
     struct spec_options spec;
     bool json, quiet, dry_run;
@@ -170,9 +182,9 @@ int args_run(int argc, char **argv)
         .children = spec_child,
     };
     struct run_options o = { .spec = spec_options(argc) };
-    int code = EXIT_USAGE;
+    int code = EXIT_ENVIRONMENT;
 
-    if (argp_parse(&parser, argc, argv, 0, NULL, &o) == 0)
+    if (parsed(&parser, argc, argv, &o))
         code = cmd_run(&(struct run_args){ .spec = o.spec.args,
                                            .json = o.json,
                                            .quiet = o.quiet,
@@ -199,9 +211,9 @@ int args_check(int argc, char **argv)
         .children = spec_child,
     };
     struct spec_options o = spec_options(argc);
-    int code = EXIT_USAGE;
+    int code = EXIT_ENVIRONMENT;
 
-    if (argp_parse(&parser, argc, argv, 0, NULL, &o) == 0)
+    if (parsed(&parser, argc, argv, &o))
         code = cmd_check(&o.args);
     arena_destroy(o.memory);
     return code;
@@ -228,9 +240,8 @@ int args_stages(int argc, char **argv)
                "and defaults, or one of them in full.",
     };
     const char *name = NULL;
-    if (argp_parse(&parser, argc, argv, 0, NULL, &name) != 0)
-        return EXIT_USAGE;
-    return cmd_stages(name);
+    return parsed(&parser, argc, argv, &name) ? cmd_stages(name)
+                                              : EXIT_ENVIRONMENT;
 }
 
 struct topo_options {
@@ -275,7 +286,6 @@ int args_topo(int argc, char **argv)
                "how reads and writes are done, and why.",
     };
     struct topo_options o = { 0 };
-    if (argp_parse(&parser, argc, argv, 0, NULL, &o) != 0)
-        return EXIT_USAGE;
-    return cmd_topo(o.workers, o.json);
+    return parsed(&parser, argc, argv, &o) ? cmd_topo(o.workers, o.json)
+                                           : EXIT_ENVIRONMENT;
 }

@@ -30,7 +30,7 @@ int cmd_stages(const char *name); /* NULL: all of them */
 int cmd_topo(unsigned workers, bool json);
 
 /* Parses the arguments of a command, argv[0] being "weft run", and calls it. On
- * --help prints and returns 0; on a mistake says so and returns EXIT_USAGE. */
+ * --help prints and exits; on a mistake says so and exits with EXIT_USAGE. */
 int args_run(int argc, char **argv);
 int args_check(int argc, char **argv);
 int args_stages(int argc, char **argv);
