@@ -29,6 +29,7 @@ const struct op op_exec = {
     .help = "an external command for each item; its output is the new bytes",
     .kind = OP_STAGE,
     .takes = CARRIES_FILE,
+    .or_bytes = true,
     .gives = CARRIES_BYTES,
     .param_bytes = sizeof(struct exec_params),
     .params = params,
