@@ -165,10 +165,11 @@ void report_summary(const struct report *r, FILE *out)
         r->seconds > 0 ? r->cpu_seconds / r->seconds / job->workers : 0;
     char a[32], b[32];
 
-    fprintf(out, "%" PRIu64 " items in %s: %s items/s with %u worker%s\n\n",
-            r->out, text_seconds(a, sizeof a, r->seconds),
-            text_rate(b, sizeof b, rate), job->workers,
-            job->workers == 1 ? "" : "s");
+    fprintf(out,
+            "%" PRIu64 " item%s out in %s: %s items/s with %u worker%s\n\n",
+            r->out, r->out == 1 ? "" : "s",
+            text_seconds(a, sizeof a, r->seconds), text_rate(b, sizeof b, rate),
+            job->workers, job->workers == 1 ? "" : "s");
     print_items(r, out);
     fprintf(out, "  read     %s\n",
             text_bytes(a, sizeof a, atomic_load(&job->bytes_read)));

@@ -37,8 +37,9 @@ void report_plan(const struct work *w, FILE *out)
         op = m > op ? m : op;
     }
     policy_text(spec, policy, sizeof policy);
-    fprintf(out, "%" PRIu64 " items, %u workers; nothing is written\n\n",
-            job_total(w), w->job.workers);
+    fprintf(out, "%" PRIu64 " item%s, %u worker%s; nothing is written\n\n",
+            job_total(w), job_total(w) == 1 ? "" : "s", w->job.workers,
+            w->job.workers == 1 ? "" : "s");
     fprintf(out, "  %-*s  %-*s  tokens  order\n", name, "stage", op,
             "operator");
     for (size_t i = 0; i <= spec->stage_count; i++)
