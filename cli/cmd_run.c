@@ -11,6 +11,7 @@
 #include "cli/args.h"
 #include "cli/job.h"
 #include "cli/live.h"
+#include "cli/output.h"
 #include "cli/report.h"
 #include "cli/signals.h"
 
@@ -137,16 +138,6 @@ static void explain(struct report *r, const weft_error *why)
     }
 }
 
-/* 0, or the exit code 3 when standard output cannot take it. */
-static int flush_output(void)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return EXIT_OK;
-    fprintf(stderr, "weft: cannot write the report to standard output: %s\n",
-            strerror(errno));
-    return EXIT_ENVIRONMENT;
-}
-
 static int complain(const weft_error *why)
 {
     fprintf(stderr, "weft: %s\n", why->text);
@@ -167,7 +158,7 @@ static int report(struct command *c, int code, double seconds,
         report_json(&r, stdout);
     else if (!c->args->quiet)
         report_summary(&r, stdout);
-    int rc = flush_output();
+    int rc = output_flush();
     report_errors(&r, stderr);
     return code <= EXIT_FAILED_ITEMS && rc ? rc : code;
 }
@@ -178,13 +169,14 @@ static int plan(struct command *c)
         report_plan_json(&c->work, stdout);
     else
         report_plan(&c->work, stdout);
-    return flush_output();
+    return output_flush();
 }
 
 static int run(struct command *c)
 {
     struct work *w = &c->work;
     weft_error why = { "no memory" };
+    double started = job_now();
     int rc = 0;
 
     if (job_open(w, &why) < 0)
@@ -206,10 +198,9 @@ static int run(struct command *c)
         code = EXIT_ENVIRONMENT;
         why = close_why;
     }
-    double seconds = job_now() - w->started;
     atomic_store(&c->reporting, true);
     live_erase(&c->live);
-    return report(c, code, seconds, &why);
+    return report(c, code, job_now() - started, &why);
 }
 
 int cmd_run(const struct run_args *args)
