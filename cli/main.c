@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/args.h"
+#include "cli/output.h"
 #include "cli/suggest.h"
 
 static const struct command {
@@ -78,24 +78,12 @@ static bool is(const char *word, const char *a, const char *b)
     return strcmp(word, a) == 0 || strcmp(word, b) == 0;
 }
 
-/* A report that could not be written was not made: at every exit, argp's as
- * well. */
-static void flush_stdout(void)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return;
-    static const char said[] = "weft: cannot write to standard output\n";
-    ssize_t ignored = write(STDERR_FILENO, said, sizeof(said) - 1);
-    (void)ignored;
-    _exit(EXIT_ENVIRONMENT);
-}
-
 int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
     argp_program_version = "weft " WEFT_VERSION;
     argp_err_exit_status = EXIT_USAGE;
-    atexit(flush_stdout);
+    atexit(output_at_exit); /* argp exits as well */
 
     if (argc < 2) {
         print_help(stderr);

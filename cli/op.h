@@ -83,7 +83,8 @@ struct op {
     bool serial;            /* more than one token is a mistake */
 
     /* Says what is wrong with parameters that are right one by one: calls `bad`
-     * with the parameter's name and a sentence for each. May be NULL. */
+     * with the parameter's name and what is said after it ("'path': is empty")
+     * for each. May be NULL. */
     void (*check)(const void *params,
                   void (*bad)(void *ctx, const char *param, const char *text),
                   void *ctx);

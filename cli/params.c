@@ -68,8 +68,8 @@ struct complaint {
 static void complain(void *ctx, const char *param, const char *text)
 {
     struct complaint *c = ctx;
-    const struct node *node = param ? node_find(c->with, param) : NULL;
-    diag_at(c->diag, node ? node->place : c->place, "%s", text);
+    const struct node *node = node_find(c->with, param);
+    diag_at(c->diag, node ? node->place : c->place, "'%s': %s", param, text);
 }
 
 void *params_fill(struct diag *diag, const struct op *op,

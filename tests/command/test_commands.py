@@ -83,7 +83,8 @@ class TheCommandLine(unittest.TestCase):
                 done = subprocess.run([WEFT, *args], stdout=full,
                                       stderr=subprocess.PIPE, timeout=60)
             self.assertEqual((done.returncode, done.stderr), (
-                3, b"weft: cannot write to standard output\n"), args)
+                3, b"weft: cannot write to standard output: No space left on "
+                b"device\n"), args)
 
 
 class Run(SpecTest):
