@@ -3,6 +3,7 @@
  * The workers do the work and a thread takes the signals; this thread looks on,
  * ten times a second, and closes and reports when the run has ended. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -203,12 +204,25 @@ static int run(struct command *c)
     return report(c, code, job_now() - started, &why);
 }
 
+/* No file of ours may become descriptor 0, 1 or 2: what is printed would end up
+ * in it. Where one was closed, reading gives nothing, and writing fails. */
+static void hold_standard_streams(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int cmd_run(const struct run_args *args)
 {
     struct command c = { .args = args };
     const struct signal_actions actions = { drain, abort_now, leave_terminal,
                                             &c };
 
+    hold_standard_streams();
     int code = spec_load(&c.spec, &args->spec);
     if (code)
         return code;
