@@ -227,27 +227,28 @@ static void set_output(struct diag *diag, struct node *root, const char *folder)
     const struct node *stages = node_find(root, "stages");
     struct place place = { .origin = arena_format(diag->memory, "--output %s",
                                                   folder) };
-    unsigned found = 0;
+    bool found = false;
 
+    if (*folder == '\0' || strpbrk(folder, "%{")) {
+        diag_at(diag, place,
+                *folder ? "a folder with '%%' or '{' in its name "
+                          "cannot be part of a pattern"
+                        : "the folder has no name");
+        return;
+    }
     for (struct node *n = stages ? stages->first : NULL; n; n = n->next) {
         const struct node *use = node_find(n, "use");
         struct node *pattern = node_find(node_find(n, "with"), "pattern");
         if (!use || !use->text || !writes_files(op_find(use->text)))
             continue;
-        found++;
+        found = true;
         if (pattern && pattern->kind == NODE_SCALAR) {
             pattern->text = arena_format(diag->memory, "%s/%s", folder,
                                          below_folder(pattern->text));
             pattern->place = place;
         }
     }
-    if (*folder == '\0')
-        diag_at(diag, place, "the folder has no name");
-    else if (strpbrk(folder, "%{"))
-        diag_at(diag, place,
-                "a folder with '%%' or '{' in its name cannot be "
-                "part of a pattern");
-    else if (found == 0)
+    if (!found)
         diag_at(diag, place, "no stage has a 'pattern' for its files");
 }
 
