@@ -9,7 +9,7 @@
 struct io; /* the I/O side of one scheduler */
 
 /* Decides on the way, and why; threads and rings start when first needed. */
-int wf_io_create(struct io **out, weft_sched *sched, const struct topo *topo,
+int wf_io_create(struct io **out, weft_sched *sched, struct topo *topo,
                  enum weft_io_way way, weft_error *why);
 void wf_io_destroy(struct io *io); /* nothing is under way any more */
 void wf_io_explain(const struct io *io, weft_say_fn *say, void *ctx);

@@ -1,0 +1,165 @@
+/* io.c: which way an operation is done, and its completion.
+ *
+ * A worker first tries without waiting (nowait.c). What would wait goes to the
+ * driver of the worker's NUMA node (ring.c), or, where io_uring cannot be had,
+ * to blocking threads (blocking.c). Either does all the steps that are left,
+ * and injects the completion as a ready task; it never needs a worker in
+ * between, so it goes on also when all of them are deep in long tasks. */
+#include "sched/io.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sched/ioways.h"
+#include "sched/sched.h"
+
+struct io {
+    weft_sched *sched;
+    bool nowait;        /* try at once first */
+    weft_error forced;  /* the way was asked for, by whom */
+    weft_error refused; /* why there is no ring */
+    unsigned ring_count;
+    struct ring **rings; /* one per group; none: blocking threads do it */
+    struct blocking *blocking;
+};
+
+static struct task *completion(weft_worker *self, struct task *task)
+{
+    struct weft_io *io = io_of_task(task);
+    io->done(self, io, work_of(io)->rc);
+    return NULL;
+}
+
+void wf_io_completed(struct task_list *list, struct weft_io *io)
+{
+    struct task *task = &work_of(io)->task;
+    task->run = completion;
+    task_list_add(list, task);
+}
+
+int weft_io_start(weft_worker *self, struct weft_io *io)
+{
+    struct io *owner = wf_io_of(self);
+
+    wf_iowork_begin(io);
+    while (owner->nowait) {
+        struct iostep step = wf_iowork_step(io);
+        int64_t result = wf_step_nowait(&step);
+        if (result == -EAGAIN)
+            break;
+        if (wf_iowork_did(io, result))
+            return work_of(io)->rc;
+    }
+    if (owner->ring_count)
+        wf_ring_submit(owner->rings[wf_group_of(self)], io);
+    else
+        wf_blocking_submit(owner->blocking, io);
+    return WEFT_PENDING;
+}
+
+/* The way that was asked for: by the configuration, else by the environment. */
+static int choose(struct io *io, enum weft_io_way *way, weft_error *why)
+{
+    static const char *const names[] = { "auto", "ring", "threads" };
+    const char *name = getenv("WEFT_IO");
+
+    if (*way != WEFT_IO_AUTO) {
+        wf_error(&io->forced, 0, "asked for by the program");
+        return 0;
+    }
+    if (!name || !*name)
+        return 0;
+    for (unsigned i = 0; i < 3; i++)
+        if (!strcmp(name, names[i])) {
+            *way = (enum weft_io_way)i;
+            if (i)
+                wf_error(&io->forced, 0, "WEFT_IO=%s", name);
+            return 0;
+        }
+    return wf_error(why, -EINVAL,
+                    "WEFT_IO is '%s': it may be auto, ring or threads", name);
+}
+
+static int make_rings(struct io *io, struct topo *topo)
+{
+    unsigned groups = wf_topo_groups(topo);
+
+    io->rings = calloc(groups, sizeof *io->rings);
+    if (!io->rings)
+        return -ENOMEM;
+    for (; io->ring_count < groups; io->ring_count++) {
+        struct ring *ring =
+            wf_ring_create(io->sched, topo, io->ring_count, io->blocking);
+        if (!ring)
+            return -ENOMEM;
+        io->rings[io->ring_count] = ring;
+    }
+    return 0;
+}
+
+int wf_io_create(struct io **out, weft_sched *sched, struct topo *topo,
+                 enum weft_io_way way, weft_error *why)
+{
+    struct io *io = calloc(1, sizeof *io);
+
+    if (!io)
+        return wf_error(why, -ENOMEM, "no memory for I/O");
+    io->sched = sched;
+    int rc = choose(io, &way, why);
+    if (rc) {
+        wf_io_destroy(io);
+        return rc;
+    }
+    io->nowait = way == WEFT_IO_AUTO;
+    io->blocking = wf_blocking_create(sched);
+    rc = io->blocking ? 0 : -ENOMEM;
+    if (!rc && way != WEFT_IO_THREADS && !wf_ring_probe(&io->refused))
+        rc = make_rings(io, topo);
+    if (rc) {
+        wf_io_destroy(io);
+        return wf_error(why, rc, "no memory for I/O");
+    }
+    *out = io;
+    return 0;
+}
+
+void wf_io_destroy(struct io *io)
+{
+    if (!io)
+        return;
+    for (unsigned i = 0; i < io->ring_count; i++)
+        wf_ring_destroy(io->rings[i]);
+    free(io->rings);
+    wf_blocking_destroy(io->blocking);
+    free(io);
+}
+
+void wf_io_explain(const struct io *io, weft_say_fn *say, void *ctx)
+{
+    char text[800];
+    const char *first = io->nowait ? "at once on the worker if it need not "
+                                     "wait, else "
+                                   : "";
+    int failed = 0;
+
+    for (unsigned i = 0; i < io->ring_count && !failed; i++)
+        failed = wf_ring_failure(io->rings[i]);
+    if (io->ring_count && !failed)
+        snprintf(text, sizeof text, "%sio_uring, one driver per NUMA node (%s)",
+                 first, wf_ring_flavour());
+    else if (failed)
+        snprintf(text, sizeof text, "%sblocking threads: io_uring failed: %s",
+                 first, strerrordesc_np(-failed));
+    else if (io->refused.text[0])
+        snprintf(text, sizeof text, "%sblocking threads: %s", first,
+                 io->refused.text);
+    else
+        snprintf(text, sizeof text, "%sblocking threads", first);
+    if (io->forced.text[0]) {
+        size_t n = strlen(text);
+        snprintf(text + n, sizeof text - n, "; %s", io->forced.text);
+    }
+    say(ctx, "I/O", text);
+}

@@ -1,0 +1,206 @@
+/* iowork.c: an operation as a series of steps.
+ *
+ * All but LOAD repeat one step until it is complete: the kernel may read or
+ * write less than asked for. LOAD opens, sizes the buffer, reads and closes:
+ *
+ *     open -> is it a regular file? -> room for its size and one byte more
+ *          -> read until the size is there and a read came back short, or 0
+ *
+ * One byte more, so that the end of an unchanged file is known from the first
+ * read; and a file that has grown, or has no size (/proc), is read to its end.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sched/iowork.h"
+
+enum { LEAST_ROOM = 4096, MOST_AT_ONCE = 1 << 30 };
+
+void wf_iowork_begin(struct weft_io *io)
+{
+    *work_of(io) = (struct iowork){ .file = -1 };
+    io->result = 0;
+}
+
+static bool moves_bytes(enum weft_io_op op)
+{
+    return op == WEFT_IO_READ || op == WEFT_IO_WRITE;
+}
+
+struct iostep wf_iowork_step(struct weft_io *io)
+{
+    struct iowork *w = work_of(io);
+    struct iostep step = {
+        .op = io->op,
+        .fd = io->fd,
+        .path = io->path,
+        .path2 = io->path2,
+        .flags = io->flags,
+        .mode = io->mode,
+    };
+
+    if (io->op == WEFT_IO_LOAD && !w->opened) {
+        step.op = WEFT_IO_OPEN;
+        step.flags = O_RDONLY | O_NONBLOCK | O_NOCTTY; /* a FIFO, a terminal */
+    } else if (io->op == WEFT_IO_LOAD) {
+        step.op = WEFT_IO_READ;
+        step.fd = w->file;
+        step.bytes = io->room;
+    } else if (moves_bytes(io->op)) {
+        step.bytes = io->bytes;
+        step.offset = io->offset;
+    }
+    if (step.op == WEFT_IO_OPEN)
+        step.flags |= O_CLOEXEC;
+    if (!step.fd && step.path)
+        step.fd = AT_FDCWD;
+    if (moves_bytes(step.op)) {
+        step.data = (char *)io->data + w->moved;
+        step.bytes -= w->moved;
+        step.offset += w->moved;
+        if (step.bytes > MOST_AT_ONCE)
+            step.bytes = MOST_AT_ONCE;
+    }
+    return step;
+}
+
+static bool finish(struct weft_io *io, int rc)
+{
+    struct iowork *w = work_of(io);
+
+    if (w->file >= 0)
+        close(w->file);
+    w->file = -1;
+    w->rc = rc;
+    if (!rc && io->op == WEFT_IO_LOAD)
+        io->bytes = w->moved;
+    if (!rc && (io->op == WEFT_IO_LOAD || moves_bytes(io->op)))
+        io->result = (int64_t)w->moved;
+    return true;
+}
+
+/* Room for `bytes`, in steps that double: 0 or -ENOMEM. */
+static int make_room(struct weft_io *io, uint64_t bytes)
+{
+    size_t room = io->room < LEAST_ROOM ? LEAST_ROOM : io->room;
+
+    while (room < bytes && room <= SIZE_MAX / 2)
+        room *= 2;
+    if (room < bytes)
+        return -ENOMEM;
+    if (room == io->room)
+        return 0;
+    void *grown = realloc(io->data, room);
+    if (!grown)
+        return -ENOMEM;
+    io->data = grown;
+    io->room = room;
+    return 0;
+}
+
+static bool opened(struct weft_io *io, int file)
+{
+    struct iowork *w = work_of(io);
+    struct stat st;
+
+    w->file = file;
+    w->opened = true;
+    if (fstat(file, &st))
+        return finish(io, -errno);
+    if (!S_ISREG(st.st_mode))
+        return finish(io, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL);
+    fcntl(file, F_SETFL, 0); /* a ring would not wait for the data */
+    w->expected = (uint64_t)st.st_size;
+    if (io->limit && w->expected > io->limit)
+        return finish(io, -EFBIG);
+    int rc = make_room(io, w->expected + 1);
+    return rc ? finish(io, rc) : false;
+}
+
+static bool loaded(struct weft_io *io, uint64_t bytes)
+{
+    struct iowork *w = work_of(io);
+    bool all = w->moved + bytes < io->room || bytes == 0;
+
+    w->moved += bytes;
+    if (io->limit && w->moved > io->limit)
+        return finish(io, -EFBIG);
+    if (bytes == 0 || (all && w->moved == w->expected && w->expected))
+        return finish(io, 0);
+    if (w->moved < io->room)
+        return false;
+    int rc = make_room(io, w->moved + 1);
+    return rc ? finish(io, rc) : false;
+}
+
+bool wf_iowork_did(struct weft_io *io, int64_t result)
+{
+    struct iowork *w = work_of(io);
+
+    if (result == -EINTR)
+        return false;
+    if (result < 0)
+        return finish(io, (int)result);
+    switch (io->op) {
+    case WEFT_IO_LOAD:
+        return w->opened ? loaded(io, (uint64_t)result)
+                         : opened(io, (int)result);
+    case WEFT_IO_READ:
+    case WEFT_IO_WRITE:
+        w->moved += (uint64_t)result;
+        if (result && w->moved < io->bytes)
+            return false;
+        if (io->op == WEFT_IO_WRITE && w->moved < io->bytes)
+            return finish(io, -EIO); /* wrote nothing, and says no error */
+        return finish(io, 0);
+    case WEFT_IO_OPEN:
+    case WEFT_IO_POLL:
+        io->result = result;
+        return finish(io, 0);
+    case WEFT_IO_FSYNC:
+    case WEFT_IO_RENAME:
+        break;
+    }
+    return finish(io, 0);
+}
+
+static int64_t poll_for_ever(const struct iostep *s)
+{
+    struct pollfd p = { .fd = s->fd, .events = (short)s->flags };
+    return poll(&p, 1, -1) < 0 ? -1 : p.revents;
+}
+
+int64_t wf_step_blocking(const struct iostep *s)
+{
+    int64_t result = -1;
+
+    switch (s->op) {
+    case WEFT_IO_OPEN:
+        result = openat(s->fd, s->path, s->flags, s->mode);
+        break;
+    case WEFT_IO_READ:
+        result = pread(s->fd, s->data, s->bytes, (off_t)s->offset);
+        break;
+    case WEFT_IO_WRITE:
+        result = pwrite(s->fd, s->data, s->bytes, (off_t)s->offset);
+        break;
+    case WEFT_IO_FSYNC:
+        result = fsync(s->fd);
+        break;
+    case WEFT_IO_RENAME:
+        result = renameat(s->fd, s->path, s->fd, s->path2);
+        break;
+    case WEFT_IO_POLL:
+        result = poll_for_ever(s);
+        break;
+    case WEFT_IO_LOAD: /* is never a step */
+        errno = EINVAL;
+        break;
+    }
+    return result < 0 ? -errno : result;
+}

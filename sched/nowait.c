@@ -1,0 +1,54 @@
+/* nowait.c: a step done at once on the worker, if that needs no waiting.
+ *
+ * What is cached is read without leaving the worker: as cheap as I/O gets. A
+ * kernel or a file system that cannot promise not to wait says so; that, too,
+ * is -EAGAIN, and the driver takes over. */
+#include <errno.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "sched/iowork.h"
+
+static int64_t open_cached(const struct iostep *s)
+{
+    struct open_how how = { .flags = (unsigned)s->flags,
+                            .mode = s->mode,
+                            .resolve = RESOLVE_CACHED };
+    return syscall(SYS_openat2, s->fd, s->path, &how, sizeof how);
+}
+
+static int64_t poll_now(const struct iostep *s)
+{
+    struct pollfd p = { .fd = s->fd, .events = (short)s->flags };
+    int ready = poll(&p, 1, 0);
+
+    if (ready == 0)
+        errno = EAGAIN;
+    return ready > 0 ? p.revents : -1;
+}
+
+int64_t wf_step_nowait(const struct iostep *s)
+{
+    struct iovec part = { .iov_base = s->data, .iov_len = s->bytes };
+    int64_t result = -1;
+
+    errno = EAGAIN;
+    if (s->op == WEFT_IO_OPEN)
+        result = open_cached(s);
+    else if (s->op == WEFT_IO_READ)
+        result = preadv2(s->fd, &part, 1, (off_t)s->offset, RWF_NOWAIT);
+    else if (s->op == WEFT_IO_WRITE)
+        result = pwritev2(s->fd, &part, 1, (off_t)s->offset, RWF_NOWAIT);
+    else if (s->op == WEFT_IO_POLL)
+        result = poll_now(s);
+    if (result >= 0)
+        return result;
+    /* Refused for how we asked, or for what was asked: a plain call tells. */
+    if (errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM ||
+        errno == EINVAL || errno == EINTR)
+        return -EAGAIN;
+    return -errno;
+}

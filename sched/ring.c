@@ -1,0 +1,357 @@
+/* ring.c: a driver thread that owns an io_uring. The only file that uses it.
+ *
+ * Workers leave operations in a list; an eventfd wakes the driver, through a
+ * read that is always armed in the ring, so that it sleeps in one place only.
+ * Only the thread that makes the list non-empty writes to it: the driver takes
+ * the whole list at once. The driver submits, waits, advances each operation by
+ * the step that completed, and injects all that are finished with one wake-up.
+ *
+ * One thread issues and reaps, so completions can be deferred to its own
+ * waiting (DEFER_TASKRUN, 6.1): the kernel interrupts nobody. Older kernels get
+ * a ring with fewer flags.
+ *
+ * What is under way is counted, and is never more than the completion queue
+ * holds. io_uring_queue_exit is no barrier, so the driver does not end before
+ * the last completion was reaped: the kernel writes to no memory after that. */
+#include <errno.h>
+#include <liburing.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "sched/ioways.h"
+
+#ifndef IORING_SETUP_DEFER_TASKRUN
+#define IORING_SETUP_DEFER_TASKRUN (1U << 13) /* from the kernel's uapi */
+#endif
+
+enum { ENTRIES = 256, MOST_UNDER_WAY = 2 * ENTRIES - 1 };
+
+struct ring {
+    weft_sched *sched;
+    struct topo *topo;
+    unsigned group;
+    struct blocking *instead;
+    pthread_mutex_t lock; /* of what follows, up to `thread` */
+    struct task_list fresh;
+    int event; /* -1: no thread yet */
+    int failure;
+    bool ends;
+    pthread_t thread;
+    struct io_uring uring; /* of the thread, like what follows */
+    struct task_list backlog;
+    unsigned under_way; /* operations, without the read of the eventfd */
+    uint64_t ignored;   /* what that reads */
+    bool armed;
+};
+
+static const struct {
+    unsigned flags;
+    const char *name;
+} flavours[] = {
+    { IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER |
+          IORING_SETUP_DEFER_TASKRUN,
+      "single issuer, deferred task work" },
+    { IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN,
+      "cooperative task work" },
+    { 0, "plain" },
+};
+enum { FLAVOURS = sizeof flavours / sizeof flavours[0] };
+
+static pthread_once_t probed = PTHREAD_ONCE_INIT;
+static int probe_result;
+static unsigned flavour; /* that works; of the probe */
+static weft_error probe_why;
+
+/* The best flavour that this kernel knows. */
+static int find_flavour(struct io_uring *uring)
+{
+    int rc = -EINVAL;
+
+    for (unsigned f = 0; f < FLAVOURS && rc == -EINVAL; f++) {
+        rc = io_uring_queue_init(4, uring, flavours[f].flags);
+        flavour = f;
+    }
+    return rc;
+}
+
+static bool knows_all(struct io_uring *uring)
+{
+    static const int needed[] = { IORING_OP_OPENAT,   IORING_OP_READ,
+                                  IORING_OP_WRITE,    IORING_OP_FSYNC,
+                                  IORING_OP_RENAMEAT, IORING_OP_POLL_ADD };
+    struct io_uring_probe *probe = io_uring_get_probe_ring(uring);
+    bool all = probe;
+
+    for (unsigned i = 0; all && i < sizeof needed / sizeof needed[0]; i++)
+        all = io_uring_opcode_supported(probe, needed[i]);
+    io_uring_free_probe(probe);
+    return all;
+}
+
+/* A real read, of one byte of a file in memory. */
+static int smoke_test(struct io_uring *uring)
+{
+    char byte = 0;
+    struct io_uring_cqe *cqe;
+    int file = memfd_create("weft-probe", MFD_CLOEXEC);
+
+    if (file < 0 || write(file, "w", 1) != 1) {
+        if (file >= 0)
+            close(file);
+        return -EIO;
+    }
+    io_uring_prep_read(io_uring_get_sqe(uring), file, &byte, 1, 0);
+    int rc = io_uring_submit_and_wait(uring, 1);
+    if (rc >= 0)
+        rc = io_uring_wait_cqe(uring, &cqe);
+    if (!rc) {
+        rc = cqe->res == 1 && byte == 'w' ? 0 : -EIO;
+        io_uring_cqe_seen(uring, cqe);
+    }
+    close(file);
+    return rc;
+}
+
+static void probe(void)
+{
+    struct io_uring uring;
+    int rc = find_flavour(&uring);
+
+    if (rc) {
+        const char *name = strerrorname_np(-rc);
+        probe_result = wf_error(&probe_why, rc, "io_uring is refused (%s)",
+                                name ? name : "unknown");
+        return;
+    }
+    if (!knows_all(&uring))
+        probe_result =
+            wf_error(&probe_why, -ENOSYS, "the kernel's io_uring is too old");
+    else if ((rc = smoke_test(&uring)))
+        probe_result = wf_error(&probe_why, rc, "io_uring cannot read: %s",
+                                strerrordesc_np(-rc));
+    io_uring_queue_exit(&uring);
+}
+
+int wf_ring_probe(weft_error *why)
+{
+    pthread_once(&probed, probe);
+    return probe_result ? wf_error(why, probe_result, "%s", probe_why.text) : 0;
+}
+
+const char *wf_ring_flavour(void) { return flavours[flavour].name; }
+
+/* A place in the submission queue; what is in it is submitted if it is full. */
+static struct io_uring_sqe *place(struct ring *r)
+{
+    struct io_uring_sqe *sqe;
+
+    while (!(sqe = io_uring_get_sqe(&r->uring)))
+        io_uring_submit(&r->uring);
+    return sqe;
+}
+
+static void prepare(struct ring *r, struct weft_io *io)
+{
+    struct iostep s = wf_iowork_step(io);
+    struct io_uring_sqe *sqe = place(r);
+
+    switch (s.op) {
+    case WEFT_IO_OPEN:
+        io_uring_prep_openat(sqe, s.fd, s.path, s.flags, s.mode);
+        break;
+    case WEFT_IO_READ:
+        io_uring_prep_read(sqe, s.fd, s.data, (unsigned)s.bytes, s.offset);
+        break;
+    case WEFT_IO_WRITE:
+        io_uring_prep_write(sqe, s.fd, s.data, (unsigned)s.bytes, s.offset);
+        break;
+    case WEFT_IO_FSYNC:
+        io_uring_prep_fsync(sqe, s.fd, 0);
+        break;
+    case WEFT_IO_RENAME:
+        io_uring_prep_renameat(sqe, s.fd, s.path, s.fd, s.path2, 0);
+        break;
+    case WEFT_IO_POLL:
+        io_uring_prep_poll_add(sqe, s.fd, (unsigned)s.flags);
+        break;
+    case WEFT_IO_LOAD: /* is never a step */
+        break;
+    }
+    io_uring_sqe_set_data(sqe, io);
+}
+
+static void arm(struct ring *r)
+{
+    if (r->armed)
+        return;
+    struct io_uring_sqe *sqe = place(r);
+    io_uring_prep_read(sqe, r->event, &r->ignored, sizeof r->ignored, 0);
+    io_uring_sqe_set_data(sqe, NULL);
+    r->armed = true;
+}
+
+/* Everything that came in; false: the end, and nothing is under way. */
+static bool take_fresh(struct ring *r)
+{
+    pthread_mutex_lock(&r->lock);
+    task_list_join(&r->backlog, &r->fresh);
+    bool ends = r->ends;
+    pthread_mutex_unlock(&r->lock);
+    while (r->under_way < MOST_UNDER_WAY) {
+        struct task *task = task_list_take(&r->backlog);
+        if (!task)
+            break;
+        prepare(r, io_of_task(task));
+        r->under_way++;
+    }
+    return !ends || r->under_way;
+}
+
+static void reap(struct ring *r, struct task_list *finished)
+{
+    struct io_uring_cqe *cqe;
+
+    while (!io_uring_peek_cqe(&r->uring, &cqe)) {
+        struct weft_io *io = io_uring_cqe_get_data(cqe);
+        int result = cqe->res;
+        io_uring_cqe_seen(&r->uring, cqe);
+        if (!io) {
+            r->armed = false;
+        } else if (wf_iowork_did(io, result)) {
+            r->under_way--;
+            wf_io_completed(finished, io);
+        } else {
+            prepare(r, io);
+        }
+    }
+}
+
+static void drive(struct ring *r)
+{
+    while (take_fresh(r)) {
+        struct task_list finished = { 0 };
+        arm(r);
+        /* EINTR, and EBUSY where completions wait: what is there is reaped. */
+        io_uring_submit_and_wait(&r->uring, 1);
+        reap(r, &finished);
+        if (finished.first)
+            wf_inject(r->sched, &finished);
+    }
+}
+
+/* There is no ring after all: the blocking threads take over for good. */
+static void hand_over(struct ring *r, int failure)
+{
+    pthread_mutex_lock(&r->lock);
+    r->failure = failure;
+    struct task_list all = r->fresh;
+    r->fresh = (struct task_list){ 0 };
+    pthread_mutex_unlock(&r->lock);
+    for (struct task *task; (task = task_list_take(&all));)
+        wf_blocking_submit(r->instead, io_of_task(task));
+}
+
+static void *driver(void *arg)
+{
+    struct ring *r = arg;
+
+    pthread_setname_np(pthread_self(), "weft/ring");
+    wf_topo_bind_group(r->topo, r->group);
+    int rc = io_uring_queue_init(ENTRIES, &r->uring, flavours[flavour].flags);
+    if (rc) {
+        hand_over(r, rc);
+        return NULL;
+    }
+    io_uring_ring_dontfork(&r->uring);
+    drive(r);
+    /* The armed read is still under way; it writes into r, which outlives the
+     * ring: its eventfd gets a last byte, and the completion is reaped. */
+    eventfd_write(r->event, 1);
+    while (r->armed) {
+        struct task_list none = { 0 };
+        io_uring_submit_and_wait(&r->uring, 1);
+        reap(r, &none);
+    }
+    io_uring_queue_exit(&r->uring);
+    return NULL;
+}
+
+struct ring *wf_ring_create(weft_sched *sched, struct topo *topo,
+                            unsigned group, struct blocking *instead)
+{
+    struct ring *r = calloc(1, sizeof *r);
+
+    if (!r)
+        return NULL;
+    r->sched = sched;
+    r->topo = topo;
+    r->group = group;
+    r->instead = instead;
+    r->event = -1;
+    pthread_mutex_init(&r->lock, NULL);
+    return r;
+}
+
+/* Under the lock: 0 or a negative errno. The signals of the process are for its
+ * other threads. */
+static int start(struct ring *r)
+{
+    sigset_t all, old;
+
+    r->event = eventfd(0, EFD_CLOEXEC);
+    if (r->event < 0)
+        return -errno;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int rc = -pthread_create(&r->thread, NULL, driver, r);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (rc) {
+        close(r->event);
+        r->event = -1;
+    }
+    return rc;
+}
+
+void wf_ring_submit(struct ring *r, struct weft_io *io)
+{
+    pthread_mutex_lock(&r->lock);
+    if (!r->failure && r->event < 0)
+        r->failure = start(r);
+    bool mine = !r->failure;
+    if (mine) {
+        bool first = !r->fresh.first;
+        task_list_add(&r->fresh, &work_of(io)->task);
+        if (first)
+            eventfd_write(r->event, 1);
+    }
+    pthread_mutex_unlock(&r->lock);
+    if (!mine)
+        wf_blocking_submit(r->instead, io);
+}
+
+int wf_ring_failure(struct ring *r)
+{
+    pthread_mutex_lock(&r->lock);
+    int failure = r->failure;
+    pthread_mutex_unlock(&r->lock);
+    return failure;
+}
+
+void wf_ring_destroy(struct ring *r)
+{
+    if (r->event >= 0) {
+        pthread_mutex_lock(&r->lock);
+        r->ends = true;
+        eventfd_write(r->event, 1);
+        pthread_mutex_unlock(&r->lock);
+        pthread_join(r->thread, NULL);
+        close(r->event);
+    }
+    pthread_mutex_destroy(&r->lock);
+    free(r);
+}
