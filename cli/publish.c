@@ -1,0 +1,235 @@
+/* publish.c: a file appears under its name whole, or not at all.
+ *
+ * The file is written under a temporary name in the same folder, synced, then
+ * renamed: a rename replaces the name at one instant, and after a crash the
+ * name stands for the old file or for the new one, with all its bytes. Syncing
+ * the folder makes the rename itself last. The temporary name is random, not
+ * made of the process id: containers that share a folder all have process 1. */
+#include "cli/publish.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Makes `path`'s folder when all above it exist, and makes that last. */
+static int make_one(const char *path)
+{
+    if (mkdir(path, 0777))
+        return errno == EEXIST ? 0 : -errno;
+    int above = publish_folder(path, false);
+    if (above < 0)
+        return above;
+    int rc = fsync(above) ? -errno : 0;
+    close(above);
+    return rc;
+}
+
+static int make_all(char *path)
+{
+    for (char *slash = strchr(path + 1, '/'); slash;
+         slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        int rc = make_one(path);
+        *slash = '/';
+        if (rc)
+            return rc;
+    }
+    return make_one(path);
+}
+
+int publish_folder(const char *path, bool make)
+{
+    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return publish_folder("./", make);
+    char *folder = strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    if (!folder)
+        return -ENOMEM;
+    int fd = open(folder, flags);
+    if (fd < 0 && errno == ENOENT && make) {
+        int rc = make_all(folder);
+        fd = rc ? (errno = -rc, -1) : open(folder, flags);
+    }
+    int rc = fd < 0 ? -errno : fd;
+    free(folder);
+    return rc;
+}
+
+int publish_init(struct publish *p, int folder, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    uint64_t random;
+    if (!*name)
+        return -EINVAL;
+    if (strlen(name) > NAME_MAX)
+        return -ENAMETOOLONG;
+    if (getrandom(&random, sizeof random, 0) < 0)
+        return -errno;
+    p->folder = folder;
+    p->fd = -1;
+    p->size = 0;
+    p->exists = false;
+    p->step = PUBLISH_OPEN;
+    snprintf(p->name, sizeof p->name, "%s", name);
+    snprintf(p->temporary, sizeof p->temporary, ".%.200s.%016" PRIx64 ".tmp",
+             name, random);
+    return 0;
+}
+
+static void done(weft_worker *self, struct weft_io *io, int rc);
+
+static void prepare(struct publish *p)
+{
+    p->io = (struct weft_io){ .fd = p->fd, .done = done, .ctx = p };
+    switch (p->step) {
+    case PUBLISH_OPEN:
+        p->io.op = WEFT_IO_OPEN;
+        p->io.fd = p->folder;
+        p->io.path = p->temporary;
+        p->io.flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+        p->io.mode = 0666;
+        break;
+    case PUBLISH_WRITE:
+        p->io.op = WEFT_IO_WRITE;
+        /* Only read. */
+        p->io.data = (void *)(uintptr_t)p->data;
+        p->io.bytes = p->bytes;
+        p->io.offset = p->size;
+        break;
+    case PUBLISH_RENAME:
+        p->io.op = WEFT_IO_RENAME;
+        p->io.fd = p->folder;
+        p->io.path = p->temporary;
+        p->io.path2 = p->name;
+        break;
+    case PUBLISH_SYNC_FOLDER:
+        p->io.fd = p->folder;
+        p->io.op = WEFT_IO_FSYNC;
+        break;
+    default:
+        p->io.op = WEFT_IO_FSYNC;
+    }
+}
+
+static int write_here(const struct weft_io *io)
+{
+    const char *data = io->data;
+    for (size_t at = 0; at < io->bytes;) {
+        ssize_t n =
+            pwrite(io->fd, data + at, io->bytes - at, (off_t)(io->offset + at));
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        at += n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+/* What weft_io_start does, for the main thread, which may wait. */
+static int perform_here(struct weft_io *io)
+{
+    switch (io->op) {
+    case WEFT_IO_OPEN:
+        io->result = openat(io->fd, io->path, io->flags, io->mode);
+        return io->result < 0 ? -errno : 0;
+    case WEFT_IO_WRITE:
+        return write_here(io);
+    case WEFT_IO_RENAME:
+        return renameat(io->fd, io->path, io->fd, io->path2) ? -errno : 0;
+    default:
+        return fsync(io->fd) ? -errno : 0;
+    }
+}
+
+/* A step has succeeded: which is next? */
+static enum publish_step after(struct publish *p)
+{
+    switch (p->step) {
+    case PUBLISH_OPEN:
+        p->fd = (int)p->io.result;
+        p->exists = true;
+        return PUBLISH_WRITE;
+    case PUBLISH_WRITE:
+        p->size += p->bytes;
+        p->bytes = 0;
+        return p->last ? PUBLISH_SYNC : PUBLISH_DONE;
+    case PUBLISH_SYNC:
+        close(p->fd);
+        p->fd = -1;
+        return PUBLISH_RENAME;
+    case PUBLISH_RENAME:
+        p->exists = false;
+        return PUBLISH_SYNC_FOLDER;
+    default:
+        return PUBLISH_DONE;
+    }
+}
+
+static int go_on(weft_worker *self, struct publish *p)
+{
+    while (p->step != PUBLISH_DONE) {
+        bool nothing = p->step == PUBLISH_WRITE && !p->bytes;
+        prepare(p);
+        int rc = nothing ? 0
+                 : self  ? weft_io_start(self, &p->io)
+                         : perform_here(&p->io);
+        if (rc)
+            return rc;
+        p->step = after(p);
+    }
+    return 0;
+}
+
+static void done(weft_worker *self, struct weft_io *io, int rc)
+{
+    struct publish *p = io->ctx;
+    if (!rc) {
+        p->step = after(p);
+        rc = go_on(self, p);
+    }
+    if (rc != WEFT_PENDING)
+        p->done(self, p->ctx, rc);
+}
+
+int publish_write(weft_worker *self, struct publish *p, const void *data,
+                  size_t bytes, bool last)
+{
+    p->data = data;
+    p->bytes = bytes;
+    p->last = last;
+    p->step = p->fd < 0 ? PUBLISH_OPEN : PUBLISH_WRITE;
+    return go_on(self, p);
+}
+
+const char *publish_doing(const struct publish *p)
+{
+    static const char *const words[] = {
+        [PUBLISH_OPEN] = "create",      [PUBLISH_WRITE] = "write",
+        [PUBLISH_SYNC] = "sync",        [PUBLISH_RENAME] = "rename",
+        [PUBLISH_SYNC_FOLDER] = "sync", [PUBLISH_DONE] = "write",
+    };
+    return words[p->step];
+}
+
+void publish_discard(struct publish *p)
+{
+    if (p->fd >= 0)
+        close(p->fd);
+    if (p->exists)
+        unlinkat(p->folder, p->temporary, 0);
+    p->fd = -1;
+    p->exists = false;
+}
+
+bool publish_is_fatal(int error)
+{
+    return error != -ENAMETOOLONG && error != -EISDIR && error != -ENOTDIR &&
+           error != -ELOOP;
+}
