@@ -22,10 +22,12 @@ static void destroy_run(struct weft_run *base)
     free(run);
 }
 
+/* On cache lines of its own. */
 static void *zeroed(size_t n, size_t bytes)
 {
-    void *memory = aligned_alloc(64, n * bytes);
-    return memory ? memset(memory, 0, n * bytes) : NULL;
+    size_t lines = (n * bytes + 63) / 64 * 64;
+    void *memory = aligned_alloc(64, lines);
+    return memory ? memset(memory, 0, lines) : NULL;
 }
 
 static int init_stage(struct pipeline_run *run, unsigned number)
