@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <hwloc.h>
-#include <hwloc/glibc-sched.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
