@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/args.h"
@@ -216,6 +217,17 @@ static void hold_standard_streams(void)
         close(fd);
 }
 
+/* Reads in flight hold descriptors. The soft limit is low for programs that use
+ * select(), which we do not; the hard one is what the system means. */
+static void raise_file_limit(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+        return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int cmd_run(const struct run_args *args)
 {
     struct command c = { .args = args };
@@ -223,6 +235,7 @@ int cmd_run(const struct run_args *args)
                                             &c };
 
     hold_standard_streams();
+    raise_file_limit();
     int code = spec_load(&c.spec, &args->spec);
     if (code)
         return code;
