@@ -24,13 +24,17 @@ struct arena {
     struct block *newest;
 };
 
+void arena_no_memory(void)
+{
+    fputs("weft: out of memory before anything was started\n", stderr);
+    exit(EXIT_ENVIRONMENT);
+}
+
 static void *zeroed(size_t size)
 {
     void *memory = calloc(1, size);
-    if (!memory) {
-        fputs("weft: out of memory before anything was started\n", stderr);
-        exit(EXIT_ENVIRONMENT);
-    }
+    if (!memory)
+        arena_no_memory();
     return memory;
 }
 

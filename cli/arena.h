@@ -16,4 +16,7 @@ char *arena_copy(struct arena *arena, const char *text, size_t size);
 char *arena_format(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void arena_destroy(struct arena *arena); /* NULL is fine */
+
+/* How they do it, for who finds out otherwise. */
+_Noreturn void arena_no_memory(void);
 #endif

@@ -5,6 +5,7 @@
  * for a document made to hurt. An alias is a copy, and copies count as well. */
 #include "cli/yaml.h"
 
+#include <errno.h>
 #include <libfyaml.h>
 #include <string.h>
 
@@ -87,7 +88,7 @@ static const char *token_copy(struct parser *p, struct fy_token *token,
     size_t size = 0;
     const char *text = token ? fy_token_get_text(token, &size) : "";
     if (!text)
-        text = "";
+        arena_no_memory();
     if (memchr(text, 0, size))
         FAIL(p, place, "text cannot contain a NUL");
     return arena_copy(p->diag->memory, text, size);
@@ -262,6 +263,7 @@ struct node *yaml_parse(struct diag *diag, const char *text, size_t size,
     struct node *root = NULL;
     size_t before = diag->count;
 
+    errno = 0;
     if (fy)
         fy_diag_set_collect_errors(fy, true);
     p.fy = fy ? fy_parser_create(&config) : NULL;
@@ -271,6 +273,8 @@ struct node *yaml_parse(struct diag *diag, const char *text, size_t size,
             fy_parser_event_free(p.fy, p.event);
         report(&p, fy);
     }
+    if (!root && diag->count == before && errno == ENOMEM)
+        arena_no_memory();
     if (!root && diag->count == before) /* it does not always say why */
         diag_at(diag, (struct place){ .origin = origin },
                 "libfyaml cannot read this as YAML 1.2");

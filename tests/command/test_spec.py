@@ -94,12 +94,12 @@ weft: 1
 source: { use: files.lst, with: { path: photos } }
 stages:
   - { name: read, use: file.read, inflight: 0 }
-  - { name: w, use: file.write, with: { pattern: x }, oder: any }
+  - { name: w, use: file.write, with: { pattern: "{key}" }, oder: any }
 """), [
             "s.yaml:2:16: there is no operator 'files.lst'; "
             "did you mean 'files.list'?",
             "s.yaml:4:45: 'inflight' is 1 to 65536 or auto; 0 is too small",
-            "s.yaml:5:55: this stage has no key 'oder'; "
+            "s.yaml:5:61: this stage has no key 'oder'; "
             "did you mean 'order'?"])
 
     def test_after_twenty_others_is_counted(self):
