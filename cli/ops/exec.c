@@ -34,8 +34,9 @@ enum { STDIN_NONE, STDIN_BYTES };
 
 static const struct param params[] = {
     { "argv", PARAM_STRINGS, offsetof(struct exec_params, argv),
-      .help = "the program and its arguments, never a shell; {path} and {key} "
-              "stand for the item's" },
+      .help = "the program and its arguments, never a shell; {path} is the "
+              "item's file, {key} the path below the source without its "
+              "extension" },
     { "stdin", PARAM_CHOICE, offsetof(struct exec_params, standard_input),
       "none", .help = "what the program reads: nothing, or the item's bytes",
       .choices = (const char *const[]){ "none", "bytes", NULL } },
@@ -83,7 +84,7 @@ static int add_word(struct command *c, const char *word)
             rc = name_append(&c->words, item->path, strlen(item->path));
             word += sizeof path - 1;
         } else if (!strncmp(word, key, sizeof key - 1)) {
-            rc = name_append(&c->words, item->key, strlen(item->key));
+            rc = name_from_key(&c->words, item->key, '.');
             word += sizeof key - 1;
         } else {
             rc = name_append(&c->words, word++, 1);

@@ -23,8 +23,9 @@ struct write_params {
 
 static const struct param params[] = {
     { "pattern", PARAM_STRING, offsetof(struct write_params, pattern),
-      .help = "the files' names; {key} is the item's path without its "
-              "extension, {ext} what its bytes are: out/{key}.{ext}" },
+      .help = "the files' names, such as out/{key}.{ext}; {key} is the path "
+              "below the source without its extension, {ext} what the bytes "
+              "are" },
     { 0 },
 };
 
