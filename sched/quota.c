@@ -46,11 +46,31 @@ static void unescape(char *s)
     *to = '\0';
 }
 
-/* Where cgroup2 is mounted, and which group is its root. */
-static bool find_mount(const char *file, char root[PATH_MAX],
-                       char point[PATH_MAX])
+/* The part of `path` below `root`: "" or "/a/b"; NULL: it is not below. A mount
+ * from outside of a cgroup namespace has a root like "/../..": it is one of our
+ * ancestors, but what lies between has no name that we could know. */
+static const char *below(const char *path, const char *root)
 {
-    char line[3 * PATH_MAX];
+    size_t n = strcmp(root, "/") ? strlen(root) : 0;
+    const char *up = root;
+
+    while (!strncmp(up, "/..", 3))
+        up += 3;
+    if (!strncmp(path, "/..", 3))
+        return NULL;
+    if (n && !*up)
+        return "";
+    if (strncmp(path, root, n) || (path[n] && path[n] != '/'))
+        return NULL;
+    return strcmp(path + n, "/") ? path + n : "";
+}
+
+/* Where cgroup2 is mounted so that `path` is below it: the mount point, and the
+ * part of the path that is below that. */
+static bool find_mount(const char *file, const char *path, char point[PATH_MAX],
+                       const char **rest)
+{
+    char line[3 * PATH_MAX], root[PATH_MAX];
     bool found = false;
     FILE *f = fopen(file, "re");
 
@@ -59,36 +79,24 @@ static bool find_mount(const char *file, char root[PATH_MAX],
     while (!found && fgets(line, sizeof line, f)) {
         /* id parent major:minor root point options ... - type ... */
         const char *type = strstr(line, " - ");
-        found = type && !strncmp(type, " - cgroup2 ", 11) &&
-                sscanf(line, "%*s %*s %*s %4095s %4095s", root, point) == 2;
-    }
-    fclose(f);
-    if (found) {
+        if (!type || strncmp(type, " - cgroup2 ", 11) ||
+            sscanf(line, "%*s %*s %*s %4095s %4095s", root, point) != 2)
+            continue;
         unescape(root);
         unescape(point);
+        *rest = below(path, root);
+        found = *rest;
     }
+    fclose(f);
     return found;
-}
-
-/* The part of `path` below `root`: "" or "/a/b". A group outside of the mount,
- * as a cgroup namespace shows it ("/.."), counts as the mount point itself. */
-static const char *below(const char *path, const char *root)
-{
-    size_t n = strcmp(root, "/") ? strlen(root) : 0;
-
-    if (strncmp(path, root, n) || (path[n] && path[n] != '/') ||
-        !strncmp(path + n, "/..", 3) || !strcmp(path + n, "/"))
-        return "";
-    return path + n;
 }
 
 static void read_limit(struct quota *q, const char *folder)
 {
-    char file[sizeof q->file];
+    char file[2 * PATH_MAX + 16];
     unsigned long long quota, period;
 
-    if (snprintf(file, sizeof file, "%s/cpu.max", folder) >= (int)sizeof file)
-        return;
+    snprintf(file, sizeof file, "%s/cpu.max", folder);
     FILE *f = fopen(file, "re");
     if (!f)
         return;
@@ -102,18 +110,20 @@ static void read_limit(struct quota *q, const char *folder)
     q->limited = true;
     q->quota_us = quota;
     q->period_us = period;
-    memcpy(q->file, file, sizeof file);
+    snprintf(q->file, sizeof q->file, "%.*s", (int)sizeof q->file - 1, file);
 }
 
 void wf_quota_read(struct quota *out, const char *cgroup, const char *mountinfo)
 {
-    char path[PATH_MAX], root[PATH_MAX], folder[2 * PATH_MAX];
+    char path[PATH_MAX], folder[2 * PATH_MAX];
+    const char *rest;
 
     *out = (struct quota){ 0 };
-    if (!find_group(cgroup, path) || !find_mount(mountinfo, root, folder))
+    if (!find_group(cgroup, path) ||
+        !find_mount(mountinfo, path, folder, &rest))
         return;
     size_t top = strlen(folder);
-    snprintf(folder + top, sizeof folder - top, "%s", below(path, root));
+    snprintf(folder + top, sizeof folder - top, "%s", rest);
     for (;;) {
         read_limit(out, folder);
         if (strlen(folder) <= top)

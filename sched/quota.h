@@ -6,7 +6,7 @@
 struct quota {
     bool limited;
     unsigned long long quota_us, period_us; /* of the tightest limit */
-    char file[512];                         /* that says so */
+    char file[512]; /* that says so, cut if its name is longer */
 };
 
 /* The tightest cpu.max of the process's cgroup (v2) and all its ancestors. The
