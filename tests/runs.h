@@ -1,0 +1,60 @@
+/* runs.h: what the tests of graphs, runs and futures share. */
+#ifndef WEFT_TESTS_RUNS_H
+#define WEFT_TESTS_RUNS_H
+#include <errno.h>
+#include <string.h>
+
+#include "sched/atomic.h"
+#include "tests/test.h"
+#include "tests/times.h"
+#include "weft/weft.h"
+
+static inline weft_sched *workers(unsigned n)
+{
+    weft_sched *s = NULL;
+    cr_assert_eq(weft_sched_create(&s, weft_config(sched, .workers = n), NULL),
+                 0);
+    return s;
+}
+
+/* The plan of a graph, which is destroyed. */
+static inline weft_plan *compiled(weft_graph *g)
+{
+    weft_plan *plan = NULL;
+    cr_assert_eq(weft_compile(&plan, g, NULL), 0);
+    weft_graph_destroy(g);
+    return plan;
+}
+
+/* Runs once what was drawn. */
+static inline int run_once(weft_graph *g, unsigned worker_count,
+                           weft_error *why)
+{
+    weft_sched *s = workers(worker_count);
+    weft_plan *plan = compiled(g);
+    int rc = weft_run(s, plan, why);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(s);
+    return rc;
+}
+
+/* Compiles what must not compile; the sentence is as expected. */
+static inline void refused(weft_graph *g, int error, const char *sentence)
+{
+    weft_plan *plan = NULL;
+    weft_error why;
+    cr_assert_eq(weft_compile(&plan, g, &why), error);
+    cr_assert_eq(plan, NULL);
+    cr_assert_eq(strcmp(why.text, sentence), 0);
+    weft_graph_destroy(g);
+}
+
+/* Tasks. */
+static inline int nothing(weft_worker *self, void *ctx) { return 0; }
+
+static inline int count(weft_worker *self, void *counter)
+{
+    add_relaxed((_Atomic unsigned *)counter, 1u);
+    return 0;
+}
+#endif

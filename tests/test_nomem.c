@@ -1,0 +1,96 @@
+/* test_nomem.c: every allocation of a graph, a run or a loose task may fail.
+ *
+ * The linker leads malloc and its kin here (--wrap), and the n-th call of this
+ * thread fails, for n = 0, 1, 2 ... until nothing fails any more. Each time the
+ * call that needed memory says -ENOMEM and leaves its result alone. What leaks
+ * on the way is found by LeakSanitizer. */
+#include <stdlib.h>
+
+#include "tests/runs.h"
+
+void *__real_malloc(size_t bytes);
+void *__real_calloc(size_t n, size_t bytes);
+void *__real_realloc(void *old, size_t bytes);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_calloc(size_t n, size_t bytes);
+void *__wrap_realloc(void *old, size_t bytes);
+
+/* How many more allocations of this thread succeed; negative: all of them. */
+static _Thread_local int left = -1;
+
+static int fails(void) { return left >= 0 && left-- == 0; }
+
+void *__wrap_malloc(size_t bytes)
+{
+    return fails() ? NULL : __real_malloc(bytes);
+}
+
+void *__wrap_calloc(size_t n, size_t bytes)
+{
+    return fails() ? NULL : __real_calloc(n, bytes);
+}
+
+void *__wrap_realloc(void *old, size_t bytes)
+{
+    return fails() ? NULL : __real_realloc(old, bytes);
+}
+
+/* Drawn, compiled and run with the n-th allocation failing: 0 or -ENOMEM. */
+static int draw_and_run(weft_sched *s, int n, _Atomic unsigned *ran)
+{
+    weft_plan *plan = NULL;
+    struct weft_run *run = NULL;
+    weft_error why = { "" };
+
+    left = n;
+    weft_graph *g = weft_graph_create();
+    weft_node last = weft_task(g, "first", count, ran);
+    for (int i = 0; i < 100; i++) {
+        weft_node node = weft_task(g, "node", count, ran);
+        weft_after(g, node, last);
+        weft_task(g, "beside", count, ran);
+        last = node;
+    }
+    int rc = weft_compile(&plan, g, &why);
+    cr_assert(!rc || !plan);
+    if (!rc) {
+        rc = weft_start(&run, s, plan, &why);
+        cr_assert(!rc || !run);
+    }
+    left = -1;
+    cr_assert(!rc || strstr(why.text, "no memory"));
+    weft_graph_destroy(g);
+    if (!rc)
+        cr_assert_eq(weft_wait(run, -1, NULL), 0);
+    weft_run_destroy(run);
+    weft_plan_destroy(plan);
+    return rc;
+}
+
+Test(nomem, graph_says_so_wherever_memory_ends)
+{
+    _Atomic unsigned ran = 0;
+    weft_sched *s = workers(1);
+    int n = 0;
+    for (int rc; (rc = draw_and_run(s, n, &ran)); n++)
+        cr_assert_eq(rc, -ENOMEM);
+    cr_assert(n > 12);
+    cr_assert_eq(ran, 201);
+    weft_sched_destroy(s);
+}
+
+Test(nomem, submit_says_so_and_runs_nothing)
+{
+    _Atomic unsigned ran = 0;
+    weft_sched *s = workers(1);
+    weft_future *f = NULL;
+    weft_error why;
+    left = 0;
+    int rc = weft_submit(s, count, &ran, &f, &why);
+    left = -1;
+    cr_assert_eq(rc, -ENOMEM);
+    cr_assert_eq(f, NULL);
+    cr_assert_eq(strcmp(why.text, "no memory to submit a task"), 0);
+    weft_sched_destroy(s);
+    cr_assert_eq(ran, 0);
+}
