@@ -81,6 +81,8 @@ static la_ssize_t collect(struct archive *a, void *state, const void *data,
     return (la_ssize_t)size;
 }
 
+/* An archive that is thrown away gets its end as well: after archive_write_fail
+ * libarchive would not free all of it. */
 static void end_archive(struct shards *s)
 {
     archive_write_free(s->archive);
@@ -97,10 +99,8 @@ static int lose(struct shards *s, int error, const char *doing,
               "cannot %s %s: %s; its %" PRIu64 " items are not saved", doing,
               s->path, reason, s->count);
     publish_discard(&s->file);
-    if (s->archive) {
-        archive_write_fail(s->archive);
+    if (s->archive)
         end_archive(s);
-    }
     s->broken = true;
     return error;
 }
@@ -291,7 +291,6 @@ static int shard_close(void *state, bool commit, weft_error *why)
     why->text[0] = '\0';
     if (s->archive && !commit) {
         publish_discard(&s->file);
-        archive_write_fail(s->archive);
         end_archive(s);
     }
     int rc = s->archive ? flush(NULL, s, true) : 0;
