@@ -122,6 +122,10 @@ static unsigned find_stage(const struct spec *spec, const char *name,
 static void on_failure(const struct weft_failure *failure, void *item, void *w_)
 {
     struct work *w = w_;
+    if (atomic_load(&w->aborting)) { /* its command was killed, by us */
+        atomic_fetch_add(&w->cut_off, 1);
+        return;
+    }
     struct failure f = { .item = failure->item, .error = failure->error };
 
     f.stage = find_stage(w->spec, failure->stage, &f.segment);
@@ -285,13 +289,15 @@ int job_close(struct work *w, bool commit, weft_error *why)
 
     for (size_t i = 0; i < w->opened; i++) {
         const struct op *op = job_stage(w->spec, i)->op;
-        weft_error this;
+        weft_error this = { "" };
         if (!op->close || !w->states[i])
             continue;
         int rc = op->close(w->states[i], commit && !first, &this);
         if (rc && !first) {
             first = rc;
             *why = this;
+        } else if (!rc && this.text[0]) {
+            w->note = this;
         }
     }
     return first;

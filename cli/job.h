@@ -16,6 +16,8 @@ struct work {
     size_t opened; /* so many of them are */
     weft_plan *plan;
     struct failures failures;
+    _Atomic uint64_t cut_off; /* items that an abort made fail */
+    weft_error note;          /* what an operator adds to the summary, or "" */
     struct progress progress;
     double started;
 

@@ -30,15 +30,14 @@ static void count_items(struct report *r)
     const struct progress *p = &r->work->progress;
     const struct weft_flow *first = &p->flows[0];
     const struct weft_flow *last = &p->flows[p->segment_count - 1];
-    uint64_t known;
+    uint64_t cut_off = atomic_load(&r->work->cut_off), known;
 
     r->total = job_total(r->work);
     r->in = first->fed;
     r->left = r->total > r->in ? r->total - r->in : 0;
-    for (size_t i = 0; i < p->segment_count; i++)
-        r->failed += p->flows[i].failed;
+    r->failed = progress_failed(p) - cut_off;
     r->filtered = first->filtered;
-    r->cancelled = first->cancelled;
+    r->cancelled = first->cancelled + cut_off;
     if (!job_published(r->work, &r->out, &r->files))
         r->out = last->delivered;
     known = r->out + first->failed + first->filtered + first->cancelled;
@@ -182,5 +181,7 @@ void report_summary(const struct report *r, FILE *out)
     fprintf(out, "  memory   %s at the peak\n",
             text_bytes(a, sizeof a, r->peak_bytes));
     print_limit(r, out);
+    if (r->work->note.text[0])
+        fprintf(out, "  note     %s\n", r->work->note.text);
     print_stages(r, out);
 }
