@@ -8,7 +8,11 @@
  * same CPUs around their node, or to the group of those without one.
  *
  * Fewer workers than places fill group after group: they share memory and
- * caches then, and leave whole nodes to others. */
+ * caches then, and leave whole nodes to others. Where a quota is the reason,
+ * the same happens in each of the containers that share the machine. If all of
+ * them began at the first core and stayed there, they would fight for it while
+ * the others idle; so they begin with the node that they run on, and may use
+ * all of its cores. */
 #include "sched/topo.h"
 
 #include <errno.h>
@@ -23,11 +27,13 @@
 #include "sched/quota.h"
 #include "sched/sched.h"
 
+enum { NO_GROUP = -1 };
+
 struct place {
     hwloc_obj_t pu;      /* the first that may be used */
     hwloc_cpuset_t cpus; /* all that may be used */
     hwloc_obj_t node;    /* NULL: none */
-    unsigned group;
+    int group;           /* NO_GROUP: no worker is there */
 };
 
 struct topo {
@@ -36,7 +42,9 @@ struct topo {
     struct place *places;
     unsigned place_count, group_count, worker_count;
     unsigned *place_of; /* of a worker */
-    bool asked;         /* the number of workers was given */
+    unsigned *group_of; /* of a CPU */
+    unsigned cpu_count;
+    bool asked; /* the number of workers was given */
     enum weft_pin pin;
     struct quota quota;
     struct hwloc_distances_s *distances; /* NULL: none are known */
@@ -52,6 +60,8 @@ static int load(hwloc_topology_t *out)
 
     if (hwloc_topology_init(&hw))
         return -ENOMEM;
+    /* Whole: what we may use of it can change while it is kept. */
+    hwloc_topology_set_flags(hw, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
     if (hwloc_topology_load(hw)) {
         hwloc_topology_destroy(hw);
         return -ENODEV;
@@ -81,7 +91,7 @@ static int get_topology(struct topo *t)
 static hwloc_cpuset_t usable_cpus(const struct topo *t)
 {
     hwloc_cpuset_t cpus =
-        hwloc_bitmap_dup(hwloc_topology_get_allowed_cpuset(t->hw));
+        hwloc_bitmap_dup(hwloc_topology_get_topology_cpuset(t->hw));
     hwloc_cpuset_t mask = hwloc_bitmap_alloc();
 
     if (cpus && mask && hwloc_topology_is_thissystem(t->hw) &&
@@ -91,23 +101,30 @@ static hwloc_cpuset_t usable_cpus(const struct topo *t)
     return cpus;
 }
 
+/* The closest node; of several with the same CPUs the first by number: those
+ * without CPUs of their own come later. */
 static hwloc_obj_t node_of(const struct topo *t, hwloc_obj_t pu)
 {
     hwloc_obj_t best = NULL, node = NULL;
+    int least = 0;
 
-    while ((node = hwloc_get_next_obj_by_type(t->hw, HWLOC_OBJ_NUMANODE, node)))
-        if (hwloc_bitmap_isset(node->cpuset, pu->os_index) &&
-            (!best || hwloc_bitmap_weight(node->cpuset) <
-                          hwloc_bitmap_weight(best->cpuset)))
+    while (
+        (node = hwloc_get_next_obj_by_type(t->hw, HWLOC_OBJ_NUMANODE, node))) {
+        int weight = hwloc_bitmap_weight(node->cpuset);
+        if (!hwloc_bitmap_isset(node->cpuset, pu->os_index))
+            continue;
+        if (!best || weight < least ||
+            (weight == least && node->os_index < best->os_index)) {
             best = node;
+            least = weight;
+        }
+    }
     return best;
 }
 
-static bool same_group(const struct place *a, const struct place *b)
+static bool same_group(hwloc_obj_t a, hwloc_obj_t b)
 {
-    if (!a->node || !b->node)
-        return a->node == b->node;
-    return hwloc_bitmap_isequal(a->node->cpuset, b->node->cpuset);
+    return a && b ? hwloc_bitmap_isequal(a->cpuset, b->cpuset) : a == b;
 }
 
 static int add_place(struct topo *t, hwloc_obj_t pu, hwloc_cpuset_t usable)
@@ -145,22 +162,58 @@ static int find_places(struct topo *t, hwloc_cpuset_t usable)
     return t->place_count ? 0 : -ENODEV;
 }
 
+/* The group of the first `count` places that this node belongs to. */
+static int group_of_node(const struct topo *t, unsigned count, hwloc_obj_t node)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (same_group(t->places[i].node, node))
+            return t->places[i].group;
+    return NO_GROUP;
+}
+
 /* Numbers the groups in the order in which they occur, and brings the places of
  * a group together. Insertion: stable, and there are few. */
 static void group_places(struct topo *t, unsigned used)
 {
     t->group_count = 0;
     for (unsigned i = 0; i < used; i++) {
-        unsigned k = 0;
-        while (k < i && !same_group(&t->places[k], &t->places[i]))
-            k++;
-        t->places[i].group = k < i ? t->places[k].group : t->group_count++;
         struct place p = t->places[i];
+        p.group = group_of_node(t, i, p.node);
+        if (p.group == NO_GROUP)
+            p.group = (int)t->group_count++;
         unsigned at = i;
         for (; at && t->places[at - 1].group > p.group; at--)
             t->places[at] = t->places[at - 1];
         t->places[at] = p;
     }
+    for (unsigned i = used; i < t->place_count; i++)
+        t->places[i].group = group_of_node(t, used, t->places[i].node);
+}
+
+/* Brings the places of the node that this thread runs on to the front. */
+static void begin_here(struct topo *t)
+{
+    int cpu = sched_getcpu();
+    unsigned first = 0;
+
+    while (
+        first < t->place_count &&
+        (cpu < 0 || !hwloc_bitmap_isset(t->places[first].cpus, (unsigned)cpu)))
+        first++;
+    if (first == t->place_count)
+        return;
+    int group = t->places[first].group;
+    while (t->places[0].group != group) {
+        struct place p = t->places[0];
+        memmove(t->places, t->places + 1,
+                (t->place_count - 1) * sizeof *t->places);
+        t->places[t->place_count - 1] = p;
+    }
+}
+
+static bool cut_by_quota(const struct topo *t)
+{
+    return !t->asked && t->worker_count < t->place_count;
 }
 
 static int place_workers(struct topo *t, unsigned workers)
@@ -175,10 +228,31 @@ static int place_workers(struct topo *t, unsigned workers)
     if (!t->place_of)
         return -ENOMEM;
     group_places(t, t->place_count);
+    if (cut_by_quota(t))
+        begin_here(t);
     unsigned used = workers < t->place_count ? workers : t->place_count;
     group_places(t, used); /* groups without a worker do not count */
     for (unsigned i = 0; i < workers; i++)
         t->place_of[i] = (unsigned)((uint64_t)i * used / workers);
+    return 0;
+}
+
+/* For every CPU of the machine the group to go to from there: its own, or the
+ * first if no worker is on its node. */
+static int map_cpus(struct topo *t)
+{
+    hwloc_obj_t pu = NULL;
+    int last = hwloc_bitmap_last(hwloc_topology_get_topology_cpuset(t->hw));
+
+    t->cpu_count = (unsigned)(last + 1);
+    t->group_of = calloc(t->cpu_count, sizeof *t->group_of);
+    if (!t->group_of)
+        return -ENOMEM;
+    while ((pu = hwloc_get_next_obj_by_type(t->hw, HWLOC_OBJ_PU, pu))) {
+        int group = group_of_node(t, t->place_count, node_of(t, pu));
+        if (group != NO_GROUP)
+            t->group_of[pu->os_index] = (unsigned)group;
+    }
     return 0;
 }
 
@@ -194,12 +268,15 @@ static int discover(struct topo *t, unsigned workers)
     hwloc_bitmap_free(usable);
     if (rc)
         return rc;
-    wf_quota_read(&t->quota, "/proc/self/cgroup", "/proc/self/mountinfo");
+    if (hwloc_topology_is_thissystem(t->hw))
+        wf_quota_read(&t->quota, "/proc/self/cgroup", "/proc/self/mountinfo");
     if (hwloc_distances_get_by_type(t->hw, HWLOC_OBJ_NUMANODE, &n,
-                                    &t->distances, 0, 0) ||
+                                    &t->distances,
+                                    HWLOC_DISTANCES_KIND_MEANS_LATENCY, 0) ||
         n == 0)
         t->distances = NULL;
-    return place_workers(t, workers);
+    rc = place_workers(t, workers);
+    return rc ? rc : map_cpus(t);
 }
 
 int wf_topo_load(struct topo **out, unsigned workers, enum weft_pin pin,
@@ -231,6 +308,7 @@ void wf_topo_free(struct topo *t)
         hwloc_topology_destroy(t->hw);
     free(t->places);
     free(t->place_of);
+    free(t->group_of);
     free(t);
 }
 
@@ -244,17 +322,14 @@ unsigned wf_topo_groups(const struct topo *t) { return t->group_count; }
 
 unsigned wf_topo_group_of(const struct topo *t, unsigned worker)
 {
-    return place_of(t, worker)->group;
+    return (unsigned)place_of(t, worker)->group;
 }
 
 unsigned wf_topo_group_here(const struct topo *t)
 {
     int cpu = sched_getcpu();
 
-    for (unsigned i = 0; cpu >= 0 && i < t->worker_count; i++)
-        if (hwloc_bitmap_isset(place_of(t, i)->cpus, (unsigned)cpu))
-            return place_of(t, i)->group;
-    return 0;
+    return cpu >= 0 && (unsigned)cpu < t->cpu_count ? t->group_of[cpu] : 0;
 }
 
 /* How many different distances are nearer than that from a to b. */
@@ -305,29 +380,35 @@ void wf_topo_bind_group(struct topo *t, unsigned group)
         hwloc_bitmap_free(cpus);
         return;
     }
-    for (unsigned i = 0; i < t->worker_count; i++)
-        if (place_of(t, i)->group == group)
-            hwloc_bitmap_or(cpus, cpus, place_of(t, i)->cpus);
+    for (unsigned i = 0; i < t->place_count; i++)
+        if (t->places[i].group == (int)group)
+            hwloc_bitmap_or(cpus, cpus, t->places[i].cpus);
     bind(t, cpus);
     hwloc_bitmap_free(cpus);
 }
 
 void wf_topo_bind_worker(struct topo *t, unsigned worker)
 {
-    if (t->pin == WEFT_PIN_CORE)
+    if (t->pin == WEFT_PIN_CORE && !cut_by_quota(t))
         bind(t, place_of(t, worker)->cpus);
     else
-        wf_topo_bind_group(t, place_of(t, worker)->group);
+        wf_topo_bind_group(t, wf_topo_group_of(t, worker));
 }
 
-/* With one group, any memory is on its node. */
+/* With one node, any memory is on it. */
+static bool any_memory_will_do(const struct topo *t)
+{
+    return !hwloc_topology_is_thissystem(t->hw) ||
+           hwloc_get_nbobjs_by_type(t->hw, HWLOC_OBJ_NUMANODE) <= 1;
+}
+
 void *wf_topo_alloc(const struct topo *t, unsigned worker, size_t bytes)
 {
     size_t lines = (bytes + 63) / 64 * 64;
     hwloc_obj_t node = place_of(t, worker)->node;
     void *memory;
 
-    if (t->group_count == 1)
+    if (any_memory_will_do(t))
         memory = aligned_alloc(64, lines);
     else if (!node)
         memory = hwloc_alloc(t->hw, lines);
@@ -340,7 +421,7 @@ void *wf_topo_alloc(const struct topo *t, unsigned worker, size_t bytes)
 
 void wf_topo_dealloc(const struct topo *t, void *memory, size_t bytes)
 {
-    if (t->group_count == 1)
+    if (any_memory_will_do(t))
         free(memory);
     else
         hwloc_free(t->hw, memory, (bytes + 63) / 64 * 64);
@@ -348,15 +429,32 @@ void wf_topo_dealloc(const struct topo *t, void *memory, size_t bytes)
 
 /* ---- what was decided, and why ------------------------------------------ */
 
+static void explain_cores(const struct topo *t, weft_say_fn *say, void *ctx)
+{
+    int all = hwloc_get_nbobjs_by_type(t->hw, HWLOC_OBJ_CORE);
+    hwloc_cpuset_t usable = hwloc_bitmap_alloc();
+    char text[300], cpus[200] = "?";
+
+    if (usable) {
+        for (unsigned i = 0; i < t->place_count; i++)
+            hwloc_bitmap_or(usable, usable, t->places[i].cpus);
+        hwloc_bitmap_list_snprintf(cpus, sizeof cpus, usable);
+    }
+    hwloc_bitmap_free(usable);
+    if (all > (int)t->place_count)
+        snprintf(text, sizeof text,
+                 "%u of the machine's %d: the affinity mask allows CPU %s",
+                 t->place_count, all, cpus);
+    else
+        snprintf(text, sizeof text, "%u, all of the machine's", t->place_count);
+    say(ctx, "cores", text);
+}
+
 static void explain_count(const struct topo *t, weft_say_fn *say, void *ctx)
 {
     const struct quota *q = &t->quota;
     char text[700];
 
-    snprintf(text, sizeof text,
-             "%u: the cores of this machine that the process may use",
-             t->place_count);
-    say(ctx, "cores", text);
     if (q->limited)
         snprintf(text, sizeof text, "%.2f cores, rounded down to %u (%s)",
                  (double)q->quota_us / (double)q->period_us, wf_quota_cores(q),
@@ -365,9 +463,9 @@ static void explain_count(const struct topo *t, weft_say_fn *say, void *ctx)
         snprintf(text, sizeof text, "none");
     say(ctx, "quota", text);
     snprintf(text, sizeof text, "%u: %s", t->worker_count,
-             t->asked                           ? "as asked"
-             : t->worker_count < t->place_count ? "as many as the quota allows"
-                                                : "one per core");
+             t->asked          ? "as asked"
+             : cut_by_quota(t) ? "as many as the quota allows"
+                               : "one per core");
     say(ctx, "workers", text);
 }
 
@@ -383,6 +481,9 @@ static void explain_pinning(const struct topo *t, weft_say_fn *say, void *ctx)
                  strerrordesc_np(refused));
     else if (!hwloc_topology_is_thissystem(t->hw))
         snprintf(text, sizeof text, "none: the topology is not this machine's");
+    else if (t->pin == WEFT_PIN_CORE && cut_by_quota(t))
+        snprintf(text, sizeof text,
+                 "to their NUMA node: a quota shares its cores with others");
     else
         snprintf(text, sizeof text, "%s", pins[t->pin]);
     say(ctx, "pinning", text);
@@ -390,6 +491,7 @@ static void explain_pinning(const struct topo *t, weft_say_fn *say, void *ctx)
 
 void wf_topo_explain(const struct topo *t, weft_say_fn *say, void *ctx)
 {
+    explain_cores(t, say, ctx);
     explain_count(t, say, ctx);
     explain_pinning(t, say, ctx);
     for (unsigned i = 0; i < t->worker_count; i++) {
