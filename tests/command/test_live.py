@@ -62,7 +62,7 @@ class Live(CommandTest):
         return spec
 
     def watch(self, columns=80, rows=24, options=(), environment=None,
-              seconds=0.1, during=None):
+              seconds=0.1, during=None, prepare=None):
         """Runs in a terminal: its exit code and all that it was sent."""
         master, terminal = pty.openpty()
         self.resize(terminal, columns, rows)
@@ -71,7 +71,7 @@ class Live(CommandTest):
         if "NO_COLOR" not in (environment or {}):
             variables.pop("NO_COLOR", None)
         process = self.start(self.spec(seconds), *options, stderr=terminal,
-                             env=variables)
+                             env=variables, prepare=prepare)
         sent, end = b"", time.monotonic() + 60
         while process.poll() is None:
             self.assertLess(time.monotonic(), end)
@@ -209,7 +209,7 @@ class Live(CommandTest):
             elif len(done) == 1 and sent.count(b" of 30") >= 8:
                 process.send_signal(signal.SIGQUIT)
                 done.append("quit")
-        code, sent = self.watch(during=stop)
+        code, sent = self.watch(during=stop, prepare=os.setpgrp)
         self.assertEqual(code, -signal.SIGQUIT)
         self.assertEqual(sent.count(HIDE), 2)
         self.assert_restored(sent)

@@ -159,7 +159,9 @@ class Signals(CommandTest):
         self.assertEqual(len(self.keys()), self.COUNT)
 
     def test_a_stopped_run_goes_on(self):
-        process = self.start_and_wait(0.05, started=3)
+        # In a group of its own: ^Z means nothing to a group whose parent is
+        # in another session, and who runs the tests may have made one.
+        process = self.start_and_wait(0.05, started=3, prepare=os.setpgrp)
         process.send_signal(signal.SIGTSTP)
         _, status = os.waitpid(process.pid, os.WUNTRACED)
         self.assertTrue(os.WIFSTOPPED(status))
