@@ -38,6 +38,10 @@ struct run_node {
     uint32_t index;           /* leads from the task to the run */
 };
 
+/* Where a million tasks are usual, each byte is a megabyte. */
+_Static_assert(sizeof(struct dag_node) + sizeof(struct run_node) <= 56,
+               "what a node takes in a plan and a run");
+
 struct dag_run {
     struct weft_run run;
     struct dag_run *next; /* in the pool */
