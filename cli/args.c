@@ -178,7 +178,12 @@ int args_run(int argc, char **argv)
                "Exit codes: 0 ok, 1 some items failed, 2 the command line or "
                "the spec is wrong, 3 the environment (disk full, no "
                "permission), 4 stopped by on_error, 75 stopped by a signal "
-               "with work left, 130 or 143 aborted.",
+               "with work left, 130 or 143 aborted.\n\n"
+               "Signals: the first SIGINT (^C), SIGTERM or SIGHUP finishes "
+               "what is in flight and closes the files. A second SIGINT "
+               "aborts; more of the others mean nothing more. The code of an "
+               "abort tells which came first: 130 SIGINT, 143 SIGTERM or "
+               "SIGHUP.",
         .children = spec_child,
     };
     struct run_options o = { .spec = spec_options(argc) };
