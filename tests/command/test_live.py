@@ -110,9 +110,11 @@ class Live(CommandTest):
         self.assertEqual(code, 0, sent)
         frame = self.frames(sent)[5]
         self.assertEqual(len(frame), 5, frame)
-        self.assertRegex(frame[0], r"stage +done +per s +in flight +tokens +busy")
+        self.assertRegex(frame[0],
+                         r"stage +done +per s +in flight +tokens +busy")
         for line, name in zip(frame[1:4], ("source", "nap", "shard")):
-            self.assertRegex(line, rf"^{name} +\d+ +[\d.]+ +\d+ +\d+/\d+ +\d+ %")
+            self.assertRegex(
+                line, rf"^{name} +\d+ +[\d.]+ +\d+ +\d+/\d+ +\d+ %")
         self.assertRegex(frame[4], r"\d+ of 30  \d+ %.* [\d.]+/s  ETA \d:\d\d")
 
     def test_the_bottleneck_is_marked(self):
