@@ -39,6 +39,7 @@ HOMES = {
     "archive": ["cli"],
     "xxhash.h": ["cli"],
     "criterion/": ["tests/test.h"],
+    "weft/": ["examples"],
 }
 LIBC = re.compile(r"(sys/|linux/|arpa/|netinet/)?\w+\.h$")
 
