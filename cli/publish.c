@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -47,19 +46,22 @@ int publish_folder(const char *path, bool make)
 {
     const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
     const char *slash = strrchr(path, '/');
-    if (!slash)
-        return publish_folder("./", make);
-    char *folder = strndup(path, slash == path ? 1 : (size_t)(slash - path));
-    if (!folder)
-        return -ENOMEM;
+    char folder[PATH_MAX] = ".";
+    if (slash) {
+        size_t length = slash == path ? 1 : (size_t)(slash - path);
+        if (length >= sizeof folder)
+            return -ENAMETOOLONG;
+        memcpy(folder, path, length);
+        folder[length] = '\0';
+    }
     int fd = open(folder, flags);
     if (fd < 0 && errno == ENOENT && make) {
         int rc = make_all(folder);
-        fd = rc ? (errno = -rc, -1) : open(folder, flags);
+        if (rc)
+            return rc;
+        fd = open(folder, flags);
     }
-    int rc = fd < 0 ? -errno : fd;
-    free(folder);
-    return rc;
+    return fd < 0 ? -errno : fd;
 }
 
 int publish_init(struct publish *p, int folder, const char *path)

@@ -151,14 +151,16 @@ int jpeg_decode(struct codec *c, const struct buffer *bytes,
 {
     struct markers markers = read_markers(bytes->data, bytes->size);
     int width = 0, height = 0, subsampling = -1, colours = -1;
-    /* An unusual subsampling is an error to this call, and to no other. */
-    if (tjDecompressHeader3(c->decoder, bytes->data, bytes->size, &width,
-                            &height, &subsampling, &colours) &&
-        (width <= 0 || height <= 0))
-        return damaged(c);
+    /* An unusual subsampling is an error to this call, and to no other; a file
+     * of tables without an image is none. */
+    int rc = tjDecompressHeader3(c->decoder, bytes->data, bytes->size, &width,
+                                 &height, &subsampling, &colours);
+    if (width <= 0 || height <= 0)
+        return rc ? damaged(c)
+                  : decode_fail(c, -EINVAL, "damaged JPEG: it has no image");
     out->stored = (struct size){ (unsigned)width, (unsigned)height };
     out->orientation = markers.orientation;
-    int rc = decode_check(c, want, out->stored);
+    rc = decode_check(c, want, out->stored);
     if (rc)
         return rc;
 

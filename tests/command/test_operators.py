@@ -244,6 +244,21 @@ class Damage(OperatorTest):
         self.add("between.jpg", data[:at] + b"\0\0\0" + data[at:])
         self.assertEqual(self.failures(), [])
 
+    def test_tables_without_an_image_are_no_photo(self):
+        """They are a JPEG of no pixels to the library, and no error."""
+        data = jpeg()
+        tables = data[:data.index(b"\xff\xc0")] + b"\xff\xd9"
+        for fit in ("cover", "contain", "stretch"):
+            self.add("tables.jpg", tables)
+            self.add("start.jpg", data[:3])
+            result = self.run_json(self.stages(
+                {"use": "file.read"},
+                {"use": "image.thumbnail", "with": {"fit": fit}},
+                {"use": "image.jpeg"}, self.shard(9)))
+            self.assertEqual(result.code, 1, result.err)
+            self.assertEqual([f["text"] for f in result.report["failures"]],
+                             ["damaged JPEG: it has no image"] * 2)
+
     def test_what_is_missing_is_not(self):
         data = jpeg(200, 150, 0, "-restart", "1")
         at = data.index(b"\xff\xd0")
