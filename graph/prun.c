@@ -34,7 +34,9 @@ static int init_stage(struct pipeline_run *run, unsigned number)
 {
     const struct stage *stage = &run->plan->stages[number];
     struct stage_run *sr = &run->stages[number];
-    unsigned tokens = stage->tokens ? stage->tokens : run->workers;
+    unsigned tokens = stage->kind == SOURCE ? 1
+                      : stage->tokens       ? stage->tokens
+                                            : run->workers;
 
     sr->stage = stage;
     sr->run = run;

@@ -12,6 +12,8 @@
 
 enum { DEFAULT_SPIN_US = 50 };
 
+#define DESTROYING ((uint32_t)1 << 31) /* in `holds` */
+
 uint64_t wf_now_ns(void)
 {
     struct timespec now;
@@ -145,8 +147,8 @@ void weft_sched_destroy(weft_sched *s)
 {
     if (!s)
         return;
-    /* Acquire: what the runs did last comes before what we free. */
-    for (uint32_t n; (n = load_acquire(&s->holds));)
+    add_relaxed(&s->holds, DESTROYING);
+    for (uint32_t n; (n = load_acquire(&s->holds)) != DESTROYING;) /* [D] */
         wf_sleep_while(&s->holds, n, -1);
     if (s->started)
         wf_park_close(&s->park);
@@ -162,8 +164,7 @@ void wf_sched_hold(weft_sched *s) { add_relaxed(&s->holds, 1); }
 
 void wf_sched_release(weft_sched *s)
 {
-    /* Release, for the acquire in weft_sched_destroy. */
-    if (sub_acq_rel(&s->holds, 1) == 1)
+    if (sub_acq_rel(&s->holds, 1) == (DESTROYING | 1)) /* [D] */
         wf_wake_all(&s->holds);
 }
 
@@ -172,10 +173,12 @@ void wf_inject(weft_sched *s, struct task_list *list)
     unsigned group = s->group_count > 1 ? wf_topo_group_here(s->topo) : 0;
     unsigned near = 0;
 
+    wf_sched_hold(s); /* [D] */
     while (s->workers[near]->group != group)
         near++;
     wf_inject_put(&s->injects[group], list);
     wf_park_notify(&s->park, near);
+    wf_sched_release(s);
 }
 
 unsigned weft_sched_workers(const weft_sched *s) { return s->worker_count; }

@@ -38,7 +38,7 @@ struct weft_sched {
     struct inject *injects; /* one per group */
     struct park park;
     unsigned started;                   /* threads that exist */
-    alignas(64) _Atomic uint32_t holds; /* runs that are not over */
+    alignas(64) _Atomic uint32_t holds; /* who needs it still: see sched.c */
 };
 
 /* In worker.c: the thread. `arg` is the weft_worker. */

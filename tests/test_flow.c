@@ -281,6 +281,29 @@ Test(flow, a_pending_item_is_kept_until_its_completion, .timeout = 30)
     pthread_cond_destroy(&w.changed);
 }
 
+/* The completion of the last item ends the run; whoever waits for that may then
+ * destroy everything, while the thread that completed it still wakes a worker.
+ */
+Test(flow, the_scheduler_outlives_the_thread_that_completed_the_last_item,
+     .timeout = 60)
+{
+    for (int i = 0; i < TIMES(1000, 200); i++) {
+        struct world w;
+        pthread_t thread;
+        weft_sched *sched = NULL;
+
+        world_init(&w, 1, &thread);
+        cr_assert_eq(
+            weft_sched_create(&sched, weft_config(sched, .workers = 2), NULL),
+            0);
+        weft_plan *plan = make_plan(&w, false);
+        cr_assert_eq(weft_run(sched, plan, NULL), 0);
+        weft_plan_destroy(plan);
+        weft_sched_destroy(sched);
+        world_finish(&w, thread);
+    }
+}
+
 /* ---- gather ------------------------------------------------------------ */
 
 struct batch {
