@@ -97,6 +97,8 @@ MISTAKES = {
     ],
     "every_module_has_a_test": [
         (without("tests/test_park.c"), "sched/park.c: has no tests/test_park"),
+        (plant("sched/steal.c", "/* steal.c: from others. */\n"),
+         "sched/steal.c: has no tests/test_sched.c"),
     ],
     "every_test_is_run": [
         (plant("tests/stress_park.c", "/* stress_park.c: races. */\n"), None),
