@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdbool.h>
+#include <strings.h>
 #include <turbojpeg.h>
 #include <unistd.h>
 
@@ -22,7 +23,8 @@ static int note(const char *path, const struct stat *st, int type,
 {
     const char *dot = strrchr(path, '.');
 
-    if (type != FTW_F || !dot || (strcmp(dot, ".jpg") && strcmp(dot, ".jpeg")))
+    if (type != FTW_F || !dot ||
+        (strcasecmp(dot, ".jpg") && strcasecmp(dot, ".jpeg")))
         return 0;
     paths = realloc(paths, (path_count + 1) * sizeof *paths);
     if (!paths || !(paths[path_count++] = strdup(path)))

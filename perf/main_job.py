@@ -57,8 +57,8 @@ def main(build, photos, rounds=5):
               f"{workers} x bare at once {all_cores:.2f} s: "
               f"{100 * ratios[-1]:.1f} % of {100 * ceilings[-1]:.1f} %",
               flush=True)
-    print(f"weft / ({workers} x bare): {100 * statistics.median(ratios):.1f} %, "
-          f"all cores: {100 * statistics.median(ceilings):.1f} %")
+    print(f"weft / ({workers} x bare): {100 * statistics.median(ratios):.1f} %,"
+          f" all cores: {100 * statistics.median(ceilings):.1f} %")
 
 
 if __name__ == "__main__":
