@@ -11,7 +11,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -57,7 +56,7 @@ struct iostep wf_iowork_step(struct weft_io *io)
     }
     if (step.op == WEFT_IO_OPEN)
         step.flags |= O_CLOEXEC;
-    if (!step.fd && step.path)
+    if (!step.fd && (step.op == WEFT_IO_OPEN || step.op == WEFT_IO_RENAME))
         step.fd = AT_FDCWD;
     if (moves_bytes(step.op)) {
         step.data = (char *)io->data + w->moved;
@@ -144,6 +143,8 @@ bool wf_iowork_did(struct weft_io *io, int64_t result)
 
     if (result == -EINTR)
         return false;
+    if (result == -ENXIO && io->op == WEFT_IO_LOAD)
+        result = -EINVAL; /* a socket, or a device that is not there */
     if (result < 0)
         return finish(io, (int)result);
     switch (io->op) {
@@ -169,12 +170,6 @@ bool wf_iowork_did(struct weft_io *io, int64_t result)
     return finish(io, 0);
 }
 
-static int64_t poll_for_ever(const struct iostep *s)
-{
-    struct pollfd p = { .fd = s->fd, .events = (short)s->flags };
-    return poll(&p, 1, -1) < 0 ? -1 : p.revents;
-}
-
 int64_t wf_step_blocking(const struct iostep *s)
 {
     int64_t result = -1;
@@ -195,9 +190,7 @@ int64_t wf_step_blocking(const struct iostep *s)
     case WEFT_IO_RENAME:
         result = renameat(s->fd, s->path, s->fd, s->path2);
         break;
-    case WEFT_IO_POLL:
-        result = poll_for_ever(s);
-        break;
+    case WEFT_IO_POLL: /* the poller's */
     case WEFT_IO_LOAD: /* is never a step */
         errno = EINVAL;
         break;
