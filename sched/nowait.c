@@ -27,6 +27,10 @@ static int64_t poll_now(const struct iostep *s)
 
     if (ready == 0)
         errno = EAGAIN;
+    if (ready > 0 && p.revents & POLLNVAL) {
+        errno = EBADF;
+        ready = -1;
+    }
     return ready > 0 ? p.revents : -1;
 }
 
@@ -44,6 +48,9 @@ int64_t wf_step_nowait(const struct iostep *s)
         result = pwritev2(s->fd, &part, 1, (off_t)s->offset, RWF_NOWAIT);
     else if (s->op == WEFT_IO_POLL)
         result = poll_now(s);
+    /* Linux 5.9 and 5.10 say 0, as at the end, also where they would wait. */
+    if (result == 0 && s->op == WEFT_IO_READ && s->bytes)
+        return -EAGAIN;
     if (result >= 0)
         return result;
     /* Refused for how we asked, or for what was asked: a plain call tells. */
