@@ -1,11 +1,13 @@
 /* poller.c: one thread that polls for all, where there is no ring.
  *
  * The thread owns the array that it polls. Others leave their operations in a
- * list, and write to an eventfd, which is the first of the array. The thread
- * starts with the first operation. */
+ * list, and write to an eventfd, which is the first of the array. A descriptor
+ * is there once, whoever waits for it: poll refuses an array that is longer
+ * than the limit of open files. The thread starts with the first operation. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -15,23 +17,21 @@
 
 struct poller {
     weft_sched *sched;
-    int event; /* -1: not started */
+    cpu_set_t cpus; /* of whoever made the scheduler: a worker is pinned */
+    int event;      /* -1: not started */
     pthread_t thread;
     pthread_mutex_t lock; /* of `fresh`, `ends` and the start */
     struct task_list fresh;
     bool ends;
     struct pollfd *polled; /* of the thread; the first is the eventfd */
-    struct weft_io **ios;
+    struct task_list *waiting;
     size_t count, room;
 };
 
-static void complete(struct poller *p, struct weft_io *io, int64_t result)
+static void complete(struct weft_io *io, int64_t result, struct task_list *done)
 {
-    struct task_list done = { 0 };
-
     wf_iowork_did(io, result);
-    wf_io_completed(&done, io);
-    wf_inject(p->sched, &done);
+    wf_io_completed(done, io);
 }
 
 static bool make_room(struct poller *p)
@@ -42,28 +42,65 @@ static bool make_room(struct poller *p)
     struct pollfd *polled = realloc(p->polled, room * sizeof *polled);
     if (polled)
         p->polled = polled;
-    struct weft_io **ios = realloc(p->ios, room * sizeof *ios);
-    if (ios)
-        p->ios = ios;
-    if (!polled || !ios)
+    struct task_list *waiting = realloc(p->waiting, room * sizeof *waiting);
+    if (waiting)
+        p->waiting = waiting;
+    if (!polled || !waiting)
         return false;
     p->room = room;
     return true;
 }
 
-static void add(struct poller *p, struct weft_io *io)
+static void add(struct poller *p, struct weft_io *io, struct task_list *done)
 {
-    if (!make_room(p)) {
-        complete(p, io, -ENOMEM);
+    size_t i = 1;
+
+    while (i < p->count && p->polled[i].fd != io->fd)
+        i++;
+    if (io->fd < 0 || (i == p->count && !make_room(p))) {
+        complete(io, io->fd < 0 ? -EBADF : -ENOMEM, done);
         return;
     }
-    p->polled[p->count] =
-        (struct pollfd){ .fd = io->fd, .events = (short)io->flags };
-    p->ios[p->count++] = io;
+    if (i == p->count) {
+        p->polled[i] = (struct pollfd){ .fd = io->fd };
+        p->waiting[i] = (struct task_list){ 0 };
+        p->count++;
+    }
+    p->polled[i].events |= (short)io->flags;
+    task_list_add(&p->waiting[i], &work_of(io)->task);
 }
 
-/* False: the end. */
-static bool take_fresh(struct poller *p)
+/* Something happened to a descriptor, or polling failed as a whole: completes
+ * those who waited for that. */
+static void settle(struct poller *p, size_t i, int failure,
+                   struct task_list *done)
+{
+    struct pollfd *polled = &p->polled[i];
+    struct task_list waited = p->waiting[i];
+
+    if (polled->revents & POLLNVAL)
+        failure = -EBADF;
+    polled->events = 0;
+    p->waiting[i] = (struct task_list){ 0 };
+    for (struct task *task; (task = task_list_take(&waited));) {
+        struct weft_io *io = io_of_task(task);
+        int happened = polled->revents & (io->flags | POLLERR | POLLHUP);
+        if (failure || happened) {
+            complete(io, failure ? failure : happened, done);
+        } else {
+            polled->events |= (short)io->flags;
+            task_list_add(&p->waiting[i], task);
+        }
+    }
+    if (p->waiting[i].first)
+        return;
+    p->count--;
+    p->polled[i] = p->polled[p->count];
+    p->waiting[i] = p->waiting[p->count];
+}
+
+/* Waits for the eventfd; false: the end. */
+static bool take_fresh(struct poller *p, struct task_list *done)
 {
     eventfd_t ignored;
 
@@ -74,7 +111,7 @@ static bool take_fresh(struct poller *p)
     p->fresh = (struct task_list){ 0 };
     pthread_mutex_unlock(&p->lock);
     for (struct task *task; (task = task_list_take(&fresh));)
-        add(p, io_of_task(task));
+        add(p, io_of_task(task), done);
     return !ends;
 }
 
@@ -83,21 +120,25 @@ static void *serve(void *arg)
     struct poller *p = arg;
 
     pthread_setname_np(pthread_self(), "weft/poll");
-    for (;;) {
-        if (poll(p->polled, p->count, -1) < 0)
-            continue; /* EINTR */
-        for (size_t i = 1; i < p->count; i++) {
-            if (!p->polled[i].revents)
-                continue;
-            complete(p, p->ios[i], p->polled[i].revents);
-            p->count--;
-            p->polled[i] = p->polled[p->count];
-            p->ios[i] = p->ios[p->count];
-            i--;
-        }
-        if (p->polled[0].revents && !take_fresh(p))
-            return NULL;
+    sched_setaffinity(0, sizeof p->cpus, &p->cpus);
+    for (bool goes_on = true; goes_on;) {
+        struct task_list done = { 0 };
+        int failure = poll(p->polled, p->count, -1) < 0 ? -errno : 0;
+        if (failure == -EINTR)
+            continue;
+        bool fresh = failure || p->polled[0].revents;
+        for (size_t i = p->count - 1; i > 0; i--)
+            if (failure || p->polled[i].revents)
+                settle(p, i, failure, &done);
+        if (done.first)
+            wf_inject(p->sched, &done);
+        done = (struct task_list){ 0 };
+        if (fresh)
+            goes_on = take_fresh(p, &done);
+        if (done.first)
+            wf_inject(p->sched, &done);
     }
+    return NULL;
 }
 
 struct poller *wf_poller_create(weft_sched *sched)
@@ -108,6 +149,7 @@ struct poller *wf_poller_create(weft_sched *sched)
         return NULL;
     p->sched = sched;
     p->event = -1;
+    sched_getaffinity(0, sizeof p->cpus, &p->cpus);
     pthread_mutex_init(&p->lock, NULL);
     return p;
 }
@@ -119,7 +161,7 @@ static int start(struct poller *p)
 
     if (!make_room(p))
         return -ENOMEM;
-    p->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    p->event = eventfd(0, EFD_CLOEXEC);
     if (p->event < 0)
         return -errno;
     p->polled[0] = (struct pollfd){ .fd = p->event, .events = POLLIN };
@@ -138,6 +180,8 @@ static int start(struct poller *p)
 
 void wf_poller_submit(struct poller *p, struct weft_io *io)
 {
+    struct task_list done = { 0 };
+
     pthread_mutex_lock(&p->lock);
     int rc = p->event < 0 ? start(p) : 0;
     if (!rc) {
@@ -145,8 +189,10 @@ void wf_poller_submit(struct poller *p, struct weft_io *io)
         eventfd_write(p->event, 1);
     }
     pthread_mutex_unlock(&p->lock);
-    if (rc)
-        complete(p, io, rc);
+    if (!rc)
+        return;
+    complete(io, rc, &done);
+    wf_inject(p->sched, &done);
 }
 
 void wf_poller_destroy(struct poller *p)
@@ -162,7 +208,7 @@ void wf_poller_destroy(struct poller *p)
         close(p->event);
     }
     free(p->polled);
-    free(p->ios);
+    free(p->waiting);
     pthread_mutex_destroy(&p->lock);
     free(p);
 }
