@@ -11,7 +11,10 @@
  * a ring with fewer flags.
  *
  * What is under way is counted, and is never more than the completion queue
- * holds. io_uring_queue_exit is no barrier, so the driver does not end before
+ * holds. A poll may be under way for ever, and what makes it ready may come
+ * after it: so polls never take all the places; more of them go to the poller.
+ *
+ * io_uring_queue_exit is no barrier, so the driver does not end before
  * the last completion was reaped: the kernel writes to no memory after that. */
 #include <errno.h>
 #include <liburing.h>
@@ -29,7 +32,11 @@
 #define IORING_SETUP_DEFER_TASKRUN (1U << 13) /* from the kernel's uapi */
 #endif
 
-enum { ENTRIES = 256, MOST_UNDER_WAY = 2 * ENTRIES - 1 };
+enum {
+    ENTRIES = 256,
+    MOST_UNDER_WAY = 2 * ENTRIES - 1, /* and the read of the eventfd */
+    MOST_POLLS = ENTRIES,
+};
 
 struct ring {
     weft_sched *sched;
@@ -45,6 +52,7 @@ struct ring {
     struct io_uring uring; /* of the thread, like what follows */
     struct task_list backlog;
     unsigned under_way; /* operations, without the read of the eventfd */
+    unsigned polls;     /* of these */
     uint64_t ignored;   /* what that reads */
     bool armed;
 };
@@ -206,8 +214,15 @@ static bool take_fresh(struct ring *r)
         struct task *task = task_list_take(&r->backlog);
         if (!task)
             break;
-        prepare(r, io_of_task(task));
+        struct weft_io *io = io_of_task(task);
+        bool polls = io->op == WEFT_IO_POLL;
+        if (polls && r->polls == MOST_POLLS) {
+            wf_blocking_submit(r->instead, io);
+            continue;
+        }
+        r->polls += polls;
         r->under_way++;
+        prepare(r, io);
     }
     return !ends || r->under_way;
 }
@@ -224,6 +239,7 @@ static void reap(struct ring *r, struct task_list *finished)
             r->armed = false;
         } else if (wf_iowork_did(io, result)) {
             r->under_way--;
+            r->polls -= io->op == WEFT_IO_POLL;
             wf_io_completed(finished, io);
         } else {
             prepare(r, io);
