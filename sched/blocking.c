@@ -1,11 +1,13 @@
 /* blocking.c: threads that do one operation at a time each, with plain calls.
  *
  * They start as they are needed, sleep when there is nothing to do, and end
- * with the scheduler. An operation that waits for a descriptor would keep a
- * thread for as long as it likes: those go to the poller. If not even one
- * thread can be started, the operation is done where it is submitted: slow, and
- * right. */
+ * with the scheduler. The worker that starts one is pinned; they are not, or
+ * all would crowd on its core. An operation that waits for a descriptor would
+ * keep a thread for as long as it likes: those go to the poller. If not even
+ * one thread can be started, the operation is done where it is submitted: slow,
+ * and right. */
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -16,6 +18,7 @@ enum { MOST_THREADS = 32 };
 struct blocking {
     weft_sched *sched;
     struct poller *poller;
+    cpu_set_t cpus;       /* of whoever made the scheduler */
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t more;
     struct task_list queue;
@@ -41,6 +44,7 @@ static void *serve(void *arg)
     struct blocking *b = arg;
 
     pthread_setname_np(pthread_self(), "weft/io");
+    sched_setaffinity(0, sizeof b->cpus, &b->cpus);
     pthread_mutex_lock(&b->lock);
     for (;;) {
         struct task *task = task_list_take(&b->queue);
@@ -79,6 +83,7 @@ struct blocking *wf_blocking_create(weft_sched *sched)
     if (!b)
         return NULL;
     b->sched = sched;
+    sched_getaffinity(0, sizeof b->cpus, &b->cpus);
     pthread_mutex_init(&b->lock, NULL);
     pthread_cond_init(&b->more, NULL);
     b->poller = wf_poller_create(sched);
