@@ -28,7 +28,8 @@ struct io {
 static struct task *completion(weft_worker *self, struct task *task)
 {
     struct weft_io *io = io_of_task(task);
-    io->done(self, io, work_of(io)->rc);
+    io->done(self, io, work_of(io)->rc); /* and io may be no more */
+    wf_sched_release(weft_worker_sched(self));
     return NULL;
 }
 
@@ -52,6 +53,7 @@ int weft_io_start(weft_worker *self, struct weft_io *io)
         if (wf_iowork_did(io, result))
             return work_of(io)->rc;
     }
+    wf_sched_hold(owner->sched); /* until `done` has been called */
     if (owner->ring_count)
         wf_ring_submit(owner->rings[wf_group_of(self)], io);
     else
