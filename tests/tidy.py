@@ -43,8 +43,8 @@ HOMES = {
 }
 LIBC = re.compile(r"(sys/|linux/|arpa/|netinet/)?\w+\.h$")
 
-# Modules without a test_<module>.c, because what they promise shows only together
-# with others: tests/test_<what>.c instead.
+# Modules without a test_<module>.c, because what they promise shows only with
+# others: tests/test_<what>.c instead.
 TESTED_WITH = {
     "futex": "park",  # who sleeps and who is woken
     "inject": "sched",
