@@ -44,6 +44,8 @@ int weft_io_start(weft_worker *self, struct weft_io *io)
 {
     struct io *owner = wf_io_of(self);
 
+    if ((unsigned)io->op > WEFT_IO_POLL)
+        return -EINVAL;
     wf_iowork_begin(io);
     while (owner->nowait) {
         struct iostep step = wf_iowork_step(io);

@@ -8,7 +8,10 @@
  *
  * One byte more, so that the end of an unchanged file is known from the first
  * read; and a file that has grown, or has no size (/proc), is read to its end.
- */
+ *
+ * Files are opened with O_NONBLOCK: nobody waits for the other side of a FIFO.
+ * It comes off again. OPEN gives what was asked for; LOAD, which would pay a
+ * system call for that, needs it off only where a ring refuses to wait. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -45,7 +48,7 @@ struct iostep wf_iowork_step(struct weft_io *io)
 
     if (io->op == WEFT_IO_LOAD && !w->opened) {
         step.op = WEFT_IO_OPEN;
-        step.flags = O_RDONLY | O_NONBLOCK | O_NOCTTY; /* a FIFO, a terminal */
+        step.flags = O_RDONLY | O_NOCTTY;
     } else if (io->op == WEFT_IO_LOAD) {
         step.op = WEFT_IO_READ;
         step.fd = w->file;
@@ -55,7 +58,7 @@ struct iostep wf_iowork_step(struct weft_io *io)
         step.offset = io->offset;
     }
     if (step.op == WEFT_IO_OPEN)
-        step.flags |= O_CLOEXEC;
+        step.flags |= O_CLOEXEC | O_NONBLOCK;
     if (!step.fd && (step.op == WEFT_IO_OPEN || step.op == WEFT_IO_RENAME))
         step.fd = AT_FDCWD;
     if (moves_bytes(step.op)) {
@@ -113,7 +116,6 @@ static bool opened(struct weft_io *io, int file)
         return finish(io, -errno);
     if (!S_ISREG(st.st_mode))
         return finish(io, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL);
-    fcntl(file, F_SETFL, 0); /* a ring would not wait for the data */
     w->expected = (uint64_t)st.st_size;
     if (io->limit && w->expected > io->limit)
         return finish(io, -EFBIG);
@@ -137,11 +139,22 @@ static bool loaded(struct weft_io *io, uint64_t bytes)
     return rc ? finish(io, rc) : false;
 }
 
+/* True: the step is to be done again. */
+static bool again(struct iowork *w, int64_t result)
+{
+    if (result == -EAGAIN && w->file >= 0 && !w->waits) {
+        fcntl(w->file, F_SETFL, 0);
+        w->waits = true;
+        return true;
+    }
+    return result == -EINTR;
+}
+
 bool wf_iowork_did(struct weft_io *io, int64_t result)
 {
     struct iowork *w = work_of(io);
 
-    if (result == -EINTR)
+    if (again(w, result))
         return false;
     if (result == -ENXIO && io->op == WEFT_IO_LOAD)
         result = -EINVAL; /* a socket, or a device that is not there */
@@ -160,6 +173,10 @@ bool wf_iowork_did(struct weft_io *io, int64_t result)
             return finish(io, -EIO); /* wrote nothing, and says no error */
         return finish(io, 0);
     case WEFT_IO_OPEN:
+        if (!(io->flags & O_NONBLOCK))
+            fcntl((int)result, F_SETFL, io->flags);
+        io->result = result;
+        return finish(io, 0);
     case WEFT_IO_POLL:
         io->result = result;
         return finish(io, 0);

@@ -20,6 +20,7 @@ struct iowork {
     uint64_t moved;    /* bytes so far */
     uint64_t expected; /* LOAD: the size that the file said it has */
     bool opened;       /* LOAD: its first step is done */
+    bool waits;        /* LOAD: the file is no longer O_NONBLOCK */
 };
 _Static_assert(sizeof(struct iowork) <= sizeof((struct weft_io *)0)->weft,
                "weft_io is too small");

@@ -12,10 +12,10 @@
 
 #include "sched/iowork.h"
 
+/* What may create a file is refused, so there is no mode. */
 static int64_t open_cached(const struct iostep *s)
 {
     struct open_how how = { .flags = (unsigned)s->flags,
-                            .mode = s->mode,
                             .resolve = RESOLVE_CACHED };
     return syscall(SYS_openat2, s->fd, s->path, &how, sizeof how);
 }

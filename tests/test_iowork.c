@@ -251,3 +251,27 @@ ON_EVERY_WAY(iowork, too_many_open_files_is_an_error)
     cr_assert(as_made(c.io.data, 0, 100));
     free(c.io.data);
 }
+
+/* Or a worker, or one of the few threads, would wait for whoever comes. */
+ON_EVERY_WAY(iowork, a_fifo_is_opened_without_the_other_side)
+{
+    struct call c = { .io = { .op = WEFT_IO_OPEN, .path = path_of("fifo") } };
+
+    cr_assert_eq(mkfifo(c.io.path, 0600), 0);
+    c.io.flags = O_WRONLY;
+    cr_assert_eq(perform(sched, &c), -ENXIO);
+    c.io.flags = O_RDONLY;
+    cr_assert_eq(perform(sched, &c), 0);
+    cr_assert_eq(fcntl((int)c.io.result, F_GETFL) & O_NONBLOCK, 0);
+    close((int)c.io.result);
+    c.io.flags = O_RDONLY | O_NONBLOCK;
+    cr_assert_eq(perform(sched, &c), 0);
+    cr_assert(fcntl((int)c.io.result, F_GETFL) & O_NONBLOCK);
+    close((int)c.io.result);
+}
+
+ON_EVERY_WAY(iowork, what_is_no_operation_is_an_error)
+{
+    struct call c = { .io = { .op = (enum weft_io_op)99 } };
+    cr_assert_eq(perform(sched, &c), -EINVAL);
+}

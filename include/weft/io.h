@@ -23,7 +23,8 @@
 
 enum weft_io_op {
     WEFT_IO_LOAD,   /* the whole file `path` into `data`, grown with realloc */
-    WEFT_IO_OPEN,   /* `path`, `flags`, `mode`; result: a descriptor */
+    WEFT_IO_OPEN,   /* `path`, `flags`, `mode`; result: a descriptor. Never
+                       waits for the other side of a FIFO */
     WEFT_IO_READ,   /* `bytes` at `offset`; result: bytes, short only at end */
     WEFT_IO_WRITE,  /* `bytes` at `offset`, all of them */
     WEFT_IO_FSYNC,  /* `fd` */
