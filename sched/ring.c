@@ -2,9 +2,10 @@
  *
  * Workers leave operations in a list; an eventfd wakes the driver, through a
  * read that is always armed in the ring, so that it sleeps in one place only.
- * Only the thread that makes the list non-empty writes to it: the driver takes
- * the whole list at once. The driver submits, waits, advances each operation by
- * the step that completed, and injects all that are finished with one wake-up.
+ * The driver takes the whole list at once, and says under its lock that it
+ * sleeps next; the first to add to the list after that wakes it, and nobody
+ * else does. It submits, waits, advances each operation by the step that
+ * completed, and injects all that are finished with one wake-up.
  *
  * One thread issues and reaps, so completions can be deferred to its own
  * waiting (DEFER_TASKRUN, 6.1): the kernel interrupts nobody. Older kernels get
@@ -19,14 +20,13 @@
 #include <errno.h>
 #include <liburing.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "sched/ioways.h"
+#include "sched/thread.h"
 
 #ifndef IORING_SETUP_DEFER_TASKRUN
 #define IORING_SETUP_DEFER_TASKRUN (1U << 13) /* from the kernel's uapi */
@@ -48,6 +48,7 @@ struct ring {
     int event; /* -1: no thread yet */
     int failure;
     bool ends;
+    bool asleep; /* or about to be: has to be woken */
     pthread_t thread;
     struct io_uring uring; /* of the thread, like what follows */
     struct task_list backlog;
@@ -101,27 +102,24 @@ static bool knows_all(struct io_uring *uring)
     return all;
 }
 
-/* A real read, of one byte of a file in memory. */
+/* A real read, and the one that everything depends on: of an eventfd. */
 static int smoke_test(struct io_uring *uring)
 {
-    char byte = 0;
+    uint64_t count = 0;
     struct io_uring_cqe *cqe;
-    int file = memfd_create("weft-probe", MFD_CLOEXEC);
+    int event = eventfd(1, EFD_CLOEXEC);
 
-    if (file < 0 || write(file, "w", 1) != 1) {
-        if (file >= 0)
-            close(file);
-        return -EIO;
-    }
-    io_uring_prep_read(io_uring_get_sqe(uring), file, &byte, 1, 0);
+    if (event < 0)
+        return -errno;
+    io_uring_prep_read(io_uring_get_sqe(uring), event, &count, sizeof count, 0);
     int rc = io_uring_submit_and_wait(uring, 1);
     if (rc >= 0)
         rc = io_uring_wait_cqe(uring, &cqe);
     if (!rc) {
-        rc = cqe->res == 1 && byte == 'w' ? 0 : -EIO;
+        rc = cqe->res == sizeof count && count == 1 ? 0 : -EIO;
         io_uring_cqe_seen(uring, cqe);
     }
-    close(file);
+    close(event);
     return rc;
 }
 
@@ -208,6 +206,7 @@ static bool take_fresh(struct ring *r)
 {
     pthread_mutex_lock(&r->lock);
     task_list_join(&r->backlog, &r->fresh);
+    r->asleep = true;
     bool ends = r->ends;
     pthread_mutex_unlock(&r->lock);
     while (r->under_way < MOST_UNDER_WAY) {
@@ -247,13 +246,22 @@ static void reap(struct ring *r, struct task_list *finished)
     }
 }
 
+/* Submits, and sleeps until something has completed. EINTR, and EBUSY where
+ * completions wait: what is there is reaped. */
+static void sleep_in(struct ring *r)
+{
+    io_uring_submit_and_wait(&r->uring, 1);
+    pthread_mutex_lock(&r->lock);
+    r->asleep = false;
+    pthread_mutex_unlock(&r->lock);
+}
+
 static void drive(struct ring *r)
 {
     while (take_fresh(r)) {
         struct task_list finished = { 0 };
         arm(r);
-        /* EINTR, and EBUSY where completions wait: what is there is reaped. */
-        io_uring_submit_and_wait(&r->uring, 1);
+        sleep_in(r);
         reap(r, &finished);
         if (finished.first)
             wf_inject(r->sched, &finished);
@@ -313,19 +321,13 @@ struct ring *wf_ring_create(weft_sched *sched, struct topo *topo,
     return r;
 }
 
-/* Under the lock: 0 or a negative errno. The signals of the process are for its
- * other threads. */
+/* Under the lock: 0 or a negative errno. */
 static int start(struct ring *r)
 {
-    sigset_t all, old;
-
     r->event = eventfd(0, EFD_CLOEXEC);
     if (r->event < 0)
         return -errno;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int rc = -pthread_create(&r->thread, NULL, driver, r);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    int rc = wf_thread_start(&r->thread, driver, r);
     if (rc) {
         close(r->event);
         r->event = -1;
@@ -340,10 +342,10 @@ void wf_ring_submit(struct ring *r, struct weft_io *io)
         r->failure = start(r);
     bool mine = !r->failure;
     if (mine) {
-        bool first = !r->fresh.first;
         task_list_add(&r->fresh, &work_of(io)->task);
-        if (first)
+        if (r->asleep)
             eventfd_write(r->event, 1);
+        r->asleep = false;
     }
     pthread_mutex_unlock(&r->lock);
     if (!mine)
