@@ -8,10 +8,10 @@
  * and right. */
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "sched/ioways.h"
+#include "sched/thread.h"
 
 enum { MOST_THREADS = 32 };
 
@@ -64,18 +64,6 @@ static void *serve(void *arg)
     return NULL;
 }
 
-/* Under the lock. The signals of the process are for its other threads. */
-static void start_thread(struct blocking *b)
-{
-    sigset_t all, old;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    if (!pthread_create(&b->threads[b->started], NULL, serve, b))
-        b->started++;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-}
-
 struct blocking *wf_blocking_create(weft_sched *sched)
 {
     struct blocking *b = calloc(1, sizeof *b);
@@ -118,7 +106,7 @@ void wf_blocking_submit(struct blocking *b, struct weft_io *io)
     }
     pthread_mutex_lock(&b->lock);
     if (b->queue.count >= b->idle && b->started < MOST_THREADS)
-        start_thread(b);
+        b->started += !wf_thread_start(&b->threads[b->started], serve, b);
     bool served = b->started > 0;
     if (served) {
         task_list_add(&b->queue, &work_of(io)->task);

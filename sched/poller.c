@@ -8,12 +8,12 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "sched/ioways.h"
+#include "sched/thread.h"
 
 struct poller {
     weft_sched *sched;
@@ -157,8 +157,6 @@ struct poller *wf_poller_create(weft_sched *sched)
 /* Under the lock: 0 or a negative errno. */
 static int start(struct poller *p)
 {
-    sigset_t all, old;
-
     if (!make_room(p))
         return -ENOMEM;
     p->event = eventfd(0, EFD_CLOEXEC);
@@ -166,10 +164,7 @@ static int start(struct poller *p)
         return -errno;
     p->polled[0] = (struct pollfd){ .fd = p->event, .events = POLLIN };
     p->count = 1;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int rc = -pthread_create(&p->thread, NULL, serve, p);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    int rc = wf_thread_start(&p->thread, serve, p);
     if (rc) {
         close(p->event);
         p->event = -1;

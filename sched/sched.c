@@ -1,13 +1,13 @@
 /* sched.c: a scheduler from create to destroy, and what others may ask of it.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "sched/thread.h"
 #include "sched/worker.h"
 
 enum { DEFAULT_SPIN_US = 50 };
@@ -71,21 +71,16 @@ static int make_workers(weft_sched *s)
     return wf_park_init(&s->park, s->worker_count, visible, s);
 }
 
-/* The signals of the process are for its other threads. */
 static int start_threads(weft_sched *s)
 {
-    sigset_t all, old;
     int rc = 0;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
     while (!rc && s->started < s->worker_count) {
         weft_worker *w = s->workers[s->started];
-        rc = -pthread_create(&w->thread, NULL, wf_worker_main, w);
+        rc = wf_thread_start(&w->thread, wf_worker_main, w);
         if (!rc)
             s->started++;
     }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
     return rc;
 }
 

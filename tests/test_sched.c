@@ -1,6 +1,7 @@
 /* test_sched.c: sched/sched.c, worker.c, steal.c and inject.c: tasks that go in
  * run once, wherever they come from, and an idle scheduler sleeps. */
 #include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -199,6 +200,27 @@ Test(sched, the_oldest_task_of_a_busy_deque_gets_its_turn, .timeout = 10)
     wait_for(1);
     store_relaxed(&stop, 1);
     weft_sched_destroy(sched);
+}
+
+static struct task *signals_blocked(weft_worker *self, struct task *task)
+{
+    sigset_t mask;
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    cr_assert(sigismember(&mask, SIGINT));
+    cr_assert(sigismember(&mask, SIGTERM));
+    return ran(self, task);
+}
+
+Test(sched, workers_take_no_signals_and_the_caller_keeps_its_own, .timeout = 10)
+{
+    sigset_t mask;
+    weft_sched *sched = make_sched(2);
+    many[0] = (struct counted){ { signals_blocked, NULL }, 0 };
+    wf_ready(sched, NULL, &many[0].task);
+    wait_for(1);
+    weft_sched_destroy(sched);
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    cr_assert(!sigismember(&mask, SIGINT));
 }
 
 static struct task *who(weft_worker *self, struct task *task)

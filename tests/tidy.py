@@ -49,6 +49,7 @@ TESTED_WITH = {
     "futex": "park",  # who sleeps and who is woken
     "inject": "sched",
     "steal": "sched",
+    "thread": "sched",
     "worker": "sched",
     "nowait": "io",  # the ways to do one operation, the same tests on each
     "ring": "io",
