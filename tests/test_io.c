@@ -162,16 +162,13 @@ static void *write_later(void *arg)
 
 static void destroy_while_one_waits(enum weft_io_way way)
 {
-    weft_sched *sched = NULL;
     pthread_t writer;
     int ends[2];
     struct call c = { .io = { .op = WEFT_IO_POLL, .flags = POLLIN } };
     struct call other = { .io = { .op = WEFT_IO_LOAD, .path = "/proc/stat" } };
 
     cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
-    cr_assert_eq(weft_sched_create(
-                     &sched, weft_config(sched, .workers = 1, .io = way), NULL),
-                 0);
+    weft_sched *sched = make_sched(1, way);
     c.io.fd = ends[0];
     start(sched, &c);
     cr_assert_eq(perform(sched, &other), 0); /* c has been started before it */
@@ -194,7 +191,6 @@ Test(io, destroy_waits_for_what_is_under_way, .timeout = 60)
 /* The worker that starts a thread is pinned to its core. */
 Test(io, blocking_threads_may_run_anywhere, .timeout = 60)
 {
-    weft_sched *sched = NULL;
     int ends[2], seen = 0;
     cpu_set_t ours, theirs;
     struct call load = { .io = { .op = WEFT_IO_LOAD,
@@ -204,9 +200,7 @@ Test(io, blocking_threads_may_run_anywhere, .timeout = 60)
     cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
     cr_assert_eq(write(ends[1], "w", 1), 1);
     wait.io.fd = ends[0];
-    cr_assert_eq(weft_sched_create(
-                     &sched, weft_config(sched, .io = WEFT_IO_THREADS), NULL),
-                 0);
+    weft_sched *sched = make_sched(2, WEFT_IO_THREADS);
     cr_assert_eq(perform(sched, &load), 0);
     cr_assert_eq(perform(sched, &wait), 0);
     cr_assert_eq(sched_getaffinity(0, sizeof ours, &ours), 0);
@@ -256,10 +250,7 @@ static bool tells(weft_sched *sched, const char *part)
 
 static bool create_and_tell(enum weft_io_way way, const char *part)
 {
-    weft_sched *sched = NULL;
-    cr_assert_eq(weft_sched_create(
-                     &sched, weft_config(sched, .workers = 1, .io = way), NULL),
-                 0);
+    weft_sched *sched = make_sched(1, way);
     bool told = tells(sched, part);
     weft_sched_destroy(sched);
     return told;

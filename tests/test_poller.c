@@ -148,18 +148,13 @@ ON_EVERY_WAY(poller, no_descriptor_to_be_woken_by_is_an_error)
 /* Fewer files than are being waited for: poll as a whole fails. */
 Test(poller, a_limit_that_shrinks_ends_the_waiting_with_an_error, .timeout = 60)
 {
-    weft_sched *sched = NULL;
     struct rlimit before, none;
     int ends[2];
     struct call wait = { .io = { .op = WEFT_IO_POLL, .flags = POLLIN } };
 
     make_pipe(ends);
     wait.io.fd = ends[0];
-    cr_assert_eq(weft_sched_create(
-                     &sched,
-                     weft_config(sched, .workers = 1, .io = WEFT_IO_THREADS),
-                     NULL),
-                 0);
+    weft_sched *sched = make_sched(1, WEFT_IO_THREADS);
     cr_assert_eq(write(ends[1], "w", 1), 1);
     cr_assert_eq(perform(sched, &wait), 0);
     cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
