@@ -282,6 +282,8 @@ static int discover(struct topo *t, unsigned workers)
 int wf_topo_load(struct topo **out, unsigned workers, enum weft_pin pin,
                  weft_error *why)
 {
+    if ((unsigned)pin > WEFT_PIN_NONE)
+        return wf_error(why, -EINVAL, "pin is %d: it is no enum weft_pin", pin);
     struct topo *t = calloc(1, sizeof *t);
     int rc = t ? discover(t, workers) : -ENOMEM;
 
@@ -402,10 +404,29 @@ static bool any_memory_will_do(const struct topo *t)
            hwloc_get_nbobjs_by_type(t->hw, HWLOC_OBJ_NUMANODE) <= 1;
 }
 
+/* Where the memory of a node is: there, or on the nearest that has some. */
+static hwloc_obj_t memory_of(const struct topo *t, hwloc_obj_t node)
+{
+    struct hwloc_distances_s *d = t->distances;
+    hwloc_uint64_t least = UINT64_MAX;
+    int row = d && node && !node->attr->numanode.local_memory
+                  ? hwloc_distances_obj_index(d, node)
+                  : -1;
+
+    for (unsigned i = 0; row >= 0 && i < d->nbobjs; i++) {
+        hwloc_uint64_t there = d->values[(unsigned)row * d->nbobjs + i];
+        if (!d->objs[i]->attr->numanode.local_memory || there >= least)
+            continue;
+        least = there;
+        node = d->objs[i];
+    }
+    return node;
+}
+
 void *wf_topo_alloc(const struct topo *t, unsigned worker, size_t bytes)
 {
     size_t lines = (bytes + 63) / 64 * 64;
-    hwloc_obj_t node = place_of(t, worker)->node;
+    hwloc_obj_t node = memory_of(t, place_of(t, worker)->node);
     void *memory;
 
     if (any_memory_will_do(t))
@@ -496,14 +517,19 @@ void wf_topo_explain(const struct topo *t, weft_say_fn *say, void *ctx)
     explain_pinning(t, say, ctx);
     for (unsigned i = 0; i < t->worker_count; i++) {
         const struct place *p = place_of(t, i);
+        hwloc_obj_t memory = memory_of(t, p->node);
         char name[32], cpus[64], text[160];
         snprintf(name, sizeof name, "worker %u", i);
         hwloc_bitmap_list_snprintf(cpus, sizeof cpus, p->cpus);
-        if (p->node)
+        if (!p->node)
+            snprintf(text, sizeof text, "CPU %s, on no NUMA node", cpus);
+        else if (memory == p->node)
             snprintf(text, sizeof text, "CPU %s, NUMA node %u", cpus,
                      p->node->os_index);
         else
-            snprintf(text, sizeof text, "CPU %s, on no NUMA node", cpus);
+            snprintf(text, sizeof text,
+                     "CPU %s, NUMA node %u, which has no memory: that of %u",
+                     cpus, p->node->os_index, memory->os_index);
         say(ctx, name, text);
     }
 }

@@ -213,33 +213,64 @@ Test(topo, a_node_without_cpus_is_no_second_group)
     wf_topo_free(t);
 }
 
-Test(topo, far_nodes_come_after_near_ones)
+/* Three nodes in a row: 0 - 2 - 1. */
+static struct topo *load_row(const char *bytes_of_1)
 {
-    /* Three nodes in a row: 0 - 2 - 1. */
-    struct topo *t = load_xml(
-        MACHINE("0x00000007", "0x00000007") GROUP("0", "0x00000001",
-                                                  "0x00000001")
+    static const char before[] = MACHINE("0x00000007", "0x00000007")
+        GROUP("0", "0x00000001", "0x00000001")
             NODE("0", "0x00000001", "0x00000001", "1073741824")
                 CORE("0", "0x00000001", "0x00000001") "</object>" GROUP(
-                    "1", "0x00000002", "0x00000002")
-                    NODE("1", "0x00000002", "0x00000002", "1073741824")
-                        CORE("1", "0x00000002", "0x00000002") "</object>" GROUP(
-                            "2", "0x00000004", "0x00000004")
-                            NODE("2", "0x00000004", "0x00000004", "1073741824")
-                                CORE("2", "0x00000004",
-                                     "0x00000004") "</object></object>",
-        "<distances2 type=\"NUMANode\" nbobjs=\"3\" kind=\"5\" "
-        "name=\"NUMALatency\" indexing=\"os\">"
-        "<indexes length=\"6\">0 1 2 </indexes>"
-        "<u64values length=\"27\">10 40 20 40 10 20 20 20 10 </u64values>"
-        "</distances2>",
-        0);
+                    "1", "0x00000002", "0x00000002");
+    static const char after[] =
+        CORE("1", "0x00000002",
+             "0x00000002") "</object>" GROUP("2", "0x00000004", "0x00000004")
+            NODE("2", "0x00000004", "0x00000004", "1073741824")
+                CORE("2", "0x00000004",
+                     "0x00000004") "</object></object>"
+                                   "<distances2 type=\"NUMANode\" nbobjs=\"3\" "
+                                   "kind=\"5\" "
+                                   "name=\"NUMALatency\" indexing=\"os\">"
+                                   "<indexes length=\"6\">0 1 2 </indexes>"
+                                   "<u64values length=\"27\">10 40 20 40 10 20 "
+                                   "20 20 10 </u64values>"
+                                   "</distances2>";
+    char objects[4096];
+    snprintf(objects, sizeof objects,
+             "%s" NODE("1", "0x00000002", "0x00000002", "%s") "%s", before,
+             bytes_of_1, after);
+    return load_xml(objects, "", 0);
+}
+
+Test(topo, far_nodes_come_after_near_ones)
+{
+    struct topo *t = load_row("1073741824");
     cr_assert_eq(wf_topo_groups(t), 3);
     cr_assert_eq(wf_topo_distance(t, 0, 2), 2);
     cr_assert_eq(wf_topo_distance(t, 0, 1), 3);
     cr_assert_eq(wf_topo_distance(t, 2, 0), 2);
     cr_assert_eq(wf_topo_distance(t, 2, 1), 2);
+    cr_assert(says(t, "worker 1", "NUMA node 1"));
+    cr_assert(!says(t, "worker 1", "memory"));
     wf_topo_free(t);
+}
+
+Test(topo, a_node_without_memory_uses_that_of_the_nearest)
+{
+    struct topo *t = load_row("0");
+    cr_assert_eq(wf_topo_groups(t), 3);
+    cr_assert_eq(wf_topo_group_of(t, 1), 1);
+    cr_assert(says(t, "worker 1", "node 1, which has no memory: that of 2"));
+    cr_assert(!says(t, "worker 0", "memory"));
+    wf_topo_free(t);
+}
+
+Test(topo, what_is_no_way_to_pin_is_an_error)
+{
+    struct topo *t = NULL;
+    weft_error why;
+    cr_assert_eq(wf_topo_load(&t, 1, (enum weft_pin)3, &why), -EINVAL);
+    cr_assert_eq(t, NULL);
+    cr_assert(strstr(why.text, "pin is 3") != NULL);
 }
 
 /* ---- this machine -------------------------------------------------------- */
