@@ -69,6 +69,9 @@ static int choose(struct io *io, enum weft_io_way *way, weft_error *why)
     static const char *const names[] = { "auto", "ring", "threads" };
     const char *name = getenv("WEFT_IO");
 
+    if ((unsigned)*way > WEFT_IO_THREADS)
+        return wf_error(why, -EINVAL, "io is %d: it is no enum weft_io_way",
+                        *way);
     if (*way != WEFT_IO_AUTO) {
         wf_error(&io->forced, 0, "asked for by the program");
         return 0;

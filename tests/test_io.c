@@ -293,6 +293,11 @@ Test(io, an_unknown_way_is_a_sentence)
     cr_assert_eq(sched, (weft_sched *)&many);
     cr_assert(strstr(why.text, "'rings'") != NULL);
     cr_assert(strstr(why.text, "auto, ring or threads") != NULL);
+    cr_assert_eq(
+        weft_sched_create(&sched, weft_config(sched, .io = (enum weft_io_way)7),
+                          &why),
+        -EINVAL);
+    cr_assert(strstr(why.text, "io is 7") != NULL);
 }
 
 /* ---- where the system refuses -------------------------------------------- */
