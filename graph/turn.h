@@ -8,10 +8,16 @@
 #include "sched/atomic.h"
 #include "sched/task.h"
 
+/* Where a task waits that came before its turn. */
+struct early {
+    _Atomic uint64_t ticket; /* its number, plus 1; 0: nobody */
+    _Atomic(struct task *) task;
+};
+
 struct turn {
     alignas(64) _Atomic uint64_t next; /* whose turn it is */
     uint64_t mask;
-    _Atomic(struct task *) *early; /* those that came before their turn */
+    struct early *early;
 };
 
 /* The numbers that are under way at one time are fewer than `window` apart. 0

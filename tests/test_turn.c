@@ -2,6 +2,7 @@
 #include "graph/turn.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stddef.h>
 
 #include "tests/test.h"
@@ -33,6 +34,24 @@ Test(turn, who_comes_early_is_returned_when_its_turn_has_come)
     wf_turn_finish(&t);
 }
 
+/* The one that passes is delayed between its two steps: the others go round the
+ * ring meanwhile, and one waits in the place that it looks at. Its second step
+ * is what wf_turn_pass does for a turn that has long gone on. */
+Test(turn, a_late_passer_takes_nobody_elses_task)
+{
+    struct turn t;
+    struct task task[6] = { { NULL } };
+    cr_assert_eq(wf_turn_init(&t, 4), 0);
+    for (uint64_t i = 0; i < 2; i++) {
+        cr_assert(wf_turn_arrive(&t, i, &task[i]));
+        cr_assert_eq(wf_turn_pass(&t, i), NULL);
+    }
+    cr_assert(!wf_turn_arrive(&t, 5, &task[5])); /* in the place of 1 */
+    store_relaxed(&t.next, 0);                   /* 0 has yet to pass */
+    cr_assert_eq(wf_turn_pass(&t, 0), NULL);
+    wf_turn_finish(&t);
+}
+
 /* Two threads, one with the even and one with the odd numbers. Whoever has the
  * turn writes `next`, which is plain: the turn orders it. */
 enum { NUMBERS = TIMES(200000, 20000) };
@@ -60,7 +79,7 @@ static void *walk(void *first)
             go(i);
         /* Not more than the window ahead. */
         while (i >= load_relaxed(&through) + 6)
-            cpu_pause();
+            sched_yield();
     }
     return NULL;
 }
