@@ -30,7 +30,8 @@ class Signals(CommandTest):
         script.write_text(f"""#!/bin/sh
             echo x >>'{self.notes}'
             number=${{1##*-}}
-            while [ "$number" -ge {self.FREE:04} ] && ! [ -e '{self.gate}' ]
+            while [ "$number" -ge {self.FREE:04} ] && [ -e '{self.notes}' ] &&
+                ! [ -e '{self.gate}' ]
             do sleep 0.02; done
             echo done
             """)
