@@ -296,7 +296,7 @@ int job_close(struct work *w, bool commit, weft_error *why)
         if (rc && !first) {
             first = rc;
             *why = this;
-        } else if (!rc && this.text[0]) {
+        } else if (!rc && this.text[0] && !w->note.text[0]) {
             w->note = this;
         }
     }

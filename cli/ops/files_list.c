@@ -188,7 +188,8 @@ static int list_open(void **state, struct job *job, const void *params_,
     if (rc) {
         if (l)
             list_destroy(l);
-        return op_error(why, rc, "cannot list %s: %s", p->path, strerror(-rc));
+        return op_error(why, rc, "cannot list %s: %s%s", p->path, strerror(-rc),
+                        rc == -ENOENT ? "; --input names another folder" : "");
     }
     if (p->order == ORDER_PATH && l->files.count)
         qsort(l->files.at, l->files.count, sizeof *l->files.at, by_path);
@@ -211,6 +212,17 @@ static uint64_t list_total(const void *state)
 {
     const struct list *l = state;
     return l->files.count;
+}
+
+/* A wrong folder or pattern looks like success, but for this. */
+static int list_close(void *state, bool commit, weft_error *why)
+{
+    const struct list *l = state;
+    if (!l->files.count)
+        snprintf(why->text, sizeof why->text,
+                 "no file below %s has a name that 'match' takes",
+                 l->params->path);
+    return 0;
 }
 
 static void list_check(const void *params_,
@@ -239,5 +251,6 @@ const struct op op_files_list = {
     .open = list_open,
     .fn = list_next,
     .total = list_total,
+    .close = list_close,
     .destroy = list_destroy,
 };

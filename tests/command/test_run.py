@@ -288,6 +288,18 @@ class Reports(CommandTest):
         self.assertEqual(result.report["items"]["in"], 0)
         self.assertEqual(self.shards(), [])
 
+    def test_a_source_without_items_is_noted_before_all_else(self):
+        self.add_jpegs(1)
+        self.assertEqual(self.run_json(self.thumbnails()).code, 0)
+        result = self.weft_run(self.thumbnails(), "--set",
+                               "source.with.match=*.none")
+        self.assertRegex(result.out, "note .*no file below .*photos.*'match'")
+
+    def test_a_source_that_is_missing_says_how_to_name_another(self):
+        result = self.weft_run(self.thumbnails(), "--input", "nowhere")
+        self.assertEqual(result.code, 3)
+        self.assertRegex(result.err, "cannot list nowhere: .*--input")
+
     def test_a_report_that_cannot_be_written_is_an_error(self):
         with open("/dev/full", "wb") as full:
             for options in (["--json"], []):
