@@ -19,19 +19,25 @@
 
 extern char **environ;
 
+static bool is_program(const char *path)
+{
+    struct stat st;
+    return !stat(path, &st) && S_ISREG(st.st_mode) && !access(path, X_OK);
+}
+
 bool child_can_run(const char *program)
 {
     const char *path = getenv("PATH");
     char *file = NULL;
     bool found = false;
     if (strchr(program, '/'))
-        return !access(program, X_OK);
+        return is_program(program);
     for (path = path ? path : "/bin:/usr/bin"; !found; path++) {
         size_t length = strcspn(path, ":");
         if (asprintf(&file, "%.*s/%s", (int)length, length ? path : ".",
                      program) < 0)
             return true; /* starting it will tell */
-        found = !access(file, X_OK);
+        found = is_program(file);
         free(file);
         path += length;
         if (!*path)

@@ -243,8 +243,11 @@ static int exec_open(void **state, struct job *job, const void *params_,
     const char *program = p->argv.at[0];
     if (!strchr(program, '{') && !child_can_run(program))
         return op_error(why, -ENOENT,
-                        "cannot run %s: no such program %s; is it installed?",
-                        program, strchr(program, '/') ? "there" : "in PATH");
+                        strchr(program, '/')
+                            ? "cannot run %s: no file that can be executed"
+                            : "cannot run %s: no such program in PATH; is it "
+                              "installed?",
+                        program);
     struct commands *all = calloc(1, sizeof *all);
     if (!all)
         return op_error(why, -ENOMEM, "no memory");

@@ -436,6 +436,13 @@ class Commands(OperatorTest):
         self.assertRegex(result.err, "no-such-program-here.*in PATH")
         self.assertFalse(self.out.exists())
 
+    def test_that_is_a_folder_or_no_program_is_told_before_the_run(self):
+        self.add("a", b"something")
+        for path in (self.photos, self.photos / "a", self.photos / "b"):
+            result = self.run_json(self.run_command(str(path)))
+            self.assertEqual(result.code, 3, path)
+            self.assertRegex(result.err, f"{path}: no file that can be exec")
+
     def test_inherits_no_descriptor_and_no_signal_mask(self):
         self.add("a", b"something")
         self.succeed(self.run_command(
