@@ -109,6 +109,8 @@ void wf_blocking_submit(struct blocking *b, struct weft_io *io)
         b->started += !wf_thread_start(&b->threads[b->started], serve, b);
     bool served = b->started > 0;
     if (served) {
+        if (b->queue.count >= MOST_THREADS)
+            wf_iowork_put_off(io);
         task_list_add(&b->queue, &work_of(io)->task);
         pthread_cond_signal(&b->more);
     }

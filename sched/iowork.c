@@ -86,6 +86,17 @@ static bool finish(struct weft_io *io, int rc)
     return true;
 }
 
+void wf_iowork_put_off(struct weft_io *io)
+{
+    struct iowork *w = work_of(io);
+
+    if (w->file < 0 || w->moved)
+        return;
+    close(w->file);
+    w->file = -1;
+    w->opened = w->waits = false;
+}
+
 /* Room for `bytes`, in steps that double: 0 or -ENOMEM. */
 static int make_room(struct weft_io *io, uint64_t bytes)
 {

@@ -59,6 +59,10 @@ struct iostep wf_iowork_step(struct weft_io *io);
  * in work_of(io)->rc. */
 bool wf_iowork_did(struct weft_io *io, int64_t result);
 
+/* Another time: what waits in a long queue holds no descriptor, if that can be
+ * had again. */
+void wf_iowork_put_off(struct weft_io *io);
+
 /* Does a step with plain system calls: the result, or a negative errno. */
 int64_t wf_step_blocking(const struct iostep *step);
 

@@ -12,8 +12,10 @@
  * a ring with fewer flags.
  *
  * What is under way is counted, and is never more than the completion queue
- * holds. A poll may be under way for ever, and what makes it ready may come
- * after it: so polls never take all the places; more of them go to the poller.
+ * holds, nor than a device wants at a time: a LOAD holds a descriptor, each
+ * node has a ring, and a process is often allowed 1024 in all. A poll may be
+ * under way for ever, and what makes it ready may come after it: so polls never
+ * take all the places; more of them go to the poller.
  *
  * io_uring_queue_exit is no barrier, so the driver does not end before
  * the last completion was reaped: the kernel writes to no memory after that. */
@@ -34,9 +36,11 @@
 
 enum {
     ENTRIES = 256,
-    MOST_UNDER_WAY = 2 * ENTRIES - 1, /* and the read of the eventfd */
+    MOST_BUSY = 64,
     MOST_POLLS = ENTRIES,
 };
+_Static_assert(MOST_BUSY + MOST_POLLS + 1 <= 2 * ENTRIES, /* with the eventfd */
+               "more than the completion queue holds");
 
 struct ring {
     weft_sched *sched;
@@ -48,12 +52,14 @@ struct ring {
     int event; /* -1: no thread yet */
     int failure;
     bool ends;
-    bool asleep; /* or about to be: has to be woken */
+    bool asleep;     /* or about to be: has to be woken */
+    unsigned inside; /* operations here, or finished since the last look */
     pthread_t thread;
     struct io_uring uring; /* of the thread, like what follows */
     struct task_list backlog;
     unsigned under_way; /* operations, without the read of the eventfd */
     unsigned polls;     /* of these */
+    unsigned finished;  /* to be taken from `inside` */
     uint64_t ignored;   /* what that reads */
     bool armed;
 };
@@ -207,15 +213,18 @@ static bool take_fresh(struct ring *r)
     pthread_mutex_lock(&r->lock);
     task_list_join(&r->backlog, &r->fresh);
     r->asleep = true;
+    r->inside -= r->finished;
+    r->finished = 0;
     bool ends = r->ends;
     pthread_mutex_unlock(&r->lock);
-    while (r->under_way < MOST_UNDER_WAY) {
+    while (r->under_way - r->polls < MOST_BUSY) {
         struct task *task = task_list_take(&r->backlog);
         if (!task)
             break;
         struct weft_io *io = io_of_task(task);
         bool polls = io->op == WEFT_IO_POLL;
         if (polls && r->polls == MOST_POLLS) {
+            r->finished++;
             wf_blocking_submit(r->instead, io);
             continue;
         }
@@ -238,6 +247,7 @@ static void reap(struct ring *r, struct task_list *finished)
             r->armed = false;
         } else if (wf_iowork_did(io, result)) {
             r->under_way--;
+            r->finished++;
             r->polls -= io->op == WEFT_IO_POLL;
             wf_io_completed(finished, io);
         } else {
@@ -342,6 +352,8 @@ void wf_ring_submit(struct ring *r, struct weft_io *io)
         r->failure = start(r);
     bool mine = !r->failure;
     if (mine) {
+        if (++r->inside > MOST_BUSY)
+            wf_iowork_put_off(io);
         task_list_add(&r->fresh, &work_of(io)->task);
         if (r->asleep)
             eventfd_write(r->event, 1);

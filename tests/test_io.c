@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -63,6 +64,39 @@ ON_EVERY_WAY(io, thousands_of_files_are_loaded_at_once)
         cr_assert(as_made(many[i].io.data, 0, 5000));
         free(many[i].io.data);
     }
+}
+
+/* Two workers have at most two rings, with 64 files each; and what waits for a
+ * place there holds none. Each file can be opened at once, but not read. */
+ON_EVERY_WAY(io, many_loads_need_few_descriptors)
+{
+    enum { FILES = 400 };
+    static char paths[FILES][128];
+    struct rlimit before, few;
+    struct task_list list = { 0 };
+
+    cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){ 200, before.rlim_max };
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    for (int i = 0; i < FILES; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%d", i);
+        strcpy(paths[i], make_file(name, 100));
+        many[i].io = (struct weft_io){
+            .op = WEFT_IO_LOAD, .path = paths[i], .done = over, .ctx = &many[i]
+        };
+        many[i].task.run = start_call;
+        store_relaxed(&many[i].times, 0);
+        task_list_add(&list, &many[i].task);
+    }
+    wf_inject(sched, &list);
+    int failed = 0;
+    for (int i = 0; i < FILES; i++) {
+        failed += wait_for(&many[i]) != 0;
+        free(many[i].io.data);
+    }
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    cr_assert_eq(failed, 0);
 }
 
 /* One worker starts an operation and is busy until it has completed: the other
