@@ -66,7 +66,6 @@ static struct task *run_loose(weft_worker *self, struct task *task)
 int weft_submit(weft_sched *sched, weft_fn *fn, void *ctx, weft_future **out,
                 weft_error *why)
 {
-    weft_worker *self = wf_worker_here();
     weft_future *f = malloc(sizeof *f);
 
     if (!f)
@@ -77,9 +76,7 @@ int weft_submit(weft_sched *sched, weft_fn *fn, void *ctx, weft_future **out,
     store_relaxed(&f->state, out ? 0 : DROPPED);
     if (out)
         *out = f;
-    if (self && weft_worker_sched(self) != sched)
-        self = NULL;
-    wf_ready(sched, self, &f->task);
+    wf_ready(sched, wf_worker_here(), &f->task);
     return 0;
 }
 

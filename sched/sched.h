@@ -17,8 +17,8 @@ void wf_push_list(weft_worker *self, struct task_list *list);
  */
 void wf_inject(weft_sched *sched, struct task_list *list);
 
-/* [any] wf_push where self is the worker we are on, wf_inject where it is NULL.
- */
+/* [any] wf_push where self is a worker of this scheduler, else wf_inject: it is
+ * NULL, or a worker of another one. */
 void wf_ready(weft_sched *sched, weft_worker *self, struct task *task);
 
 /* [any] The worker that this thread is, or NULL. */

@@ -47,7 +47,7 @@ void wf_push_list(weft_worker *self, struct task_list *list)
 
 void wf_ready(weft_sched *sched, weft_worker *self, struct task *task)
 {
-    if (self) {
+    if (self && self->sched == sched) {
         wf_push(self, task);
         return;
     }

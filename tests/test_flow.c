@@ -304,6 +304,62 @@ Test(flow, the_scheduler_outlives_the_thread_that_completed_the_last_item,
     }
 }
 
+/* A worker of another scheduler completes the items: they go on where they
+ * were. */
+struct elsewhere {
+    weft_sched *home, *other;
+    _Atomic unsigned lost;
+};
+
+static int complete_it(weft_worker *self, void *item)
+{
+    weft_complete(self, item, 0);
+    return 0;
+}
+
+static int submit_elsewhere(weft_worker *self, void *item, void *ctx)
+{
+    struct elsewhere *e = ctx;
+    int rc = weft_submit(e->other, complete_it, item, NULL, NULL);
+    return rc ? rc : WEFT_PENDING;
+}
+
+static int at_home(weft_worker *self, void *item, void *ctx)
+{
+    struct elsewhere *e = ctx;
+    add_relaxed(&e->lost, weft_worker_sched(self) != e->home);
+    return 0;
+}
+
+Test(flow, an_item_completed_by_another_scheduler_goes_on_in_its_own,
+     .timeout = 30)
+{
+    struct world w = { .end = 500 };
+    struct elsewhere e = { 0 };
+    weft_plan *plan = NULL;
+
+    cr_assert_eq(
+        weft_sched_create(&e.home, weft_config(sched, .workers = 1), NULL), 0);
+    cr_assert_eq(
+        weft_sched_create(&e.other, weft_config(sched, .workers = 3), NULL), 0);
+    weft_pipeline *p = weft_pipeline_create(weft_config(
+        pipeline,
+        .items = { .bytes = sizeof(struct thing), .reset = reset, .ctx = &w }));
+    weft_source(p, "make", make, &w);
+    weft_stage(p, weft_config(stage, .name = "elsewhere",
+                              .fn = submit_elsewhere, .ctx = &e));
+    weft_stage(p,
+               weft_config(stage, .name = "at home", .fn = at_home, .ctx = &e));
+    cr_assert_eq(weft_pipeline_compile(&plan, p, NULL), 0);
+    weft_pipeline_destroy(p);
+    cr_assert_eq(weft_run(e.home, plan, NULL), 0);
+    cr_assert_eq(e.lost, 0);
+    cr_assert_eq(w.reset, 500);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(e.other);
+    weft_sched_destroy(e.home);
+}
+
 /* ---- gather ------------------------------------------------------------ */
 
 struct batch {
