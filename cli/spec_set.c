@@ -76,13 +76,34 @@ static bool is_token_key(const char *key)
     return false;
 }
 
+static const char *const stage_keys[] = { "name", "use", "order", "tokens" };
+enum { STAGE_KEYS = sizeof(stage_keys) / sizeof(stage_keys[0]) };
+
 static bool is_stage_key(const char *key)
 {
-    static const char *const keys[] = { "name", "use", "order" };
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        if (strcmp(keys[i], key) == 0)
+    for (size_t i = 0; i < STAGE_KEYS; i++)
+        if (strcmp(stage_keys[i], key) == 0)
             return true;
     return is_token_key(key);
+}
+
+/* The key of the stage itself that `key` is closer to than to any parameter, or
+ * NULL. Unseen it would be taken for an unknown parameter. */
+static const char *stage_key_meant(const struct node *stage, const char *key)
+{
+    const struct node *use = node_find(stage, "use");
+    const struct op *op =
+        use && use->kind == NODE_SCALAR ? op_find(use->text) : NULL;
+    struct suggest meant = { .word = key };
+
+    for (const struct param *p = op ? op->params : NULL; p && p->name; p++)
+        suggest_try(&meant, p->name);
+    const char *parameter = meant.best;
+    for (size_t i = 0; i < STAGE_KEYS; i++)
+        suggest_try(&meant, stage_keys[i]);
+    if (op && op->tokens_key)
+        suggest_try(&meant, op->tokens_key);
+    return meant.best != parameter ? meant.best : NULL;
 }
 
 /* The part of the path up to the next dot, and the path behind it: NULL at the
@@ -140,6 +161,11 @@ static void set_in_stage(struct diag *diag, struct node *map, const char *path,
             drop_tokens(map);
     } else if (!source && strcmp(key, "exec") == 0) {
         key = "argv";
+    } else if (!source && stage_key_meant(map, key)) {
+        diag_at(diag, place, "this stage has no key %s%s",
+                diag_quote(diag, key),
+                diag_meant(diag, stage_key_meant(map, key)));
+        return;
     }
     if (path) {
         diag_at(diag, place, "the place ends with %s; nothing is below it",
@@ -181,7 +207,12 @@ static void set(struct diag *diag, struct node *root, const char *path,
         node_set(map, path, place, value);
         node_set(root, key, place, map);
     } else if (path) {
-        diag_at(diag, place, "%s has nothing below it", diag_quote(diag, key));
+        struct suggest meant = { .word = key };
+        suggest_try(&meant, "source");
+        suggest_try(&meant, "stages");
+        suggest_try(&meant, "on_error");
+        diag_at(diag, place, "%s has nothing below it%s", diag_quote(diag, key),
+                diag_meant(diag, meant.best));
     } else {
         node_set(root, key, place, value);
     }

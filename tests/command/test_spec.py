@@ -409,7 +409,13 @@ class ASetting(SpecTest):
                  "small"),
                 ("worker=1", "a spec has no key 'worker'; did you mean "
                  "'workers'?"),
+                ("stages.read.inflght=1", "this stage has no key "
+                 "'inflght'; did you mean 'inflight'?"),
+                ("stages.read.ordr=any", "this stage has no key "
+                 "'ordr'; did you mean 'order'?"),
                 ("slots.x=1", "'slots' has nothing below it"),
+                ("souce.path=x", "'souce' has nothing below it; did you mean "
+                 "'source'?"),
                 ("stages=1", "say what to set: source.KEY=VALUE or "
                  "stages.NAME.KEY=VALUE"),
                 ("stages.read=1", "say what to set: stages.NAME.KEY=VALUE"),
