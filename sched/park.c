@@ -64,10 +64,8 @@ int wf_park_init(struct park *p, unsigned workers, bool (*visible)(void *),
     p->berths =
         aligned_alloc(alignof(struct berth), workers * sizeof *p->berths);
     p->asleep = calloc(words(workers), sizeof *p->asleep);
-    if (!p->berths || !p->asleep) {
-        wf_park_finish(p);
+    if (!p->berths || !p->asleep)
         return -ENOMEM;
-    }
     for (unsigned i = 0; i < workers; i++)
         atomic_init(&p->berths[i].woken, 0);
     return 0;

@@ -23,8 +23,8 @@ struct park {
     _Atomic uint64_t wakes, most_searchers;
 };
 
-/* 0 or -ENOMEM. `visible` reads with seq_cst all that tasks are published in.
- */
+/* 0 or -ENOMEM; to be finished in either case. `visible` reads with seq_cst all
+ * that tasks are published in. */
 int wf_park_init(struct park *p, unsigned workers, bool (*visible)(void *),
                  void *ctx);
 void wf_park_finish(struct park *p);

@@ -51,10 +51,10 @@ static int make_workers(weft_sched *s)
     s->workers = calloc(s->worker_count, sizeof *s->workers);
     s->injects = aligned_alloc(alignof(struct inject),
                                s->group_count * sizeof *s->injects);
+    for (unsigned i = 0; s->injects && i < s->group_count; i++)
+        wf_inject_init(&s->injects[i]);
     if (!s->workers || !s->injects)
         return -ENOMEM;
-    for (unsigned i = 0; i < s->group_count; i++)
-        wf_inject_init(&s->injects[i]);
 
     for (unsigned i = 0; i < s->worker_count; i++) {
         weft_worker *w = wf_topo_alloc(s->topo, i, sizeof *w);

@@ -1,4 +1,5 @@
-/* test_nomem.c: every allocation of a graph, a run or a loose task may fail.
+/* test_nomem.c: every allocation of a scheduler, a graph, a pipeline, a run or
+ * a loose task may fail.
  *
  * The linker leads malloc and its kin here (--wrap), and the n-th call of this
  * thread fails, for n = 0, 1, 2 ... until nothing fails any more. Each time the
@@ -11,9 +12,13 @@
 void *__real_malloc(size_t bytes);
 void *__real_calloc(size_t n, size_t bytes);
 void *__real_realloc(void *old, size_t bytes);
+void *__real_aligned_alloc(size_t align, size_t bytes);
+int __real_posix_memalign(void **out, size_t align, size_t bytes);
 void *__wrap_malloc(size_t bytes);
 void *__wrap_calloc(size_t n, size_t bytes);
 void *__wrap_realloc(void *old, size_t bytes);
+void *__wrap_aligned_alloc(size_t align, size_t bytes);
+int __wrap_posix_memalign(void **out, size_t align, size_t bytes);
 
 /* How many more allocations of this thread succeed; negative: all of them. */
 static _Thread_local int left = -1;
@@ -33,6 +38,31 @@ void *__wrap_calloc(size_t n, size_t bytes)
 void *__wrap_realloc(void *old, size_t bytes)
 {
     return fails() ? NULL : __real_realloc(old, bytes);
+}
+
+void *__wrap_aligned_alloc(size_t align, size_t bytes)
+{
+    return fails() ? NULL : __real_aligned_alloc(align, bytes);
+}
+
+int __wrap_posix_memalign(void **out, size_t align, size_t bytes)
+{
+    return fails() ? ENOMEM : __real_posix_memalign(out, align, bytes);
+}
+
+Test(nomem, scheduler_says_so_wherever_memory_ends)
+{
+    int n = 0;
+    for (int rc = -1; rc; n++) {
+        weft_sched *s = NULL;
+        weft_error why = { "" };
+        left = n;
+        rc = weft_sched_create(&s, weft_config(sched, .workers = 3), &why);
+        left = -1;
+        cr_assert(!rc || (rc == -ENOMEM && !s && strstr(why.text, "memory")));
+        weft_sched_destroy(s);
+    }
+    cr_assert(n > 12);
 }
 
 /* Drawn, compiled and run with the n-th allocation failing: 0 or -ENOMEM. */
@@ -93,4 +123,71 @@ Test(nomem, submit_says_so_and_runs_nothing)
     cr_assert_eq(strcmp(why.text, "no memory to submit a task"), 0);
     weft_sched_destroy(s);
     cr_assert_eq(ran, 0);
+}
+
+static int give(weft_worker *self, void *item, void *ctx)
+{
+    unsigned *given = ctx;
+    return (*given)++ < 10 ? 0 : WEFT_END;
+}
+
+static int pass(weft_worker *self, void *item, void *ctx) { return 0; }
+
+static int put_in(weft_worker *self, void *batch, void *item, void *ctx)
+{
+    return 0;
+}
+
+static void draw(weft_pipeline *p, unsigned *given)
+{
+    weft_source(p, "give", give, given);
+    weft_stage(
+        p, weft_config(stage, .name = "pass", .fn = pass, .order = WEFT_INPUT));
+    weft_gather(p, weft_config(gather, .name = "gather", .fn = put_in,
+                               .count = 3, .items = { .bytes = 8 }));
+    weft_stage(p, weft_config(stage, .name = "again", .fn = pass));
+    weft_consumer(p, WEFT_INPUT);
+}
+
+/* The same of a pipeline; the number of its batches, or -ENOMEM. */
+static int draw_and_flow(weft_sched *s, int n)
+{
+    unsigned given = 0;
+    weft_plan *plan = NULL;
+    struct weft_run *run = NULL;
+    weft_error why = { "" };
+    void *item;
+    int batches = 0;
+
+    left = n;
+    weft_pipeline *p =
+        weft_pipeline_create(weft_config(pipeline, .items = { .bytes = 8 }));
+    draw(p, &given);
+    int rc = weft_pipeline_compile(&plan, p, &why);
+    cr_assert(!rc || !plan);
+    if (!rc) {
+        rc = weft_start(&run, s, plan, &why);
+        cr_assert(!rc || !run);
+    }
+    left = -1;
+    cr_assert(!rc || strstr(why.text, "no memory"));
+    weft_pipeline_destroy(p);
+    for (; !rc && weft_next(run, &item, -1, NULL) == 1; batches++)
+        weft_release(item);
+    weft_run_destroy(run);
+    weft_plan_destroy(plan);
+    return rc ? rc : batches;
+}
+
+Test(nomem, pipeline_says_so_wherever_memory_ends)
+{
+    weft_sched *s = workers(1);
+    int n = 0, got;
+    while ((got = draw_and_flow(s, n)) < 0) {
+        cr_assert_eq(got, -ENOMEM);
+        n++;
+    }
+    cr_assert(n > 10);
+    cr_assert_eq(got, 4);
+    weft_sched_destroy(s);
 }
