@@ -56,10 +56,13 @@ class Live(CommandTest):
         for i in range(self.COUNT):
             self.add(f"item-{i:04}", b"x")
 
-    def spec(self, seconds=0.1):
-        spec = self.commands("sleep", str(seconds), processes=2)
+    def nap(self, *argv):
+        spec = self.commands(*argv, processes=2)
         spec["stages"][0]["name"] = "nap"
         return spec
+
+    def spec(self, seconds=0.1):
+        return self.nap("sleep", str(seconds))
 
     def watch(self, columns=80, rows=24, options=(), environment=None,
               seconds=0.1, during=None, prepare=None):
@@ -118,7 +121,15 @@ class Live(CommandTest):
         self.assertRegex(frame[4], r"\d+ of 30  \d+ %.* [\d.]+/s  ETA \d:\d\d")
 
     def test_the_bottleneck_is_marked(self):
-        frames = self.frames(self.watch()[1])
+        # All tokens stay in use, and items wait, until the mark is there.
+        gate = self.root / "gate"
+        argv = "sh", "-c", f"until [ -e '{gate}' ]; do sleep 0.05; done"
+        self.spec = lambda seconds: self.nap(*argv)
+
+        def open_gate(process, terminal, sent):
+            if "bottleneck".encode() in sent:
+                gate.touch()
+        frames = self.frames(self.watch(during=open_gate)[1])
         marked = [line for frame in frames for line in frame
                   if "◀ bottleneck" in line]
         self.assertTrue(marked)
