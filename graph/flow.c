@@ -28,10 +28,11 @@
  *      When the last slot is given back the run is over and may be freed. So
  *      whoever touches the run holds an item, or has something of it in hand.
  *
- *  [R] One case needs help: an item that waits for a token may run, leave and
- * end the run while the worker that queued it still passes the turn on. That
- *      worker holds a reference on the slot meanwhile; the last one to drop its
- *      reference gives the slot back. */
+ *  [R] Two cases need help. An item that came early may be let through, leave
+ *      and end the run while the worker on which it came still asks whose turn
+ *      it is; and one that waits for a token, while the worker that queued it
+ *      still passes the turn on. That worker holds a reference on the slot
+ *      meanwhile; the last one to drop its reference gives the slot back. */
 #include <errno.h>
 
 #include "graph/pipeline.h"
@@ -203,13 +204,13 @@ static struct task *ask_for_token(struct slot *slot)
     return &slot->task;
 }
 
+/* With a reference on the slot, which it drops: [R]. */
 static struct task *has_turn(weft_worker *self, struct slot *slot)
 {
     struct stage_run *sr = stage_of(slot);
     uint64_t number = slot->number;
     struct task *mine;
 
-    add_relaxed(&slot->refs, 1); /* [R] */
     mine = slot->outcome == GOOD ? ask_for_token(slot)
                                  : go_on(slot, slot->arrived_ns);
     struct task *next = wf_turn_pass(&sr->turn, number);
@@ -250,9 +251,11 @@ static struct task *at_door(weft_worker *self, struct slot *slot)
             return to_consumer(self, slot);
         if (sr->stage->ordered) {
             slot->place = HAS_TURN;
-            if (!wf_turn_arrive(&sr->turn, slot->number, &slot->task))
-                return NULL; /* [X] */
-            return has_turn(self, slot);
+            add_relaxed(&slot->refs, 1); /* [R] */
+            if (wf_turn_arrive(&sr->turn, slot->number, &slot->task))
+                return has_turn(self, slot);
+            wf_flow_finish(self, slot); /* [R] */
+            return NULL;
         }
         if (slot->outcome == GOOD)
             return ask_for_token(slot);
@@ -267,6 +270,7 @@ struct task *wf_flow_step(weft_worker *self, struct task *task)
     case AT_DOOR:
         return at_door(self, slot);
     case HAS_TURN:
+        add_relaxed(&slot->refs, 1); /* [R] */
         return has_turn(self, slot);
     case HAS_TOKEN:
         return has_token(self, slot);

@@ -24,7 +24,7 @@ struct slot {
     enum outcome outcome;
     int result;            /* of a pending stage */
     _Atomic uint32_t both; /* the stage returned, the completion came */
-    _Atomic uint32_t refs; /* 1, and those who pass the turn on for it */
+    _Atomic uint32_t refs; /* 1, and those who see to its turn: flow.c */
     uint64_t number;       /* in its segment */
     uint64_t arrived_ns;   /* at the stage */
     uint64_t ready_ns;     /* got its token, or its completion */

@@ -360,6 +360,36 @@ Test(flow, an_item_completed_by_another_scheduler_goes_on_in_its_own,
     weft_sched_destroy(e.home);
 }
 
+/* The last item may end the run while the worker on which it came too early has
+ * yet to look whether its turn has come. */
+Test(flow, a_run_outlives_the_workers_on_which_items_came_early, .timeout = 120)
+{
+    weft_sched *sched = NULL;
+
+    cr_assert_eq(
+        weft_sched_create(&sched, weft_config(sched, .workers = 4), NULL), 0);
+    for (int i = 0; i < TIMES(20000, 4000); i++) {
+        struct world w = { .end = 4 };
+        weft_plan *plan = NULL;
+        weft_pipeline *p = weft_pipeline_create(
+            weft_config(pipeline, .policy = WEFT_SKIP,
+                        .items = { .bytes = sizeof(struct thing),
+                                   .slots = 4,
+                                   .reset = reset,
+                                   .ctx = &w }));
+        weft_source(p, "make", make, &w);
+        weft_stage(p, weft_config(stage, .name = "mixed", .fn = mixed));
+        weft_stage(p, weft_config(stage, .name = "ordered", .fn = mixed,
+                                  .order = WEFT_INPUT));
+        cr_assert_eq(weft_pipeline_compile(&plan, p, NULL), 0);
+        weft_pipeline_destroy(p);
+        cr_assert_eq(weft_run(sched, plan, NULL), 0);
+        cr_assert_eq(w.reset, 4);
+        weft_plan_destroy(plan);
+    }
+    weft_sched_destroy(sched);
+}
+
 /* ---- gather ------------------------------------------------------------ */
 
 struct batch {
