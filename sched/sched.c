@@ -1,5 +1,15 @@
 /* sched.c: a scheduler from create to destroy, and what others may ask of it.
- */
+ *
+ *  [D] Destroy. Whoever needs the scheduler holds it: a run, an operation, a
+ *      thread that makes a task ready. Giving it back is acq_rel, and destroy
+ *      acquires, so it comes after all that they did. They wake it by the
+ *      address alone: the scheduler may be gone by then.
+ *
+ *      Loose tasks hold nothing: a counter of all tasks would be written by
+ *      every worker all the time. They may still start what holds the
+ *      scheduler when the workers have been told to end. So a worker ends only
+ *      when it finds no task while nobody holds it: who took the hold is a
+ *      worker that looks here later, or runs a task that is held itself. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +20,10 @@
 #include "sched/thread.h"
 #include "sched/worker.h"
 
-enum { DEFAULT_SPIN_US = 50 };
+enum {
+    DEFAULT_SPIN_US = 50,
+    HELD_NS = 1000000, /* a worker that is to end looks for work so often */
+};
 
 #define DESTROYING ((uint32_t)1 << 31) /* in `holds` */
 
@@ -153,6 +166,16 @@ void weft_sched_destroy(weft_sched *s)
     free_workers(s);
     wf_topo_free(s->topo);
     free(s);
+}
+
+bool wf_sched_wait_while_held(weft_sched *s)
+{
+    uint32_t holds = load_acquire(&s->holds); /* [D] */
+
+    if (holds == DESTROYING)
+        return false;
+    wf_sleep_while(&s->holds, holds, HELD_NS);
+    return true;
 }
 
 void wf_sched_hold(weft_sched *s) { add_relaxed(&s->holds, 1); }

@@ -141,6 +141,18 @@ static struct task *search(weft_worker *self)
     return task;
 }
 
+/* The same when the scheduler ends, and nobody sleeps any more: [D] in sched.c.
+ */
+static struct task *find_last(weft_worker *self)
+{
+    struct task *task;
+
+    do
+        task = look_around(self);
+    while (!task && wf_sched_wait_while_held(self->sched));
+    return task;
+}
+
 /* The next task, however long it takes; NULL: the scheduler ends. */
 static struct task *find_task(weft_worker *self)
 {
@@ -149,7 +161,7 @@ static struct task *find_task(weft_worker *self)
 
     for (;;) {
         if (wf_park_closed(park))
-            return look_around(self);
+            return find_last(self);
         if (searching) {
             struct task *task = search(self);
             if (task) {

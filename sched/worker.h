@@ -41,6 +41,10 @@ struct weft_sched {
     alignas(64) _Atomic uint32_t holds; /* who needs it still: see sched.c */
 };
 
+/* In sched.c, for a worker that is to end: false if nobody holds the scheduler
+ * any more, else a moment later. */
+bool wf_sched_wait_while_held(weft_sched *sched);
+
 /* In worker.c: the thread. `arg` is the weft_worker. */
 void *wf_worker_main(void *arg);
 

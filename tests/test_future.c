@@ -1,7 +1,9 @@
 /* test_future.c: loose tasks, their continuations and their results. */
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tests/runs.h"
 
@@ -291,6 +293,66 @@ Test(future, tasks_submit_tasks_until_the_scheduler_ends, .timeout = 60)
     cr_assert_eq(weft_submit(s, give_birth, &family, NULL, NULL), 0);
     weft_sched_destroy(s);
     cr_assert(family.born >= TIMES(100000, 10000));
+}
+
+/* A task that waits, under way, for a byte that comes late. */
+struct wait_for_byte {
+    struct weft_io io;
+    int ends[2];
+    _Atomic unsigned over;
+};
+
+static void byte_came(weft_worker *self, struct weft_io *io, int rc)
+{
+    struct wait_for_byte *w = io->ctx;
+    cr_assert_eq(rc, 0);
+    add_relaxed(&w->over, 1u);
+}
+
+static int await_byte(weft_worker *self, void *ctx)
+{
+    struct wait_for_byte *w = ctx;
+    usleep(20000); /* the scheduler is being destroyed */
+    w->io = (struct weft_io){ .op = WEFT_IO_POLL,
+                              .fd = w->ends[0],
+                              .flags = POLLIN,
+                              .done = byte_came,
+                              .ctx = w };
+    int rc = weft_io_start(self, &w->io);
+    if (rc == WEFT_PENDING)
+        return 0;
+    byte_came(self, &w->io, rc);
+    return 0;
+}
+
+static void *send_byte(void *ctx)
+{
+    struct wait_for_byte *w = ctx;
+    usleep(60000);
+    cr_assert_eq(write(w->ends[1], "b", 1), 1);
+    return NULL;
+}
+
+Test(future, what_a_last_task_starts_is_finished_too, .timeout = 60)
+{
+    const enum weft_io_way ways[] = { WEFT_IO_RING, WEFT_IO_THREADS };
+    for (int i = 0; i < 2; i++) {
+        struct wait_for_byte w = { .over = 0 };
+        pthread_t sender;
+        weft_sched *s = NULL;
+        cr_assert_eq(
+            weft_sched_create(
+                &s, weft_config(sched, .workers = 2, .io = ways[i]), NULL),
+            0);
+        cr_assert_eq(pipe(w.ends), 0);
+        pthread_create(&sender, NULL, send_byte, &w);
+        cr_assert_eq(weft_submit(s, await_byte, &w, NULL, NULL), 0);
+        weft_sched_destroy(s);
+        cr_assert_eq(w.over, 1);
+        pthread_join(sender, NULL);
+        close(w.ends[0]);
+        close(w.ends[1]);
+    }
 }
 
 /* A task that submits one to another scheduler. */
