@@ -3,26 +3,27 @@
  * The items wait in their segment's outlet. The end is known as soon as no item
  * can come any more, also while the consumer still holds some: so it may look
  * ahead before it releases what it has. The error of the run is told once, to
- * one of the consumers, after all good items. */
+ * one of the consumers, after all good items; and not when one of them has
+ * already been told the end: that stands. */
 #include <errno.h>
 #include <stdio.h>
 
 #include "graph/pipeline.h"
 #include "graph/wait.h"
 
-static int tell_error(struct pipeline_run *run, weft_error *why)
+static int tell_end(struct pipeline_run *run, weft_error *why)
 {
     struct weft_run *base = &run->run;
 
     pthread_mutex_lock(&base->lock);
     int error = load_relaxed(&base->error);
-    bool first = error && !run->error_taken;
-    if (first) {
-        run->error_taken = true;
+    if (run->end_told)
+        error = 0;
+    if (error)
         wf_error(why, error, "%s", base->why.text);
-    }
+    run->end_told = true;
     pthread_mutex_unlock(&base->lock);
-    return first ? error : 0;
+    return error;
 }
 
 int weft_next(struct weft_run *base, void **item, int timeout_ms,
@@ -48,7 +49,7 @@ int weft_next(struct weft_run *base, void **item, int timeout_ms,
         return 1;
     }
     if (dry)
-        return tell_error(run, why);
+        return tell_end(run, why);
     return wf_error(why, -ETIMEDOUT, "no item came within %d ms", timeout_ms);
 }
 

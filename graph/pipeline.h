@@ -59,7 +59,7 @@ struct pipeline_run {
     struct slot *source_slot; /* that the source will fill */
     _Atomic bool draining;    /* no new input */
     _Atomic unsigned failures;
-    bool error_taken; /* a consumer was told: under run.lock */
+    bool end_told; /* to a consumer, with the error if any: under run.lock */
 };
 
 /* prun.c */
