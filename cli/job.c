@@ -246,6 +246,11 @@ bool job_wait(struct work *w, int timeout_ms, int *rc, weft_error *why)
         *rc = 0;
         return true;
     }
+    for (size_t i = 0; i <= w->spec->stage_count; i++) {
+        const struct op *op = job_stage(w->spec, i)->op;
+        if (op->watch)
+            op->watch(w->states[i]);
+    }
     int result = weft_wait(run, timeout_ms, why);
     double after = job_now();
     w->progress.seconds = after - w->started;

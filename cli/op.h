@@ -107,6 +107,9 @@ struct op {
      * sentence in `why` is a note for the summary. */
     int (*close)(void *state, bool commit, weft_error *why);
 
+    /* [main thread] Some ten times a second during the run. May be NULL. */
+    void (*watch)(void *state);
+
     /* [any] The user aborts: end what would take long. May be NULL. */
     void (*abort)(void *state);
 

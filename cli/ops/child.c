@@ -173,13 +173,19 @@ int child_wait(const struct child *child, char *why, size_t size)
     return -ECHILD;
 }
 
-int child_output(const struct child *child, struct buffer *out, uint64_t limit)
+uint64_t child_written(const struct child *child)
+{
+    struct stat out = { 0 }, err = { 0 };
+    fstat(child->out, &out);
+    fstat(child->err, &err);
+    return (uint64_t)(out.st_size > err.st_size ? out.st_size : err.st_size);
+}
+
+int child_output(const struct child *child, struct buffer *out)
 {
     struct stat st;
     if (fstat(child->out, &st))
         return -errno;
-    if ((uint64_t)st.st_size > limit)
-        return -EFBIG;
     int rc = buffer_reserve(out, (size_t)st.st_size);
     if (rc)
         return rc;

@@ -26,8 +26,11 @@ void child_kill(const struct child *child);
  * the signal in `why`, and the first line that it wrote to stderr. */
 int child_wait(const struct child *child, char *why, size_t size);
 
-/* What it wrote to stdout: 0 or a negative errno; -EFBIG if more than limit. */
-int child_output(const struct child *child, struct buffer *out, uint64_t limit);
+/* How much it has written to stdout or stderr, whichever is more. */
+uint64_t child_written(const struct child *child);
+
+/* What it wrote to stdout: 0 or a negative errno. */
+int child_output(const struct child *child, struct buffer *out);
 
 void child_close(struct child *child);
 #endif

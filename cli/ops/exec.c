@@ -3,7 +3,9 @@
  * No worker waits for a child: a pidfd becomes readable when it ends, and that
  * is an operation like any other. Input and output are files in memory, not
  * pipes: nobody has to feed one while draining the other, and a child that
- * leaves processes behind keeps nothing open that we wait for.
+ * leaves processes behind keeps nothing open that we wait for. What they hold
+ * is looked at ten times a second: a child that has written too much is killed,
+ * so max_bytes bounds memory but for what is written in a tenth of a second.
  *
  * Each child leads a process group: a Ctrl-C in the terminal is for us, who
  * then let it finish, and an abort kills all that it has started. A child that
@@ -42,8 +44,10 @@ static const struct param params[] = {
       .choices = (const char *const[]){ "none", "bytes", NULL } },
     { "extension", PARAM_STRING, offsetof(struct exec_params, extension), "out",
       .help = "what its output is, for file names" },
-    { "max_bytes", PARAM_SIZE, offsetof(struct exec_params, max_bytes), "1GiB",
-      .unit = "bytes", .help = "an item with more output fails", .min = 1 },
+    { "max_bytes", PARAM_SIZE, offsetof(struct exec_params, max_bytes),
+      "256MiB", .unit = "bytes",
+      .help = "a command that writes more is killed, and its item fails",
+      .min = 1 },
     { 0 },
 };
 
@@ -139,12 +143,7 @@ static int take_output(struct command *c)
 {
     const struct exec_params *p = c->all->params;
     struct item *item = c->item;
-    char size[32];
-    int rc = child_output(&c->child, &item->bytes, p->max_bytes);
-    if (rc == -EFBIG)
-        return weft_fail(item, rc, "%s wrote more than %s (max_bytes)",
-                         c->argv[0],
-                         text_bytes(size, sizeof size, p->max_bytes));
+    int rc = child_output(&c->child, &item->bytes);
     if (rc)
         return weft_fail(item, rc, "cannot read what %s wrote: %s", c->argv[0],
                          strerror(-rc));
@@ -156,11 +155,17 @@ static int take_output(struct command *c)
 static int finish(struct command *c)
 {
     struct commands *all = c->all;
-    char why[200];
+    char why[200], size[32];
     delist(c);
     int rc = child_wait(&c->child, why, sizeof why);
-    rc =
-        rc ? weft_fail(c->item, rc, "%s: %s", c->argv[0], why) : take_output(c);
+    uint64_t most = all->params->max_bytes;
+    if (child_written(&c->child) > most)
+        rc = weft_fail(c->item, -EFBIG, "%s wrote more than %s (max_bytes)",
+                       c->argv[0], text_bytes(size, sizeof size, most));
+    else if (rc)
+        rc = weft_fail(c->item, rc, "%s: %s", c->argv[0], why);
+    else
+        rc = take_output(c);
     child_close(&c->child);
     pool_give(&all->pool, c);
     return rc;
@@ -216,6 +221,16 @@ static int run_command(weft_worker *self, void *item_, void *state)
     if (rc)
         child_kill(&c->child);
     return finish(c);
+}
+
+static void exec_watch(void *state)
+{
+    struct commands *all = state;
+    pthread_mutex_lock(&all->lock);
+    for (struct command *c = all->live; c; c = c->next)
+        if (child_written(&c->child) > all->params->max_bytes)
+            child_kill(&c->child);
+    pthread_mutex_unlock(&all->lock);
 }
 
 static void exec_abort(void *state)
@@ -285,6 +300,7 @@ const struct op op_exec = {
     .check = exec_check,
     .open = exec_open,
     .fn = run_command,
+    .watch = exec_watch,
     .abort = exec_abort,
     .destroy = exec_destroy,
 };
