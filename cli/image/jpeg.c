@@ -71,6 +71,8 @@ static int damaged(struct codec *c)
 {
     const char *text = tjGetErrorStr2(c->decoder);
     bool cut = strstr(text, "remature end");
+    if (strstr(text, "nsufficient memory"))
+        return decode_fail(c, -ENOMEM, "no memory to decode it");
     return decode_fail(c, -EINVAL, "damaged JPEG: %s%s", text,
                        cut ? " (it was cut short)" : "");
 }

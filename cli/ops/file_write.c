@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/ops/claims.h"
@@ -88,6 +89,20 @@ static int claim(struct file *f, struct item *item)
     return rc;
 }
 
+/* The file that the item came from is not replaced: it would be gone. */
+static int spare_source(struct file *f, struct item *item)
+{
+    const char *path = (const char *)f->path.data;
+    struct stat source, target;
+    if (!stat(path, &target) && !stat(item->path, &source) &&
+        target.st_dev == source.st_dev && target.st_ino == source.st_ino)
+        return weft_fail(item, -EEXIST,
+                         "%s is the file it was made from; write to another "
+                         "folder, or change the pattern",
+                         path);
+    return 0;
+}
+
 static int fail(struct file *f, int rc)
 {
     const char *path = (const char *)f->path.data;
@@ -125,6 +140,8 @@ static int begin(struct file *f, struct item *item)
     if (rc)
         return weft_fail(item, rc, "no memory");
     rc = claim(f, item);
+    if (!rc)
+        rc = spare_source(f, item);
     if (rc)
         return rc;
     const char *path = (const char *)f->path.data;

@@ -73,6 +73,18 @@ class OperatorTest(CommandTest):
         return [p for p in self.out.rglob("*") if p.name.endswith(".tmp")]
 
 
+class OwnSource(OperatorTest):
+    def test_the_file_that_an_item_came_from_is_not_replaced(self):
+        self.add("a.txt", b"original")
+        self.out.symlink_to(self.photos)
+        result = self.run_json(self.stages({"use": "file.read"},
+                                           self.write("{key}.txt")))
+        self.assertEqual(result.code, 1, result.err)
+        self.assertIn("is the file it was made from",
+                      result.report["failures"][0]["text"])
+        self.assertEqual((self.photos / "a.txt").read_bytes(), b"original")
+
+
 class Pixels(OperatorTest):
     """Thumbnails as arrays: no encoder between them and the test."""
 
@@ -428,6 +440,11 @@ class Commands(OperatorTest):
     def test_has_a_limit_on_what_it_writes(self):
         self.assertRegex(self.failure("cat", stdin="bytes", max_bytes=4),
                          r"cat wrote more than 4 bytes \(max_bytes\)")
+
+    def test_that_writes_for_ever_is_ended_at_the_limit(self):
+        for words in (("yes",), ("sh", "-c", "yes >&2")):
+            self.assertRegex(self.failure(*words, max_bytes=1 << 20),
+                             r"(yes|sh) wrote more than 1.\d+ MB")
 
     def test_that_cannot_be_executed_is_told_before_the_run(self):
         self.add("a", b"something")
