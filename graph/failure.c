@@ -66,11 +66,8 @@ void wf_item_failed(weft_worker *self, struct slot *slot, int error)
 
 void wf_source_failed(struct pipeline_run *run, struct slot *slot, int error)
 {
-    struct weft_flow flow;
-
-    wf_segment_flow(&run->segments[0], &flow);
     wf_run_fail(&run->run, error,
                 "source '%s' failed on item %" PRIu64 ", attempt 1: %s: %s",
-                run->plan->stages[0].name, flow.fed, name_of(error),
+                run->plan->stages[0].name, slot->number, name_of(error),
                 text_of(slot, error));
 }

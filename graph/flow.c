@@ -187,6 +187,7 @@ static struct task *has_token(weft_worker *self, struct slot *slot)
         give_token(slot, self, now);
         return go_on(slot, now);
     }
+    slot->why[0] = '\0';
     if (stage_of(slot)->stage->kind == GATHER)
         return execute_gather(self, slot, now);
     return execute_stage(self, slot, now);

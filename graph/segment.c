@@ -110,7 +110,6 @@ static void account_for(struct segment *s, struct slot *filled)
     s->flow.fed++;
     filled->outcome = GOOD;
     filled->place = AT_DOOR;
-    filled->why[0] = '\0';
     atomic_init(&filled->refs, 1);
 }
 

@@ -28,7 +28,7 @@ struct slot {
     uint64_t number;       /* in its segment */
     uint64_t arrived_ns;   /* at the stage */
     uint64_t ready_ns;     /* got its token, or its completion */
-    char why[256];         /* what weft_fail said */
+    char why[256];         /* what weft_fail said in this stage */
     alignas(max_align_t) char item[];
 };
 

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "sched/atomic.h"
@@ -387,6 +388,41 @@ Test(flow, a_run_outlives_the_workers_on_which_items_came_early, .timeout = 120)
         cr_assert_eq(w.reset, 4);
         weft_plan_destroy(plan);
     }
+    weft_sched_destroy(sched);
+}
+
+static int complain(weft_worker *self, void *item, void *ctx)
+{
+    weft_fail(item, -EAGAIN, "what was mended in time");
+    return 0;
+}
+
+static int fail_silently(weft_worker *self, void *item, void *ctx)
+{
+    return -EIO;
+}
+
+Test(flow, R20_a_failure_has_the_reason_of_its_own_stage)
+{
+    struct world w = { .end = 1 };
+    weft_plan *plan = NULL;
+    weft_error why;
+    weft_sched *sched = NULL;
+
+    cr_assert_eq(weft_sched_create(&sched, NULL, NULL), 0);
+    weft_pipeline *p = weft_pipeline_create(weft_config(
+        pipeline,
+        .items = { .bytes = sizeof(struct thing), .reset = reset, .ctx = &w }));
+    weft_source(p, "make", make, &w);
+    weft_stage(p, weft_config(stage, .name = "complain", .fn = complain));
+    weft_stage(p, weft_config(stage, .name = "fail", .fn = fail_silently));
+    cr_assert_eq(weft_pipeline_compile(&plan, p, NULL), 0);
+    weft_pipeline_destroy(p);
+    cr_assert_eq(weft_run(sched, plan, &why), -EIO);
+    cr_assert_eq(strcmp(why.text, "stage 'fail' failed on item 0, attempt 1: "
+                                  "EIO: Input/output error"),
+                 0);
+    weft_plan_destroy(plan);
     weft_sched_destroy(sched);
 }
 
