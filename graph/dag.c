@@ -8,9 +8,9 @@
  *  [D] Dependency. Counting down is acq_rel, so who brings the count to zero
  *      has seen all that the nodes before have done, and hands it on with the
  *      task. In the same way the last node comes after everything else in the
- *      run: what it ends, nobody touches any more. A node that has counted down
- *      the last one behind it, and got none ready, must therefore not look at
- *      the run or the plan again.
+ *      run: what it ends, nobody touches any more. A node that has counted
+ *      down the last one behind it, and got none ready, must therefore not
+ *      look at the run or the plan again.
  *
  *  [R] Run again. A node sets its count anew when it starts: nobody counts it
  *      down any more in this run, and those of the next run come after the end

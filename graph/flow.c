@@ -19,9 +19,9 @@
  * it need not know. It keeps its slot until then, so the numbers that wait for
  * a turn are never further apart than there are slots.
  *
- *  [2] A pending stage ends when both have happened: the stage returned and the
- *      completion came. Each swaps `both`; the second one goes on, and sees
- * what the first one did.
+ *  [2] A pending stage ends when both have happened: the stage returned and
+ *      the completion came. Each swaps `both`; the second one goes on, and
+ *      sees what the first one did.
  *
  *  [X] Where a task was put into a list (limit, turn, outlet) or made ready,
  *      another worker may already run it: its slot is not touched after that.

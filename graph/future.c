@@ -5,9 +5,9 @@
  * handle that was DROPPED. A task that nobody asks about is born DROPPED.
  *
  *  [F] The result. The task stores it, then adds DONE with release; who
- *      acquires DONE sees the result and all that the task did. Adding DONE and
- *      adding DROPPED are both acq_rel, so the second sees all that the first
- *      has done with the object before it frees it.
+ *      acquires DONE sees the result and all that the task did. Adding DONE
+ *      and adding DROPPED are both acq_rel, so the second sees all that the
+ *      first has done with the object before it frees it.
  *
  *  [K] Knock. Waking costs a system call, so a waiter sets WAITED first. If
  *      DONE is added before, the waiter sees it as it sets WAITED, or the

@@ -9,12 +9,12 @@
  *
  *  [T] Whoever gets a token sees what its last holder did: the addition that
  *      gives is a release, the one that takes an acquire; where they do not
- * meet in `free`, the lock is between them.
+ *      meet in `free`, the lock is between them.
  *
  *  [O] A giver that finds `free` below zero has a task to serve, but that task
- * may not have reached the list yet. It then leaves the token as `owed`, and
- *      the next task that comes to the lock in order to wait takes it and goes
- *      on. So neither waits for the other. */
+ *      may not have reached the list yet. It then leaves the token as `owed`,
+ *      and the next task that comes to the lock in order to wait takes it and
+ *      goes on. So neither waits for the other. */
 #include "graph/limit.h"
 
 void wf_limit_init(struct limit *l, unsigned tokens)

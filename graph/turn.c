@@ -4,21 +4,23 @@
  * so there are no holes to wait for. A task that comes early leaves itself in a
  * ring of as many places as numbers can be under way.
  *
- *  [E] Early. The task that arrives leaves its ticket, then reads whose turn it
- *      is; the one that passes stores the new turn, then looks for that ticket.
- *      All four are seq_cst: at least one of them sees the other. If both do,
- *      the exchange of the ticket decides who takes the task out: once.
+ *  [E] Early. The task that arrives leaves its ticket, then reads whose turn
+ *      it is; the one that passes stores the new turn, then looks for that
+ *      ticket. All four are seq_cst: at least one of them sees the other. If
+ *      both do, the exchange of the ticket decides who takes the task out:
+ *      once.
  *
  *  [N] No mistaken identity. Once it has stored the new turn, the one that
- * passes may be delayed for as long as you like: the next task may come and
- * find its turn, the turn go round the ring, and another task wait in the same
- *      place. So what is exchanged is the number, which never comes again, and
- *      not the task, which may be the same. While a number has not passed, none
- *      that shares its place is under way: so who gets the ticket finds the
- * task that belongs to it.
+ *      passes may be delayed for as long as you like: the next task may come
+ *      and find its turn, the turn go round the ring, and another task wait in
+ *      the same place. So what is exchanged is the number, which never comes
+ *      again, and not the task, which may be the same. While a number has not
+ *      passed, none that shares its place is under way: so who gets the ticket
+ *      finds the task that belongs to it.
  *
  *  [T] Whoever has the turn sees what the one before it did: it acquired
- * `next`, or it was taken from its place and made ready by the one before. */
+ *      `next`, or it was taken from its place and made ready by the one
+ *      before. */
 #include "graph/turn.h"
 
 #include <errno.h>

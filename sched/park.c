@@ -13,32 +13,34 @@
  *
  *          publish the task (seq_cst), then [N] read the state (seq_cst),
  *
- *      and wakes a sleeper if there is one and no searcher. A worker that stops
- *      searching, or goes to sleep, does
+ *      and wakes a sleeper if there is one and no searcher. A worker that
+ *      stops searching, or goes to sleep, does
  *
  *          [S] change the state (seq_cst), then, if that left no searcher,
  *          [R] look at everything that is published (seq_cst),
  *
  *      and acts as if it had just published what it sees. Take a task T, and
- * all that follows in the one order of the seq_cst operations.
+ *      all that follows in the one order of the seq_cst operations.
  *       - [N] saw a searcher. It stops searching later than [N]; and the last
- * of those who search then does [R] after [N], so it sees T, or T is taken.
+ *         of those who search then does [R] after [N], so it sees T, or T is
+ *         taken.
  *       - [N] saw no searcher but a sleeper: it is woken, is a searcher, and
- * the first case holds for whoever publishes while it is.
+ *         the first case holds for whoever publishes while it is.
  *       - [N] saw neither. Then every worker's next [S] comes after [N]. It
- * leaves no searcher, and [R] sees T; or it leaves one, whose own [S] comes
- *         later still, and the last of them does [R].
+ *         leaves no searcher, and [R] sees T; or it leaves one, whose own [S]
+ *         comes later still, and the last of them does [R].
  *
  *  [B] Whoever moved a sleeper to the searchers in the state finds a bit to
- * take in `asleep`: a worker sets its bit before it counts itself a sleeper. It
- *      may take the bit of one that has not counted itself yet; that one finds
- *      itself woken as soon as it has, and the counts agree again.
+ *      take in `asleep`: a worker sets its bit before it counts itself a
+ *      sleeper. It may take the bit of one that has not counted itself yet;
+ *      that one finds itself woken as soon as it has, and the counts agree
+ *      again.
  *
  *  [H] Hand-over: what the waker did before it set `woken`, the woken sees.
  *
  *  [C] Close. close() sets `closed`, then every `woken`; a worker clears its
  *      `woken`, then reads `closed`. All four are seq_cst: it reads true, or
- * its `woken` is set after it was cleared.
+ *      its `woken` is set after it was cleared.
  *
  * The same protocol, with the counts in one word, is Go's (proc.go) and tokio's
  * (idle.rs). */
