@@ -185,7 +185,8 @@ class CommandTest(unittest.TestCase):
         """`prepare` is called in the child. Signals have their defaults: who
         runs the tests may ignore some."""
         def in_child():
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP,
+                           signal.SIGQUIT, signal.SIGTSTP):
                 signal.signal(number, signal.SIG_DFL)
             if prepare:
                 prepare()

@@ -67,7 +67,10 @@ class Live(CommandTest):
     def watch(self, columns=80, rows=24, options=(), environment=None,
               seconds=0.1, during=None, prepare=None):
         """Runs in a terminal: its exit code and all that it was sent."""
-        master, terminal = pty.openpty()
+        try:
+            master, terminal = pty.openpty()
+        except OSError as error:
+            self.skipTest(f"there is no terminal to be had: {error}")
         self.resize(terminal, columns, rows)
         variables = {**os.environ, "TERM": "xterm", "LANG": "C.UTF-8",
                      "LC_ALL": "C.UTF-8", **(environment or {})}
@@ -201,10 +204,10 @@ class Live(CommandTest):
         done = []
 
         def interrupt(process, terminal, sent):
-            if not done and sent.count(b" of 30") == 3:
+            if not done and sent.count(b" of 30") >= 3:
                 process.send_signal(signal.SIGINT)
                 done.append("interrupted")
-        code, sent = self.watch(during=interrupt, seconds=0.3)
+        code, sent = self.watch(during=interrupt, seconds=0.5)
         self.assertEqual(code, 75)
         self.assertIn("stopping: ", sent)
         self.assert_restored(sent)
@@ -214,7 +217,7 @@ class Live(CommandTest):
         done = []
 
         def stop(process, terminal, sent):
-            if len(done) == 0 and sent.count(b" of 30") == 3:
+            if len(done) == 0 and sent.count(b" of 30") >= 3:
                 process.send_signal(signal.SIGTSTP)
                 os.waitpid(process.pid, os.WUNTRACED)
                 done.append("stopped")
@@ -222,7 +225,7 @@ class Live(CommandTest):
             elif len(done) == 1 and sent.count(b" of 30") >= 8:
                 process.send_signal(signal.SIGQUIT)
                 done.append("quit")
-        code, sent = self.watch(during=stop, prepare=os.setpgrp)
+        code, sent = self.watch(during=stop, prepare=os.setpgrp, seconds=0.5)
         self.assertEqual(code, -signal.SIGQUIT)
         self.assertEqual(sent.count(HIDE), 2)
         self.assert_restored(sent)
