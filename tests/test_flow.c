@@ -1,4 +1,4 @@
-/* test_flow.c: graph/flow.c, feed.c and segment.c: the account of the items, at
+/* test_flow.c: graph/flow.c and segment.c: the account of the items, at
  * every instant and however a run ends. */
 #include <errno.h>
 #include <pthread.h>
@@ -461,84 +461,66 @@ Test(flow, R20_a_failure_has_the_reason_of_its_own_stage)
     weft_sched_destroy(sched);
 }
 
-/* ---- gather ------------------------------------------------------------ */
-
-struct batch {
-    uint64_t value[8];
+/* The last of four items fails while the others are pending: these go on. */
+struct held {
+    void *item[3];
     unsigned count;
+    _Atomic unsigned went_on;
 };
 
-static int collect(weft_worker *self, void *batch, void *item, void *ctx)
+static int fail_fourth(weft_worker *self, void *item, void *ctx)
 {
-    struct batch *b = batch;
-    uint64_t value = ((struct thing *)item)->value;
-    if (ctx && value == 5)
-        return -EINVAL;
-    b->value[b->count++] = value;
-    return ctx && value == 6 ? WEFT_FULL : 0;
+    return ((struct thing *)item)->value == 3 ? -EIO : 0;
 }
 
-static void clear(void *batch, void *ctx)
+static int keep(weft_worker *self, void *item, void *ctx)
 {
-    ((struct batch *)batch)->count = 0;
+    struct held *h = ctx;
+    h->item[h->count++] = item;
+    return WEFT_PENDING;
 }
 
-static void batches(weft_sched *sched, uint64_t items, bool drop, void *ctx,
-                    const unsigned *sizes, unsigned count)
+static void let_go(const struct weft_failure *failure, void *item, void *ctx)
 {
-    struct world w = { .end = items };
+    struct held *h = ctx;
+    for (unsigned i = 0; i < h->count; i++)
+        weft_complete(NULL, h->item[i], 0);
+}
+
+static int go_on(weft_worker *self, void *item, void *ctx)
+{
+    add_relaxed(&((struct held *)ctx)->went_on, 1u);
+    return 0;
+}
+
+Test(flow, R20_what_came_before_the_failure_goes_on)
+{
+    struct world w = { .end = 100 };
+    struct held held = { .count = 0 };
     struct weft_run *run;
     weft_plan *plan = NULL;
-    void *item;
-    uint64_t next = 0;
-    weft_pipeline *p = weft_pipeline_create(
-        weft_config(pipeline, .policy = WEFT_SKIP,
-                    .items = { .bytes = sizeof(struct thing),
-                               .slots = 2,
-                               .reset = reset,
-                               .ctx = &w }));
+    weft_sched *sched = workers(1);
+
+    weft_pipeline *p = weft_pipeline_create(weft_config(
+        pipeline, .on_failure = let_go, .ctx = &held,
+        .items = { .bytes = sizeof(struct thing), .reset = reset, .ctx = &w }));
     weft_source(p, "make", make, &w);
-    weft_gather(p, weft_config(gather, .name = "gather", .fn = collect,
-                               .ctx = ctx, .count = 3, .order = WEFT_INPUT,
-                               .rest = drop ? WEFT_DROP : WEFT_FLUSH,
-                               .items = { .bytes = sizeof(struct batch),
-                                          .slots = 1,
-                                          .reset = clear }));
-    weft_consumer(p, WEFT_INPUT);
+    weft_stage(p, weft_config(stage, .name = "fail", .fn = fail_fourth));
+    weft_stage(p, weft_config(stage, .name = "keep", .fn = keep, .ctx = &held,
+                              .tokens = 4));
+    weft_stage(p,
+               weft_config(stage, .name = "go on", .fn = go_on, .ctx = &held));
     cr_assert_eq(weft_pipeline_compile(&plan, p, NULL), 0);
     weft_pipeline_destroy(p);
     cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
-    for (unsigned i = 0; i < count; i++) {
-        cr_assert_eq(weft_next(run, &item, -1, NULL), 1);
-        struct batch *b = item;
-        cr_assert_eq(b->count, sizes[i]);
-        for (unsigned k = 0; k < b->count; k++, next++) {
-            next += ctx && next == 5;
-            cr_assert_eq(b->value[k], next);
-        }
-        weft_release(item);
-    }
-    cr_assert_eq(weft_next(run, &item, -1, NULL), 0);
-    cr_assert_eq(weft_wait(run, -1, NULL), 0);
-    cr_assert_eq(w.reset, items);
+    cr_assert_eq(weft_wait(run, -1, NULL), -EIO);
+    cr_assert_eq(held.count, 3);
+    cr_assert_eq(held.went_on, 3);
+    cr_assert_eq(balanced(run).delivered, 3);
+    cr_assert_eq(balanced(run).failed, 1);
     weft_run_destroy(run);
     weft_plan_destroy(plan);
-}
-
-Test(flow, a_gather_fills_batches_in_order_and_flushes_or_drops_the_rest)
-{
-    weft_sched *sched = NULL;
-
-    for (unsigned n = 1; n <= 3; n++) {
-        sched = workers(n);
-        batches(sched, 7, false, NULL, (const unsigned[]){ 3, 3, 1 }, 3);
-        batches(sched, 7, true, NULL, (const unsigned[]){ 3, 3 }, 2);
-        batches(sched, 6, false, NULL, (const unsigned[]){ 3, 3 }, 2);
-        batches(sched, 0, false, NULL, NULL, 0);
-        /* item 5 fails, 6 says that the batch is full */
-        batches(sched, 10, false, "odd", (const unsigned[]){ 3, 3, 3 }, 3);
-        weft_sched_destroy(sched);
-    }
+    weft_sched_destroy(sched);
 }
 
 /* ---- consumer ---------------------------------------------------------- */
