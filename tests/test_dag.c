@@ -58,13 +58,13 @@ static weft_graph *draw_random(struct probe *p, unsigned n, uint64_t *seed)
     return g;
 }
 
-Test(dag, random_graphs_run_each_task_once_and_in_order, .timeout = 120)
+Test(dag, random_graphs_run_each_task_once_and_in_order, .timeout = 300)
 {
     static struct probe p[MOST_TASKS];
     weft_sched *s = workers(4);
     uint64_t seed = 20240229;
 
-    for (int i = 0; i < TIMES(2000, 300); i++) {
+    for (int i = 0; i < TIMES(100000, 300); i++) {
         unsigned n = 1 + below(&seed, MOST_TASKS);
         weft_graph *g = draw_random(p, n, &seed);
         weft_plan *plan = NULL;

@@ -9,7 +9,7 @@
 
 #include "tests/runs.h"
 
-enum { SLOTS = 12, STOPS = TIMES(2000, 300) };
+enum { SLOTS = 12, STOPS = TIMES(10000, 300) };
 
 /* Every item allocates when it is fed, and frees when it is reset: what is
  * released twice or never is an error for the sanitizer; and counted. */
@@ -229,7 +229,7 @@ static void stop_once(weft_sched *sched, unsigned delay, bool consumer,
     world_finish(&w, thread);
 }
 
-Test(flow, R24_a_stop_at_any_instant_releases_every_item_once, .timeout = 120)
+Test(flow, R24_a_stop_at_any_instant_releases_every_item_once, .timeout = 300)
 {
     weft_sched *sched = workers(3);
     uint64_t random = 88172645463325252;

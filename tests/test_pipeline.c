@@ -173,12 +173,12 @@ static void concurrency(unsigned tokens, enum weft_order order, uint64_t items)
     weft_sched_destroy(sched);
 }
 
-Test(pipeline, R12_tokens_are_never_exceeded, .timeout = 120)
+Test(pipeline, R12_tokens_are_never_exceeded, .timeout = 300)
 {
     const unsigned tokens[] = { 1, 2, 3, 8 };
     for (int i = 0; i < 4; i++) {
-        concurrency(tokens[i], WEFT_ANY, TIMES(200000, 10000));
-        concurrency(tokens[i], WEFT_INPUT, TIMES(200000, 10000));
+        concurrency(tokens[i], WEFT_ANY, TIMES(1000000, 10000));
+        concurrency(tokens[i], WEFT_INPUT, TIMES(1000000, 10000));
     }
 }
 
@@ -248,9 +248,9 @@ static int fail_or_filter(weft_worker *self, void *item, void *ctx)
     return value % 100 == 17 ? -EIO : value % 100 == 40 ? WEFT_FILTER : 0;
 }
 
-Test(pipeline, ordered_stages_keep_the_order_around_holes, .timeout = 60)
+Test(pipeline, ordered_stages_keep_the_order_around_holes, .timeout = 300)
 {
-    enum { N = TIMES(200000, 10000) };
+    enum { N = TIMES(1000000, 10000) };
     struct counter source = { .end = N };
     struct order order = { 0 }, second = { 0 };
     struct weft_run *run;

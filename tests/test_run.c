@@ -447,12 +447,12 @@ static void cycle(unsigned i)
     weft_plan_destroy(plan);
 }
 
-Test(run, R3_shutdown_with_work_queued_leaves_nothing, .timeout = 120)
+Test(run, R3_shutdown_with_work_queued_leaves_nothing, .timeout = 300)
 {
     cycle(0); /* ThreadSanitizer starts a thread of its own with the first */
     unsigned fds = entries("/proc/self/fd");
     unsigned threads = entries("/proc/self/task");
-    for (unsigned i = 0; i < TIMES(1000, 200); i++)
+    for (unsigned i = 0; i < TIMES(10000, 200); i++)
         cycle(i);
     cr_assert(threads_down_to(threads) <= threads);
     cr_assert_eq(entries("/proc/self/fd"), fds);
