@@ -130,6 +130,11 @@ int weft_sched_create(weft_sched **out, const struct weft_sched_config *config,
     s->group_count = wf_topo_groups(s->topo);
     s->spin_ns = (c.spin_us ? c.spin_us : DEFAULT_SPIN_US) * (uint64_t)1000;
 
+    s->timers = wf_timers_create(s);
+    if (!s->timers) {
+        rc = wf_error(why, -ENOMEM, "no memory for timers");
+        goto fail;
+    }
     rc = wf_io_create(&s->io, s, s->topo, c.io, why);
     if (rc)
         goto fail;
@@ -163,6 +168,7 @@ void weft_sched_destroy(weft_sched *s)
     for (unsigned i = 0; i < s->started; i++)
         pthread_join(s->workers[i]->thread, NULL);
     wf_io_destroy(s->io);
+    wf_timers_destroy(s->timers);
     free_workers(s);
     wf_topo_free(s->topo);
     free(s);
@@ -202,6 +208,7 @@ void wf_inject(weft_sched *s, struct task_list *list)
 unsigned weft_sched_workers(const weft_sched *s) { return s->worker_count; }
 unsigned weft_worker_index(const weft_worker *self) { return self->index; }
 weft_sched *weft_worker_sched(const weft_worker *self) { return self->sched; }
+struct timers *wf_timers_of(const weft_sched *s) { return s->timers; }
 struct io *wf_io_of(const weft_worker *self) { return self->sched->io; }
 unsigned wf_group_of(const weft_worker *self) { return self->group; }
 

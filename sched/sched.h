@@ -38,6 +38,29 @@ void wf_wake_all(_Atomic uint32_t *word);
 /* Nanoseconds of the monotonic clock. */
 uint64_t wf_now_ns(void);
 
+/* A task that becomes ready at a time. Embedded, and zeroed before its first
+ * use; it stays where it is from its start until its task runs, or until it was
+ * cancelled. Whoever starts one holds the scheduler until then. */
+struct timer {
+    struct task task; /* task.run is yours */
+    uint64_t when;    /* of wf_now_ns; this and what follows is in timer.c */
+    struct timer *child, *next, *prev;
+    bool armed;
+};
+
+/* [any] Not while it is armed or its task is still to run; from the task itself
+ * is fine. A time that is past: ready at once. 0, or a negative errno: the
+ * thread that waits cannot be started. */
+int wf_timer_start(weft_sched *sched, struct timer *timer, uint64_t when);
+
+/* [any] True: it was armed, and its task will not run. False: it was not: never
+ * started, or cancelled, or its task was made ready before. It may come at any
+ * moment for a timer that is not freed meanwhile. */
+bool wf_timer_cancel(weft_sched *sched, struct timer *timer);
+
+/* [any] The same, but if it was armed its time has come now. */
+bool wf_timer_hurry(weft_sched *sched, struct timer *timer);
+
 /* Writes the sentence, if anyone wants it, and returns `error`. */
 int wf_error(weft_error *why, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

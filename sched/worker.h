@@ -8,6 +8,7 @@
 #include "sched/io.h"
 #include "sched/park.h"
 #include "sched/sched.h"
+#include "sched/timer.h"
 #include "sched/topo.h"
 
 /* Whom to steal from: the other workers, nearest first. */
@@ -31,6 +32,7 @@ struct weft_worker {
 
 struct weft_sched {
     struct topo *topo;
+    struct timers *timers;
     struct io *io;
     unsigned worker_count, group_count;
     uint64_t spin_ns;
