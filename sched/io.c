@@ -4,7 +4,8 @@
  * driver of the worker's NUMA node (ring.c), or, where io_uring cannot be had,
  * to blocking threads (blocking.c). Either does all the steps that are left,
  * and injects the completion as a ready task; it never needs a worker in
- * between, so it goes on also when all of them are deep in long tasks. */
+ * between, so it goes on also when all of them are deep in long tasks. A SLEEP
+ * is a timer, whose task is the completion. */
 #include "sched/io.h"
 
 #include <errno.h>
@@ -40,13 +41,30 @@ void wf_io_completed(struct task_list *list, struct weft_io *io)
     task_list_add(list, task);
 }
 
+static int start_sleep(weft_sched *sched, struct weft_io *io)
+{
+    struct timer *timer = &work_of(io)->timer;
+    uint64_t now = wf_now_ns();
+    uint64_t when = io->ns < UINT64_MAX - now ? now + io->ns : UINT64_MAX;
+
+    timer->task.run = completion;
+    wf_sched_hold(sched); /* until `done` has been called */
+    int rc = wf_timer_start(sched, timer, when);
+    if (!rc)
+        return WEFT_PENDING;
+    wf_sched_release(sched);
+    return rc;
+}
+
 int weft_io_start(weft_worker *self, struct weft_io *io)
 {
     struct io *owner = wf_io_of(self);
 
-    if ((unsigned)io->op > WEFT_IO_POLL)
+    if ((unsigned)io->op > WEFT_IO_SLEEP)
         return -EINVAL;
     wf_iowork_begin(io);
+    if (io->op == WEFT_IO_SLEEP)
+        return start_sleep(owner->sched, io);
     while (owner->nowait) {
         struct iostep step = wf_iowork_step(io);
         int64_t result = wf_step_nowait(&step);

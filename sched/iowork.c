@@ -193,6 +193,7 @@ bool wf_iowork_did(struct weft_io *io, int64_t result)
         return finish(io, 0);
     case WEFT_IO_FSYNC:
     case WEFT_IO_RENAME:
+    case WEFT_IO_SLEEP: /* has no step */
         break;
     }
     return finish(io, 0);
@@ -219,7 +220,8 @@ int64_t wf_step_blocking(const struct iostep *s)
         result = renameat(s->fd, s->path, s->fd, s->path2);
         break;
     case WEFT_IO_POLL: /* the poller's */
-    case WEFT_IO_LOAD: /* is never a step */
+    case WEFT_IO_LOAD: /* these are never a step */
+    case WEFT_IO_SLEEP:
         errno = EINVAL;
         break;
     }

@@ -9,23 +9,28 @@
 #define WEFT_SCHED_IOWORK_H
 #include <stdbool.h>
 
+#include "sched/sched.h"
 #include "sched/task.h"
 #include "weft/io.h"
 
 /* What weft keeps in struct weft_io while the operation is under way. */
 struct iowork {
-    struct task task; /* of a queue, then of the completion */
-    int file;         /* LOAD: open, or -1 */
+    union {
+        struct timer timer; /* SLEEP: its task is this very one */
+        struct task task;   /* of a queue, then of the completion */
+    };
+    int file; /* LOAD: open, or -1 */
     int rc;
     uint64_t moved;    /* bytes so far */
     uint64_t expected; /* LOAD: the size that the file said it has */
     bool opened;       /* LOAD: its first step is done */
     bool waits;        /* LOAD: the file is no longer O_NONBLOCK */
 };
+_Static_assert(offsetof(struct timer, task) == 0, "one task for both");
 _Static_assert(sizeof(struct iowork) <= sizeof((struct weft_io *)0)->weft,
                "weft_io is too small");
 
-/* A step. `op` is never LOAD. */
+/* A step. `op` is never LOAD or SLEEP. */
 struct iostep {
     enum weft_io_op op;
     int fd;

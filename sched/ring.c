@@ -191,7 +191,8 @@ static void prepare(struct ring *r, struct weft_io *io)
     case WEFT_IO_POLL:
         io_uring_prep_poll_add(sqe, s.fd, (unsigned)s.flags);
         break;
-    case WEFT_IO_LOAD: /* is never a step */
+    case WEFT_IO_LOAD: /* these are never a step */
+    case WEFT_IO_SLEEP:
         break;
     }
     io_uring_sqe_set_data(sqe, io);

@@ -6,6 +6,11 @@
 #include <sys/un.h>
 
 #include "tests/calls.h"
+#include "tests/times.h"
+
+enum { MANY = TIMES(2000, 600) };
+
+static struct call many[MANY];
 
 ON_EVERY_WAY(iowork, load_reads_the_whole_file)
 {
@@ -273,6 +278,31 @@ ON_EVERY_WAY(iowork, a_fifo_is_opened_without_the_other_side)
     cr_assert_eq(perform(sched, &c), 0);
     cr_assert(fcntl((int)c.io.result, F_GETFL) & O_NONBLOCK);
     close((int)c.io.result);
+}
+
+ON_EVERY_WAY(iowork, a_sleep_lasts_at_least_so_long)
+{
+    struct call c = { .io = { .op = WEFT_IO_SLEEP, .result = 1 } };
+
+    for (c.io.ns = 0; c.io.ns < 10000000; c.io.ns = c.io.ns * 4 + 1000) {
+        uint64_t before = wf_now_ns();
+        cr_assert_eq(perform(sched, &c), 0);
+        cr_assert(wf_now_ns() - before >= c.io.ns);
+        cr_assert_eq(c.io.result, 0);
+    }
+}
+
+ON_EVERY_WAY(iowork, many_sleep_at_once)
+{
+    for (int i = 0; i < MANY; i++) {
+        many[i].io = (struct weft_io){ .op = WEFT_IO_SLEEP,
+                                       .ns = (uint64_t)(i * 7919 % 20000000) };
+        start(sched, &many[i]);
+    }
+    for (int i = 0; i < MANY; i++)
+        cr_assert_eq(wait_for(&many[i]), 0);
+    for (int i = 0; i < MANY; i++)
+        cr_assert_eq(load_relaxed(&many[i].times), 1);
 }
 
 ON_EVERY_WAY(iowork, what_is_no_operation_is_an_error)

@@ -1,4 +1,4 @@
-/* io.h: reads and writes that no worker waits for.
+/* io.h: reads, writes and pauses that no worker waits for.
  *
  * Fill a struct weft_io, call weft_io_start. What is at hand is done at once;
  * the rest is done by io_uring, or by blocking threads, and your `done` is
@@ -30,6 +30,7 @@ enum weft_io_op {
     WEFT_IO_FSYNC,  /* `fd` */
     WEFT_IO_RENAME, /* `path` to `path2`, both below `fd` (AT_FDCWD is fine) */
     WEFT_IO_POLL,   /* until `fd` has the poll(2) events in `flags` */
+    WEFT_IO_SLEEP,  /* for `ns` nanoseconds or a little more, never less */
 };
 
 struct weft_io;
@@ -50,10 +51,11 @@ struct weft_io {
     size_t room;     /* LOAD: in and out, what `data` can hold */
     size_t limit;    /* LOAD: a larger file fails with -EFBIG; 0: no limit */
     uint64_t offset; /* READ, WRITE */
+    uint64_t ns;     /* SLEEP: from the start, of the monotonic clock */
     weft_io_done *done;
     void *ctx;      /* yours */
     int64_t result; /* a descriptor, or bytes moved */
-    void *weft[8];  /* weft's own while the operation is under way */
+    void *weft[12]; /* weft's own while the operation is under way */
 };
 
 /* [worker] 0: done, see io->result, `done` is not called. A negative errno:
