@@ -3,9 +3,12 @@
  * They start as they are needed, sleep when there is nothing to do, and end
  * with the scheduler. The worker that starts one is pinned; they are not, or
  * all would crowd on its core. An operation that waits for a descriptor would
- * keep a thread for as long as it likes: those go to the poller. If not even
+ * keep a thread for as long as it likes: those go to the poller. One that is
+ * cancelled is taken out of the queue by whoever cancels it, as all threads may
+ * be in long system calls; in these it is left alone. If not even
  * one thread can be started, the operation is done where it is submitted: slow,
  * and right. */
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -117,4 +120,22 @@ void wf_blocking_submit(struct blocking *b, struct weft_io *io)
     pthread_mutex_unlock(&b->lock);
     if (!served)
         perform(b, io);
+}
+
+void wf_blocking_cancel(struct blocking *b, struct weft_io *io)
+{
+    struct task_list done = { 0 };
+
+    if (io->op == WEFT_IO_POLL) {
+        wf_poller_cancel(b->poller);
+        return;
+    }
+    pthread_mutex_lock(&b->lock);
+    bool queued = task_list_remove(&b->queue, &work_of(io)->task); /* [C] */
+    pthread_mutex_unlock(&b->lock);
+    if (!queued)
+        return;
+    wf_iowork_did(io, -ECANCELED);
+    wf_io_completed(&done, io);
+    wf_inject(b->sched, &done);
 }

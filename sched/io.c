@@ -58,7 +58,7 @@ static int start_sleep(weft_sched *sched, struct weft_io *io)
 
 int weft_io_start(weft_worker *self, struct weft_io *io)
 {
-    struct io *owner = wf_io_of(self);
+    struct io *owner = wf_io_of(weft_worker_sched(self));
 
     if ((unsigned)io->op > WEFT_IO_SLEEP)
         return -EINVAL;
@@ -74,11 +74,30 @@ int weft_io_start(weft_worker *self, struct weft_io *io)
             return work_of(io)->rc;
     }
     wf_sched_hold(owner->sched); /* until `done` has been called */
+    work_of(io)->group = wf_group_of(self);
     if (owner->ring_count)
-        wf_ring_submit(owner->rings[wf_group_of(self)], io);
+        wf_ring_submit(owner->rings[work_of(io)->group], io);
     else
         wf_blocking_submit(owner->blocking, io);
     return WEFT_PENDING;
+}
+
+void weft_io_cancel(weft_sched *sched, struct weft_io *io)
+{
+    struct io *owner = wf_io_of(sched);
+    struct iowork *w = work_of(io);
+
+    if (io->op == WEFT_IO_SLEEP) {
+        if (wf_timer_cancel(sched, &w->timer)) {
+            w->rc = -ECANCELED;
+            wf_ready(sched, NULL, &w->task);
+        }
+        return;
+    }
+    store_relaxed(&w->mark, true); /* [C] in iowork.h */
+    if (owner->ring_count)
+        wf_ring_cancel(owner->rings[w->group]);
+    wf_blocking_cancel(owner->blocking, io);
 }
 
 /* The way that was asked for: by the configuration, else by the environment. */

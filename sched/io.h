@@ -14,8 +14,8 @@ int wf_io_create(struct io **out, weft_sched *sched, struct topo *topo,
 void wf_io_destroy(struct io *io); /* nothing is under way any more */
 void wf_io_explain(const struct io *io, weft_say_fn *say, void *ctx);
 
-/* In sched.c: the I/O side of the scheduler that a worker belongs to, and the
- * group (NUMA node) of a worker. */
-struct io *wf_io_of(const weft_worker *self);
+/* In sched.c: the I/O side of a scheduler, and the group (NUMA node) of a
+ * worker. */
+struct io *wf_io_of(const weft_sched *sched);
 unsigned wf_group_of(const weft_worker *self);
 #endif

@@ -20,6 +20,7 @@ struct ring *wf_ring_create(weft_sched *sched, struct topo *topo,
                             unsigned group, struct blocking *instead);
 void wf_ring_destroy(struct ring *ring); /* after the last completion */
 void wf_ring_submit(struct ring *ring, struct weft_io *io);
+void wf_ring_cancel(struct ring *ring); /* what is marked: [C] in iowork.h */
 int wf_ring_failure(struct ring *ring); /* 0, or why it has no ring */
 const char *wf_ring_flavour(void);      /* what the probe found */
 
@@ -27,12 +28,14 @@ const char *wf_ring_flavour(void);      /* what the probe found */
 struct blocking *wf_blocking_create(weft_sched *sched);
 void wf_blocking_destroy(struct blocking *blocking);
 void wf_blocking_submit(struct blocking *blocking, struct weft_io *io);
+void wf_blocking_cancel(struct blocking *blocking, struct weft_io *io);
 
 /* One thread that polls for all: an operation that waits for a descriptor takes
  * none of the blocking threads. NULL: no memory. */
 struct poller *wf_poller_create(weft_sched *sched);
 void wf_poller_destroy(struct poller *poller);
 void wf_poller_submit(struct poller *poller, struct weft_io *io);
+void wf_poller_cancel(struct poller *poller); /* what is marked */
 
 /* In io.c: the operation is finished; a worker will call its `done`. The list
  * takes it, for one wf_inject. */

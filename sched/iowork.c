@@ -161,7 +161,7 @@ static bool again(struct iowork *w, int64_t result)
     return result == -EINTR;
 }
 
-bool wf_iowork_did(struct weft_io *io, int64_t result)
+static bool advance(struct weft_io *io, int64_t result)
 {
     struct iowork *w = work_of(io);
 
@@ -197,6 +197,13 @@ bool wf_iowork_did(struct weft_io *io, int64_t result)
         break;
     }
     return finish(io, 0);
+}
+
+bool wf_iowork_did(struct weft_io *io, int64_t result)
+{
+    if (advance(io, result))
+        return true;
+    return wf_iowork_marked(io) && finish(io, -ECANCELED);
 }
 
 int64_t wf_step_blocking(const struct iostep *s)

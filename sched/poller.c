@@ -20,8 +20,9 @@ struct poller {
     cpu_set_t cpus; /* of whoever made the scheduler: a worker is pinned */
     int event;      /* -1: not started */
     pthread_t thread;
-    pthread_mutex_t lock; /* of `fresh`, `ends` and the start */
+    pthread_mutex_t lock; /* of what follows up to `ends`, and of the start */
     struct task_list fresh;
+    bool cancels; /* something that is here may be marked */
     bool ends;
     struct pollfd *polled; /* of the thread; the first is the eventfd */
     struct task_list *waiting;
@@ -57,8 +58,12 @@ static void add(struct poller *p, struct weft_io *io, struct task_list *done)
 
     while (i < p->count && p->polled[i].fd != io->fd)
         i++;
-    if (io->fd < 0 || (i == p->count && !make_room(p))) {
-        complete(io, io->fd < 0 ? -EBADF : -ENOMEM, done);
+    int failure = wf_iowork_marked(io)             ? -ECANCELED /* [C] */
+                  : io->fd < 0                     ? -EBADF
+                  : i == p->count && !make_room(p) ? -ENOMEM
+                                                   : 0;
+    if (failure) {
+        complete(io, failure, done);
         return;
     }
     if (i == p->count) {
@@ -70,8 +75,8 @@ static void add(struct poller *p, struct weft_io *io, struct task_list *done)
     task_list_add(&p->waiting[i], &work_of(io)->task);
 }
 
-/* Something happened to a descriptor, or polling failed as a whole: completes
- * those who waited for that. */
+/* Something happened to a descriptor, or polling failed as a whole, or some of
+ * those who wait are marked: completes those whom that concerns. */
 static void settle(struct poller *p, size_t i, int failure,
                    struct task_list *done)
 {
@@ -84,9 +89,13 @@ static void settle(struct poller *p, size_t i, int failure,
     p->waiting[i] = (struct task_list){ 0 };
     for (struct task *task; (task = task_list_take(&waited));) {
         struct weft_io *io = io_of_task(task);
-        int happened = polled->revents & (io->flags | POLLERR | POLLHUP);
-        if (failure || happened) {
-            complete(io, failure ? failure : happened, done);
+        int result = failure;
+        if (!result)
+            result = polled->revents & (io->flags | POLLERR | POLLHUP);
+        if (!result && wf_iowork_marked(io)) /* [C] */
+            result = -ECANCELED;
+        if (result) {
+            complete(io, result, done);
         } else {
             polled->events |= (short)io->flags;
             task_list_add(&p->waiting[i], task);
@@ -99,7 +108,8 @@ static void settle(struct poller *p, size_t i, int failure,
     p->waiting[i] = p->waiting[p->count];
 }
 
-/* Waits for the eventfd; false: the end. */
+/* What is there is looked at for marks before anything is added: what was seen
+ * of a descriptor is no news to who comes now. False: the end. */
 static bool take_fresh(struct poller *p, struct task_list *done)
 {
     eventfd_t ignored;
@@ -107,9 +117,12 @@ static bool take_fresh(struct poller *p, struct task_list *done)
     eventfd_read(p->event, &ignored);
     pthread_mutex_lock(&p->lock);
     struct task_list fresh = p->fresh;
-    bool ends = p->ends;
+    bool ends = p->ends, cancels = p->cancels;
     p->fresh = (struct task_list){ 0 };
+    p->cancels = false;
     pthread_mutex_unlock(&p->lock);
+    for (size_t i = p->count - 1; cancels && i > 0; i--)
+        settle(p, i, 0, done);
     for (struct task *task; (task = task_list_take(&fresh));)
         add(p, io_of_task(task), done);
     return !ends;
@@ -188,6 +201,16 @@ void wf_poller_submit(struct poller *p, struct weft_io *io)
         return;
     complete(io, rc, &done);
     wf_inject(p->sched, &done);
+}
+
+void wf_poller_cancel(struct poller *p)
+{
+    pthread_mutex_lock(&p->lock);
+    if (p->event >= 0) {
+        p->cancels = true; /* [C] */
+        eventfd_write(p->event, 1);
+    }
+    pthread_mutex_unlock(&p->lock);
 }
 
 void wf_poller_destroy(struct poller *p)

@@ -17,6 +17,15 @@
  * under way for ever, and what makes it ready may come after it: so polls never
  * take all the places; more of them go to the poller.
  *
+ * Cancelling leaves a mark in the operation, and the driver looks for marks in
+ * all that it has, [C] in iowork.h. What waits for a place is finished. For
+ * what is under way the kernel is asked to end it; the answer is of no use, as
+ * the operation's own completion comes in any case. The request names it by its
+ * address, where another operation may be soon: one that completes before the
+ * request is executed, and is started again. But entries are executed in the
+ * order in which they are placed, so the request comes before the new one, and
+ * finds nothing.
+ *
  * io_uring_queue_exit is no barrier, so the driver does not end before
  * the last completion was reaped: the kernel writes to no memory after that. */
 #include <errno.h>
@@ -38,8 +47,11 @@ enum {
     ENTRIES = 256,
     MOST_BUSY = 64,
     MOST_POLLS = ENTRIES,
+    MOST_UNDER_WAY = MOST_BUSY + MOST_POLLS,
+    MOST_CANCELS = 64,
 };
-_Static_assert(MOST_BUSY + MOST_POLLS + 1 <= 2 * ENTRIES, /* with the eventfd */
+_Static_assert(MOST_UNDER_WAY + MOST_CANCELS + 1 /* with the eventfd */
+                   <= 2 * ENTRIES,
                "more than the completion queue holds");
 
 struct ring {
@@ -52,13 +64,17 @@ struct ring {
     int event; /* -1: no thread yet */
     int failure;
     bool ends;
+    bool cancels;    /* something that is here may be marked */
     bool asleep;     /* or about to be: has to be woken */
     unsigned inside; /* operations here, or finished since the last look */
     pthread_t thread;
     struct io_uring uring; /* of the thread, like what follows */
     struct task_list backlog;
-    unsigned under_way; /* operations, without the read of the eventfd */
+    struct weft_io *table[MOST_UNDER_WAY];
+    unsigned under_way; /* of these; the read of the eventfd is not there */
     unsigned polls;     /* of these */
+    unsigned asked;     /* requests to cancel one of these, under way */
+    bool looks;         /* for those that are marked */
     unsigned finished;  /* to be taken from `inside` */
     uint64_t ignored;   /* what that reads */
     bool armed;
@@ -96,9 +112,10 @@ static int find_flavour(struct io_uring *uring)
 
 static bool knows_all(struct io_uring *uring)
 {
-    static const int needed[] = { IORING_OP_OPENAT,   IORING_OP_READ,
-                                  IORING_OP_WRITE,    IORING_OP_FSYNC,
-                                  IORING_OP_RENAMEAT, IORING_OP_POLL_ADD };
+    static const int needed[] = { IORING_OP_OPENAT,      IORING_OP_READ,
+                                  IORING_OP_WRITE,       IORING_OP_FSYNC,
+                                  IORING_OP_RENAMEAT,    IORING_OP_POLL_ADD,
+                                  IORING_OP_ASYNC_CANCEL };
     struct io_uring_probe *probe = io_uring_get_probe_ring(uring);
     bool all = probe;
 
@@ -208,8 +225,49 @@ static void arm(struct ring *r)
     r->armed = true;
 }
 
+static void finish(struct ring *r, struct weft_io *io,
+                   struct task_list *finished)
+{
+    r->finished++;
+    wf_io_completed(finished, io);
+}
+
+/* What waits for a place and is marked will not get one. */
+static void cancel_backlog(struct ring *r, struct task_list *finished)
+{
+    struct task_list all = r->backlog;
+
+    r->backlog = (struct task_list){ 0 };
+    for (struct task *task; (task = task_list_take(&all));) {
+        struct weft_io *io = io_of_task(task);
+        if (wf_iowork_marked(io) && wf_iowork_did(io, -ECANCELED))
+            finish(r, io, finished);
+        else
+            task_list_add(&r->backlog, task);
+    }
+}
+
+/* Has what is under way and marked ended by the kernel. False: some are left
+ * for when these requests have been answered. */
+static bool cancel_under_way(struct ring *r)
+{
+    for (unsigned i = 0; i < r->under_way; i++) {
+        struct weft_io *io = r->table[i];
+        if (!wf_iowork_marked(io) || work_of(io)->told)
+            continue;
+        if (r->asked == MOST_CANCELS)
+            return false;
+        struct io_uring_sqe *sqe = place(r);
+        io_uring_prep_cancel(sqe, io, 0);
+        io_uring_sqe_set_data(sqe, r);
+        work_of(io)->told = true;
+        r->asked++;
+    }
+    return true;
+}
+
 /* Everything that came in; false: the end, and nothing is under way. */
-static bool take_fresh(struct ring *r)
+static bool take_fresh(struct ring *r, struct task_list *finished)
 {
     pthread_mutex_lock(&r->lock);
     task_list_join(&r->backlog, &r->fresh);
@@ -217,7 +275,13 @@ static bool take_fresh(struct ring *r)
     r->inside -= r->finished;
     r->finished = 0;
     bool ends = r->ends;
+    r->looks |= r->cancels; /* [C] */
+    r->cancels = false;
     pthread_mutex_unlock(&r->lock);
+    if (r->looks) {
+        cancel_backlog(r, finished);
+        r->looks = !cancel_under_way(r);
+    }
     while (r->under_way - r->polls < MOST_BUSY) {
         struct task *task = task_list_take(&r->backlog);
         if (!task)
@@ -230,10 +294,19 @@ static bool take_fresh(struct ring *r)
             continue;
         }
         r->polls += polls;
-        r->under_way++;
+        work_of(io)->place = r->under_way;
+        r->table[r->under_way++] = io;
         prepare(r, io);
     }
-    return !ends || r->under_way;
+    return !ends || r->under_way || r->asked;
+}
+
+static void leave_table(struct ring *r, struct weft_io *io)
+{
+    struct weft_io *last = r->table[--r->under_way];
+
+    r->table[work_of(io)->place] = last;
+    work_of(last)->place = work_of(io)->place;
 }
 
 static void reap(struct ring *r, struct task_list *finished)
@@ -241,16 +314,18 @@ static void reap(struct ring *r, struct task_list *finished)
     struct io_uring_cqe *cqe;
 
     while (!io_uring_peek_cqe(&r->uring, &cqe)) {
-        struct weft_io *io = io_uring_cqe_get_data(cqe);
+        void *data = io_uring_cqe_get_data(cqe);
+        struct weft_io *io = data;
         int result = cqe->res;
         io_uring_cqe_seen(&r->uring, cqe);
-        if (!io) {
+        if (!data) {
             r->armed = false;
+        } else if (data == r) {
+            r->asked--;
         } else if (wf_iowork_did(io, result)) {
-            r->under_way--;
-            r->finished++;
             r->polls -= io->op == WEFT_IO_POLL;
-            wf_io_completed(finished, io);
+            leave_table(r, io);
+            finish(r, io, finished);
         } else {
             prepare(r, io);
         }
@@ -269,8 +344,11 @@ static void sleep_in(struct ring *r)
 
 static void drive(struct ring *r)
 {
-    while (take_fresh(r)) {
-        struct task_list finished = { 0 };
+    struct task_list finished = { 0 };
+
+    while (take_fresh(r, &finished)) {
+        if (finished.first)
+            wf_inject(r->sched, &finished);
         arm(r);
         sleep_in(r);
         reap(r, &finished);
@@ -346,6 +424,14 @@ static int start(struct ring *r)
     return rc;
 }
 
+/* Under the lock. */
+static void wake(struct ring *r)
+{
+    if (r->asleep)
+        eventfd_write(r->event, 1);
+    r->asleep = false;
+}
+
 void wf_ring_submit(struct ring *r, struct weft_io *io)
 {
     pthread_mutex_lock(&r->lock);
@@ -356,13 +442,20 @@ void wf_ring_submit(struct ring *r, struct weft_io *io)
         if (++r->inside > MOST_BUSY)
             wf_iowork_put_off(io);
         task_list_add(&r->fresh, &work_of(io)->task);
-        if (r->asleep)
-            eventfd_write(r->event, 1);
-        r->asleep = false;
+        wake(r);
     }
     pthread_mutex_unlock(&r->lock);
     if (!mine)
         wf_blocking_submit(r->instead, io);
+}
+
+void wf_ring_cancel(struct ring *r)
+{
+    pthread_mutex_lock(&r->lock);
+    r->cancels = true; /* [C] */
+    if (r->event >= 0)
+        wake(r);
+    pthread_mutex_unlock(&r->lock);
 }
 
 int wf_ring_failure(struct ring *r)

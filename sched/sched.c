@@ -209,7 +209,7 @@ unsigned weft_sched_workers(const weft_sched *s) { return s->worker_count; }
 unsigned weft_worker_index(const weft_worker *self) { return self->index; }
 weft_sched *weft_worker_sched(const weft_worker *self) { return self->sched; }
 struct timers *wf_timers_of(const weft_sched *s) { return s->timers; }
-struct io *wf_io_of(const weft_worker *self) { return self->sched->io; }
+struct io *wf_io_of(const weft_sched *s) { return s->io; }
 unsigned wf_group_of(const weft_worker *self) { return self->group; }
 
 void weft_sched_explain(const weft_sched *s, weft_say_fn *say, void *ctx)

@@ -1,6 +1,8 @@
 /* task.h: the unit the scheduler moves around. It knows nothing of graphs. */
 #ifndef WEFT_SCHED_TASK_H
 #define WEFT_SCHED_TASK_H
+#include <stdbool.h>
+
 #include "weft/base.h"
 
 /* Embedded in whatever is to be run. A task is in one place at a time: in one
@@ -40,6 +42,25 @@ static inline struct task *task_list_take(struct task_list *list)
         list->count--;
     }
     return task;
+}
+
+/* False: it is not in the list. */
+static inline bool task_list_remove(struct task_list *list, struct task *task)
+{
+    struct task *before = NULL, *at = list->first;
+
+    for (; at && at != task; at = at->next)
+        before = at;
+    if (!at)
+        return false;
+    if (before)
+        before->next = task->next;
+    else
+        list->first = task->next;
+    if (list->last == task)
+        list->last = before;
+    list->count--;
+    return true;
 }
 
 /* Moves all of `from` to the end of `to`. */

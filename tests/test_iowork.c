@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "sched/iowork.h"
 #include "tests/calls.h"
 #include "tests/times.h"
 
@@ -309,4 +310,19 @@ ON_EVERY_WAY(iowork, what_is_no_operation_is_an_error)
 {
     struct call c = { .io = { .op = (enum weft_io_op)99 } };
     cr_assert_eq(perform(sched, &c), -EINVAL);
+}
+
+Test(iowork, a_load_that_is_cancelled_between_its_steps_closes_its_file)
+{
+    struct weft_io io = { .op = WEFT_IO_LOAD, .path = "/proc/self/status" };
+
+    wf_iowork_begin(&io);
+    struct iostep step = wf_iowork_step(&io);
+    int64_t fd = wf_step_blocking(&step);
+    cr_assert(fd >= 0);
+    store_relaxed(&work_of(&io)->mark, true);
+    cr_assert(wf_iowork_did(&io, fd));
+    cr_assert_eq(work_of(&io)->rc, -ECANCELED);
+    cr_assert_eq(fcntl((int)fd, F_GETFD), -1);
+    free(io.data);
 }

@@ -62,4 +62,16 @@ struct weft_io {
  * failed, `done` is not called. WEFT_PENDING: `done` will be called.
  * LOAD reads regular files: a directory is -EISDIR, anything else -EINVAL. */
 int weft_io_start(weft_worker *self, struct weft_io *io);
+
+/* [any] Asks that an operation ends early. Its `done` is called in any case,
+ * later and never from in here: with -ECANCELED if this was in time, else with
+ * its result. POLL and SLEEP end at once, and so does what has not begun. What
+ * is in a system call may be left to finish it: a LOAD ends then, a WRITE may
+ * have written a part.
+ *
+ * You see to it that the operation had been started (WEFT_PENDING was returned)
+ * and that it is neither started anew nor freed while this runs. A lock that
+ * `done` takes as well, first of all, and that you hold around weft_io_start
+ * and around this, is enough. If `done` has been called, nothing happens. */
+void weft_io_cancel(weft_sched *sched, struct weft_io *io);
 #endif
