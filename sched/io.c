@@ -58,8 +58,12 @@ static int start_sleep(weft_sched *sched, struct weft_io *io)
 
 int weft_io_start(weft_worker *self, struct weft_io *io)
 {
+    if (!self) {
+        wf_misuse("weft_io_start was called outside a worker: call it in a "
+                  "callback, with the worker that it was given");
+        return -EPERM;
+    }
     struct io *owner = wf_io_of(weft_worker_sched(self));
-
     if ((unsigned)io->op > WEFT_IO_SLEEP)
         return -EINVAL;
     wf_iowork_begin(io);

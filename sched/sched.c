@@ -11,6 +11,7 @@
  *      when it finds no task while nobody holds it: who took the hold is a
  *      worker that looks here later, or runs a task that is held itself. */
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -205,9 +206,25 @@ void wf_inject(weft_sched *s, struct task_list *list)
     wf_sched_release(s);
 }
 
+unsigned weft_worker_index(const weft_worker *self)
+{
+    if (self)
+        return self->index;
+    wf_misuse("weft_worker_index was called outside a worker: only the worker "
+              "that a callback was given has an index");
+    return UINT_MAX;
+}
+
+weft_sched *weft_worker_sched(const weft_worker *self)
+{
+    if (self)
+        return self->sched;
+    wf_misuse("weft_worker_sched was called outside a worker: only the worker "
+              "that a callback was given knows its scheduler");
+    return NULL;
+}
+
 unsigned weft_sched_workers(const weft_sched *s) { return s->worker_count; }
-unsigned weft_worker_index(const weft_worker *self) { return self->index; }
-weft_sched *weft_worker_sched(const weft_worker *self) { return self->sched; }
 struct timers *wf_timers_of(const weft_sched *s) { return s->timers; }
 struct io *wf_io_of(const weft_sched *s) { return s->io; }
 unsigned wf_group_of(const weft_worker *self) { return self->group; }

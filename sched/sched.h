@@ -64,4 +64,9 @@ bool wf_timer_hurry(weft_sched *sched, struct timer *timer);
 /* Writes the sentence, if anyone wants it, and returns `error`. */
 int wf_error(weft_error *why, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* [any] The program has made a mistake that no return value would mend. A debug
+ * build prints "weft: ", the sentence, and aborts. A release build (NDEBUG)
+ * returns: the caller then does what its header says. */
+void wf_misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #endif

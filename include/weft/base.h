@@ -7,6 +7,10 @@
  *          Names and configs are copied; `ctx` is borrowed, never freed.
  * Threads  [any] any thread. [one] one thread at a time. [worker] only inside
  *          a callback: nobody else has a weft_worker.
+ * Misuse   is no error: where weft sees a mistake in the program, such as a
+ *          [worker] function called with NULL, a debug build of weft says so on
+ *          stderr and aborts. A release build (NDEBUG) goes on, and does what
+ *          the function's comment says.
  * Zero     in a config means "the default". Units are part of the name. */
 #ifndef WEFT_BASE_H
 #define WEFT_BASE_H

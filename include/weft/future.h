@@ -13,7 +13,8 @@ int weft_submit(weft_sched *sched, weft_fn *fn, void *ctx, weft_future **out,
 /* [worker] The running task, when it returns 0, goes on as fn(worker, ctx), and
  * its future waits for that. An unbounded chain needs no stack. At most one
  * continuation a task; a second call replaces the first. For the tasks of
- * weft_submit: it does nothing in those of a graph or a pipeline. */
+ * weft_submit: it does nothing in those of a graph or a pipeline, nor outside a
+ * worker. */
 void weft_continue(weft_worker *self, weft_fn *fn, void *ctx);
 
 /* [any] The result of the task: 0 or a negative errno; -ETIMEDOUT after

@@ -60,6 +60,7 @@ struct weft_io {
 
 /* [worker] 0: done, see io->result, `done` is not called. A negative errno:
  * failed, `done` is not called. WEFT_PENDING: `done` will be called.
+ * Outside a worker: -EPERM.
  * LOAD reads regular files: a directory is -EISDIR, anything else -EINVAL. */
 int weft_io_start(weft_worker *self, struct weft_io *io);
 

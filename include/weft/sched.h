@@ -48,7 +48,10 @@ struct weft_sched_stats {
 };
 void weft_sched_stats(const weft_sched *sched, struct weft_sched_stats *out);
 
-/* [worker] 0 .. workers - 1: an index into whatever you keep per worker. */
+/* [worker] 0 .. workers - 1: an index into whatever you keep per worker.
+ * Outside a worker: UINT_MAX. */
 unsigned weft_worker_index(const weft_worker *self);
+
+/* [worker] Outside a worker: NULL. */
 weft_sched *weft_worker_sched(const weft_worker *self);
 #endif
