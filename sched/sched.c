@@ -1,9 +1,9 @@
 /* sched.c: a scheduler from create to destroy, and what others may ask of it.
  *
  *  [D] Destroy. Whoever needs the scheduler holds it: a run, an operation, a
- *      thread that makes a task ready. Giving it back is acq_rel, and destroy
- *      acquires, so it comes after all that they did. They wake it by the
- *      address alone: the scheduler may be gone by then.
+ *      task on a helper, a thread that makes a task ready. Giving it back is
+ *      acq_rel, and destroy acquires, so it comes after all that they did.
+ *      They wake it by the address alone: the scheduler may be gone by then.
  *
  *      Loose tasks hold nothing: a counter of all tasks would be written by
  *      every worker all the time. They may still start what holds the
@@ -24,6 +24,7 @@
 enum {
     DEFAULT_SPIN_US = 50,
     HELD_NS = 1000000, /* a worker that is to end looks for work so often */
+    HELPER_IDLE_NS = 1000000000, /* longer than the pauses of a busy stage */
 };
 
 #define DESTROYING ((uint32_t)1 << 31) /* in `holds` */
@@ -123,6 +124,7 @@ int weft_sched_create(weft_sched **out, const struct weft_sched_config *config,
     if (!s)
         return wf_error(why, -ENOMEM, "no memory for a scheduler");
     memset(s, 0, sizeof *s);
+    wf_helpers_init(&s->helpers, s, HELPER_IDLE_NS);
 
     int rc = wf_topo_load(&s->topo, c.workers, c.pin, why);
     if (rc)
@@ -168,6 +170,7 @@ void weft_sched_destroy(weft_sched *s)
         wf_park_close(&s->park);
     for (unsigned i = 0; i < s->started; i++)
         pthread_join(s->workers[i]->thread, NULL);
+    wf_helpers_finish(&s->helpers);
     wf_io_destroy(s->io);
     wf_timers_destroy(s->timers);
     free_workers(s);
@@ -204,6 +207,11 @@ void wf_inject(weft_sched *s, struct task_list *list)
     wf_inject_put(&s->injects[group], list);
     wf_park_notify(&s->park, near);
     wf_sched_release(s);
+}
+
+int wf_offload(weft_sched *s, struct task *task)
+{
+    return wf_helpers_run(&s->helpers, task);
 }
 
 unsigned weft_worker_index(const weft_worker *self)

@@ -24,6 +24,13 @@ void wf_ready(weft_sched *sched, weft_worker *self, struct task *task);
 /* [any] The worker that this thread is, or NULL. */
 weft_worker *wf_worker_here(void);
 
+/* [any] Runs the task on a helper thread, outside of the workers:
+ * task->run(NULL, task). What it returns is made ready on the workers. A thread
+ * is started if none is idle: there are never more than tasks were under way at
+ * one time. If none can be started the task waits for one that there is. 0, or
+ * a negative errno if there is none at all: the task is then still yours. */
+int wf_offload(weft_sched *sched, struct task *task);
+
 /* [any] A run holds the scheduler from its start to its end: weft_sched_destroy
  * waits until nobody does. */
 void wf_sched_hold(weft_sched *sched);

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "sched/deque.h"
+#include "sched/helpers.h"
 #include "sched/inject.h"
 #include "sched/io.h"
 #include "sched/park.h"
@@ -34,6 +35,7 @@ struct weft_sched {
     struct topo *topo;
     struct timers *timers;
     struct io *io;
+    struct helpers helpers;
     unsigned worker_count, group_count;
     uint64_t spin_ns;
     weft_worker **workers;  /* each on its node */

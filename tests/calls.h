@@ -10,7 +10,6 @@
  * descriptors nor threads behind. */
 #ifndef WEFT_TESTS_CALLS_H
 #define WEFT_TESTS_CALLS_H
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include <unistd.h>
 
 #include "sched/sched.h"
+#include "tests/entries.h"
 #include "tests/test.h"
 #include "weft/io.h"
 
@@ -109,16 +109,6 @@ static inline bool as_made(const void *data, size_t from, size_t bytes)
         if (p[i] != byte_at(from + i))
             return false;
     return true;
-}
-
-static inline int entries_of(const char *name)
-{
-    DIR *d = opendir(name);
-    int n = 0;
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n;
 }
 
 static inline weft_sched *make_sched(unsigned workers, enum weft_io_way way)
