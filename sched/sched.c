@@ -1,9 +1,10 @@
 /* sched.c: a scheduler from create to destroy, and what others may ask of it.
  *
  *  [D] Destroy. Whoever needs the scheduler holds it: a run, an operation, a
- *      task on a helper, a thread that makes a task ready. Giving it back is
- *      acq_rel, and destroy acquires, so it comes after all that they did.
- *      They wake it by the address alone: the scheduler may be gone by then.
+ *      task on a helper, a weft_thread, a thread that makes a task ready.
+ *      Giving it back is acq_rel, and destroy acquires, so it comes after all
+ *      that they did. They wake it by the address alone: the scheduler may be
+ *      gone by then.
  *
  *      Loose tasks hold nothing: a counter of all tasks would be written by
  *      every worker all the time. They may still start what holds the

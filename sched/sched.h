@@ -31,6 +31,10 @@ weft_worker *wf_worker_here(void);
  * a negative errno if there is none at all: the task is then still yours. */
 int wf_offload(weft_sched *sched, struct task *task);
 
+/* [any] The thread runs the task after those before it: task->run(NULL, task).
+ * What it returns is made ready on the workers. */
+void wf_thread_run(weft_thread *thread, struct task *task);
+
 /* [any] A run holds the scheduler from its start to its end: weft_sched_destroy
  * waits until nobody does. */
 void wf_sched_hold(weft_sched *sched);

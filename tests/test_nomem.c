@@ -1,5 +1,5 @@
-/* test_nomem.c: every allocation of a scheduler, a graph, a pipeline, a run or
- * a loose task may fail.
+/* test_nomem.c: every allocation of a scheduler, a thread, a graph, a pipeline,
+ * a run or a loose task may fail.
  *
  * The linker leads malloc and its kin here (--wrap), and the n-th call of this
  * thread fails, for n = 0, 1, 2 ... until nothing fails any more. Each time the
@@ -63,6 +63,20 @@ Test(nomem, scheduler_says_so_wherever_memory_ends)
         weft_sched_destroy(s);
     }
     cr_assert(n > 12);
+}
+
+Test(nomem, thread_says_so_and_holds_nothing)
+{
+    weft_sched *s = workers(1);
+    weft_thread *thread = NULL;
+    weft_error why;
+    left = 0;
+    int rc = weft_thread_create(&thread, s, "gpu", &why);
+    left = -1;
+    cr_assert_eq(rc, -ENOMEM);
+    cr_assert_eq(thread, NULL);
+    cr_assert_eq(strcmp(why.text, "no memory for thread 'gpu'"), 0);
+    weft_sched_destroy(s);
 }
 
 /* Drawn, compiled and run with the n-th allocation failing: 0 or -ENOMEM. */

@@ -25,8 +25,8 @@ struct weft_sched_config {
 int weft_sched_create(weft_sched **out, const struct weft_sched_config *config,
                       weft_error *why);
 
-/* [one] Finishes what was submitted, waits for the runs, ends the threads.
- * Never call it from a worker. */
+/* [one] Finishes what was submitted, waits for the runs and until each
+ * weft_thread is destroyed, ends the threads. Never call it from a worker. */
 void weft_sched_destroy(weft_sched *sched);
 
 /* [any] How many workers there are. */
@@ -47,6 +47,21 @@ struct weft_sched_stats {
     uint64_t searchers; /* most workers that searched at one time */
 };
 void weft_sched_stats(const weft_sched *sched, struct weft_sched_stats *out);
+
+/* A thread of its own beside the workers: what is bound to one thread (a GPU
+ * context, an SQLite connection) is used there only. */
+typedef struct weft_thread weft_thread;
+
+/* [any] `name` is what debuggers show, cut to 15 bytes; NULL: "weft/thread". It
+ * runs on the CPUs of the calling thread; where that is a worker, of the thread
+ * that made the scheduler. -ENOMEM, -EAGAIN (no thread). */
+int weft_thread_create(weft_thread **out, weft_sched *sched, const char *name,
+                       weft_error *why);
+
+/* [one] After the runs that use it; finishes what is queued and waits for it:
+ * never call it from a worker, nor from the thread itself, where it does
+ * nothing. weft_sched_destroy waits for this: call this first. */
+void weft_thread_destroy(weft_thread *thread);
 
 /* [worker] 0 .. workers - 1: an index into whatever you keep per worker.
  * Outside a worker: UINT_MAX. */
