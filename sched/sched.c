@@ -10,7 +10,9 @@
  *      every worker all the time. They may still start what holds the
  *      scheduler when the workers have been told to end. So a worker ends only
  *      when it finds no task while nobody holds it: who took the hold is a
- *      worker that looks here later, or runs a task that is held itself. */
+ *      worker that looks here later, or runs a task that is held itself. It
+ *      looks after it has seen that nobody does: the last who gave it back may
+ *      have left a task just before. */
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>

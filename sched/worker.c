@@ -150,7 +150,7 @@ static struct task *find_last(weft_worker *self)
     do
         task = look_around(self);
     while (!task && wf_sched_wait_while_held(self->sched));
-    return task;
+    return task ? task : look_around(self);
 }
 
 /* The next task, however long it takes; NULL: the scheduler ends. */

@@ -290,6 +290,19 @@ Test(helpers, destroy_finishes_what_is_under_way, .timeout = 120)
     wait_for_threads(before);
 }
 
+/* The last worker ends when nobody holds the scheduler. It must not do so
+ * between the call that came back and the task that it brought. */
+Test(helpers, destroy_sees_a_chain_to_its_end, .timeout = 120)
+{
+    enum { ROUNDS = TIMES(100, 20), STEPS = 200 };
+    for (int i = 0; i < ROUNDS; i++) {
+        weft_sched *sched = make_sched(1);
+        start(&calls[0], sched, NULL, on_helper, STEPS);
+        weft_sched_destroy(sched);
+        cr_assert(calls[0].helped == STEPS && calls[0].worked == STEPS);
+    }
+}
+
 Test(helpers, without_any_thread_the_task_stays_with_the_caller, .timeout = 60)
 {
     struct call c = { .task = { on_helper, NULL }, .rounds = 1 };
