@@ -9,14 +9,18 @@
 #include "sched/task.h"
 
 struct limit {
-    alignas(64) _Atomic int64_t free; /* tokens left; below 0: who waits */
-    unsigned tokens;
-    _Atomic unsigned peak; /* most tokens in use at one time */
+    /* The number of tokens above, below how many tasks have one or wait. */
+    alignas(64) _Atomic uint64_t state;
+    _Atomic unsigned tokens; /* as last set */
+    _Atomic unsigned peak;   /* most tokens in use at one time */
     pthread_mutex_t lock;
     struct task_list waiting;
-    unsigned owed; /* tokens for tasks that wait but are not in the list yet */
+    /* Above 0: tokens for tasks that wait but are not in the list yet; below 0:
+     * tokens that are kept when they are given back. */
+    _Atomic int64_t owed;
 };
 
+/* `tokens` is at least 1; with WEFT_UNLIMITED nobody waits. */
 void wf_limit_init(struct limit *l, unsigned tokens);
 void wf_limit_finish(struct limit *l);
 
@@ -32,5 +36,13 @@ bool wf_limit_wait(struct limit *l, struct task *task);
  * waited, for the caller to make ready; or NULL. */
 struct task *wf_limit_give(struct limit *l);
 
+/* [any] From now on there are so many tokens (at least 1). More: tasks that
+ * wait get them; they are returned for the caller to make ready. Fewer: what is
+ * in use goes on, and tokens that are given back are kept until the number is
+ * right. */
+struct task_list wf_limit_set(struct limit *l, unsigned tokens);
+
+/* [any] A token on its way from one task to the next is in use. Exact, but for
+ * what a wf_limit_set on another thread is about to change. */
 unsigned wf_limit_in_use(const struct limit *l);
 #endif

@@ -14,6 +14,7 @@
  * Zero     in a config means "the default". Units are part of the name. */
 #ifndef WEFT_BASE_H
 #define WEFT_BASE_H
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,9 @@ enum {
     WEFT_PENDING, /* not done yet: a completion will come, from any thread */
     WEFT_FULL,    /* a gather: this item was the last of its batch */
 };
+
+/* As many tokens as anyone asks for. */
+#define WEFT_UNLIMITED UINT_MAX
 
 /* A configuration, written like named arguments: weft_config(sched, .workers
  * = 4). Its `size` lets the struct grow without breaking old callers. */
