@@ -1,5 +1,7 @@
 /* test_nomem.c: every allocation of a scheduler, a thread, a graph, a pipeline,
  * a run or a loose task may fail.
+/* test_nomem.c: every allocation of a scheduler, a graph, a pipeline, a run, a
+ * loose task or a limit may fail.
  *
  * The linker leads malloc and its kin here (--wrap), and the n-th call of this
  * thread fails, for n = 0, 1, 2 ... until nothing fails any more. Each time the
@@ -137,6 +139,19 @@ Test(nomem, submit_says_so_and_runs_nothing)
     cr_assert_eq(strcmp(why.text, "no memory to submit a task"), 0);
     weft_sched_destroy(s);
     cr_assert_eq(ran, 0);
+}
+
+Test(nomem, limit_says_so)
+{
+    weft_limit *l = NULL;
+    weft_error why;
+    left = 0;
+    int rc = weft_limit_create(
+        &l, weft_config(limit, .name = "gpu", .tokens = 1), &why);
+    left = -1;
+    cr_assert_eq(rc, -ENOMEM);
+    cr_assert_eq(l, NULL);
+    cr_assert_eq(strcmp(why.text, "no memory for limit gpu"), 0);
 }
 
 static int give(weft_worker *self, void *item, void *ctx)

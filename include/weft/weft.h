@@ -6,6 +6,7 @@
 #include "weft/future.h"
 #include "weft/graph.h"
 #include "weft/io.h"
+#include "weft/limit.h"
 #include "weft/pipeline.h"
 #include "weft/run.h"
 #include "weft/sched.h"

@@ -1,0 +1,266 @@
+/* claim.c: limits with a name, and requests for tokens of several at once.
+ *
+ * A claim that cannot have all its tokens takes none and joins the queue of
+ * each of its limits. A use is met when its claim is the oldest in that queue
+ * and its tokens are free there; a claim is granted when all its uses are met.
+ *
+ *  [Q] One order. A claim joins all its queues under one lock, and leaves them
+ *      all when it is granted. So any two claims that meet in several queues
+ *      stand in the same order in each.
+ *
+ *  [D] No deadlock. Of all claims that wait, take the one that joined first: by
+ *      [Q] it is the oldest in each of its queues, so what it lacks is tokens.
+ *      These are held by claims that were granted: they wait for nothing here,
+ *      and give back. When a limit's last token is back at the latest, the use
+ *      is met, also if it asks for more than there are: it runs alone.
+ *
+ *  [W] No starvation. Nobody is granted at a limit in whose queue another is
+ *      older. So a claim waits for no more than what had tokens, or was in the
+ *      queues, when it came; however many come behind it, or how few tokens
+ *      they want.
+ *
+ *  [M] Met stays met. While a claim is the oldest at a limit nobody else is
+ *      granted there, by [W], so tokens that are free for it stay free until
+ *      it is granted, or until the number is lowered: then its use is looked
+ *      at again. Therefore a claim need only count its unmet uses, and only
+ *      the oldest is looked at, where something has changed: tokens came back,
+ *      their number was set, or who was the oldest left. That is one look for
+ *      each use of what was given or granted: N claims on one token cost N,
+ *      not N squared, and none that waits is woken in vain.
+ *
+ *  [L] One lock for all limits, not one for each. A claim that is served may
+ *      bring up another at a limit that has nothing to do with the giver; with
+ *      locks of their own its limits would have to be locked in their order,
+ *      so the first lock be dropped meanwhile; and then that claim may be
+ *      granted, run, end its run, and the limit embedded in it be gone. What
+ *      is done under the lock is a few additions; what was granted is made
+ *      ready after it, so nobody's task and no wake-up runs under it.
+ *
+ *  [X] A claim that waits belongs to the lock; one that was granted, to its
+ *      task. So a claim is not touched after the lock in which it began to
+ *      wait, nor after its task was made ready.
+ *
+ *  [C] Times. What lasts is counted by adding its end and subtracting its
+ *      beginning; with the present time as the end of what still lasts, that is
+ *      the sum of the durations, whatever wraps in between. The clock is read
+ *      before the lock is waited for; so another claim may have begun to wait
+ *      since, and is not granted before that. */
+#include "graph/claim.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sched/sched.h"
+
+static pthread_mutex_t all_limits = PTHREAD_MUTEX_INITIALIZER; /* [L] */
+
+static void lock(void)
+{
+    chaos();
+    pthread_mutex_lock(&all_limits);
+}
+
+static void unlock(void)
+{
+    pthread_mutex_unlock(&all_limits);
+    chaos();
+}
+
+/* Claims that were granted under one hold of the lock. */
+struct granted {
+    struct claim *first, *last;
+};
+
+static bool fits(const struct weft_limit *l, unsigned tokens)
+{
+    return !l->in_use || (uint64_t)l->in_use + tokens <= l->tokens; /* [D] */
+}
+
+static void take_tokens(struct claim *c, uint64_t now)
+{
+    for (unsigned i = 0; i < c->count; i++) {
+        struct weft_limit *l = c->uses[i].limit;
+        l->in_use += c->uses[i].tokens;
+        if (l->in_use > l->peak)
+            l->peak = l->in_use;
+        l->granted++;
+        l->busy_ns -= c->uses[i].tokens * now; /* [C] */
+    }
+}
+
+static void join_queues(struct claim *c)
+{
+    for (unsigned i = 0; i < c->count; i++) {
+        struct claim_use *u = &c->uses[i];
+        struct weft_limit *l = u->limit;
+        if (l->last)
+            l->last->next = u;
+        else
+            l->first = u;
+        l->last = u;
+        l->waiting++;
+        l->wait_ns -= c->since; /* [C] */
+    }
+}
+
+/* The oldest in each of its queues has its tokens. */
+static void grant(struct claim *c, uint64_t now, struct granted *granted)
+{
+    if (now < c->since)
+        now = c->since; /* [C] */
+    for (unsigned i = 0; i < c->count; i++) {
+        struct weft_limit *l = c->uses[i].limit;
+        l->first = c->uses[i].next;
+        if (!l->first)
+            l->last = NULL;
+        l->waiting--;
+        l->wait_ns += now; /* [C] */
+    }
+    take_tokens(c, now);
+    if (granted->last)
+        granted->last->next = c;
+    else
+        granted->first = c;
+    granted->last = c;
+}
+
+/* Something has changed at this limit: [M]. */
+static void look(struct weft_limit *l, uint64_t now, struct granted *granted)
+{
+    struct claim_use *oldest = l->first;
+
+    if (!oldest || oldest->met == fits(l, oldest->tokens))
+        return;
+    oldest->met = !oldest->met;
+    if (!oldest->met)
+        oldest->claim->unmet++;
+    else if (!--oldest->claim->unmet)
+        grant(oldest->claim, now, granted);
+}
+
+static void look_at_all(const struct claim *c, uint64_t now,
+                        struct granted *granted)
+{
+    for (unsigned i = 0; i < c->count; i++)
+        look(c->uses[i].limit, now, granted);
+}
+
+/* Looks where those that were granted have left their queues; which may grant
+ * more. Then gives up the lock, and makes them all ready. */
+static void finish(struct granted *granted, uint64_t now)
+{
+    for (struct claim *c = granted->first; c; c = c->next)
+        look_at_all(c, now, granted);
+    unlock();
+
+    weft_worker *self = granted->first ? wf_worker_here() : NULL;
+    for (struct claim *c = granted->first; c;) {
+        struct claim *next = c->next; /* [X] */
+        wf_ready(c->sched, self, c->task);
+        c = next;
+    }
+}
+
+bool wf_claim_take(struct claim *c, const struct weft_use *uses, unsigned count,
+                   weft_sched *sched, struct task *task)
+{
+    c->count = count;
+    c->unmet = 0;
+    c->task = task;
+    c->sched = sched;
+    c->since = wf_now_ns();
+    c->next = NULL;
+
+    lock();
+    for (unsigned i = 0; i < count; i++) {
+        struct weft_limit *l = uses[i].limit;
+        unsigned tokens = uses[i].tokens ? uses[i].tokens : 1;
+        bool met = !l->first && fits(l, tokens);
+        c->uses[i] = (struct claim_use){ l, c, NULL, tokens, met };
+        c->unmet += !met;
+    }
+    bool mine = !c->unmet; /* [X] */
+    if (mine)
+        take_tokens(c, c->since);
+    else
+        join_queues(c);
+    unlock();
+    return mine;
+}
+
+void wf_claim_give(struct claim *c)
+{
+    uint64_t now = wf_now_ns();
+    struct granted granted = { NULL };
+
+    lock();
+    for (unsigned i = 0; i < c->count; i++) {
+        struct weft_limit *l = c->uses[i].limit;
+        l->in_use -= c->uses[i].tokens;
+        l->busy_ns += c->uses[i].tokens * now; /* [C] */
+    }
+    look_at_all(c, now, &granted);
+    finish(&granted, now);
+}
+
+void wf_named_limit_init(struct weft_limit *l, const char *name,
+                         unsigned tokens)
+{
+    *l = (struct weft_limit){ .name = name, .tokens = tokens };
+}
+
+int weft_limit_create(weft_limit **out, const struct weft_limit_config *config,
+                      weft_error *why)
+{
+    struct weft_limit_config c = { 0 };
+    if (config)
+        memcpy(&c, config, config->size < sizeof c ? config->size : sizeof c);
+
+    if (!c.name || !*c.name)
+        return wf_error(why, -EINVAL, "a limit has no name");
+    if (!c.tokens)
+        return wf_error(why, -EINVAL,
+                        "limit %s has no tokens: at least 1 is needed", c.name);
+
+    size_t bytes = strlen(c.name) + 1;
+    weft_limit *l = malloc(sizeof *l + bytes);
+    if (!l)
+        return wf_error(why, -ENOMEM, "no memory for limit %s", c.name);
+    wf_named_limit_init(l, memcpy(l + 1, c.name, bytes), c.tokens);
+    *out = l;
+    return 0;
+}
+
+void weft_limit_destroy(weft_limit *l) { free(l); }
+
+const char *wf_limit_name(const weft_limit *l) { return l->name; }
+
+void weft_limit_set(weft_limit *l, unsigned tokens)
+{
+    uint64_t now = wf_now_ns();
+    struct granted granted = { NULL };
+
+    lock();
+    l->tokens = tokens ? tokens : 1;
+    look(l, now, &granted);
+    finish(&granted, now);
+}
+
+void weft_limit_stats(weft_limit *l, struct weft_limit_stats *out)
+{
+    lock();
+    uint64_t now = wf_now_ns(); /* [C] after all that the limit has seen */
+    *out = (struct weft_limit_stats){
+        .name = l->name,
+        .tokens = l->tokens,
+        .in_use = l->in_use,
+        .waiting = l->waiting,
+        .peak = l->peak,
+        .granted = l->granted,
+        .wait_ns = l->wait_ns + l->waiting * now,
+        .busy_ns = l->busy_ns + l->in_use * now,
+    };
+    unlock();
+}

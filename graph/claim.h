@@ -1,0 +1,55 @@
+/* claim.h: limits with a name, and requests for tokens of several at once. */
+#ifndef WEFT_GRAPH_CLAIM_H
+#define WEFT_GRAPH_CLAIM_H
+#include <stdbool.h>
+
+#include "sched/task.h"
+#include "weft/limit.h"
+
+/* A limit that a claim uses, and the claim's place in its queue. */
+struct claim_use {
+    struct weft_limit *limit;
+    struct claim *claim;
+    struct claim_use *next; /* behind it in the queue */
+    unsigned tokens;
+    bool met; /* it is the oldest here, and its tokens are free */
+};
+
+/* A task's request for tokens of several limits: all, or none. Embedded in what
+ * owns the tokens. The uses are those of the user and the stage's own. */
+struct claim {
+    struct claim_use uses[WEFT_MOST_USES + 1];
+    unsigned count;
+    unsigned unmet; /* uses */
+    struct task *task;
+    weft_sched *sched;
+    uint64_t since;     /* when it began to wait */
+    struct claim *next; /* of those that were granted together */
+};
+
+/* May be embedded; it needs no finish. All of it but the name is read and
+ * written under one lock in claim.c. */
+struct weft_limit {
+    const char *name;
+    unsigned tokens, in_use, waiting, peak;
+    uint64_t granted;
+    uint64_t wait_ns, busy_ns;      /* ends less beginnings: [C] in claim.c */
+    struct claim_use *first, *last; /* the queue, oldest first */
+};
+
+/* The name is borrowed; `tokens` is at least 1. */
+void wf_named_limit_init(struct weft_limit *l, const char *name,
+                         unsigned tokens);
+
+/* [any] */
+const char *wf_limit_name(const weft_limit *l);
+
+/* [any] Each use names another limit. True: the claim has all its tokens.
+ * False: it waits and has none; `task` is made ready on `sched` when it has
+ * all, and may already run. A claim that waits cannot be withdrawn. */
+bool wf_claim_take(struct claim *c, const struct weft_use *uses, unsigned count,
+                   weft_sched *sched, struct task *task);
+
+/* [any] Gives all of them back, and makes ready who has all of theirs now. */
+void wf_claim_give(struct claim *c);
+#endif
