@@ -1,7 +1,5 @@
 /* test_nomem.c: every allocation of a scheduler, a thread, a graph, a pipeline,
- * a run or a loose task may fail.
-/* test_nomem.c: every allocation of a scheduler, a graph, a pipeline, a run, a
- * loose task or a limit may fail.
+ * a run, a loose task or a limit may fail.
  *
  * The linker leads malloc and its kin here (--wrap), and the n-th call of this
  * thread fails, for n = 0, 1, 2 ... until nothing fails any more. Each time the
