@@ -163,10 +163,10 @@ static int compile(struct work *w, weft_error *why)
 {
     const struct spec *spec = w->spec;
     unsigned segment = 0;
-    weft_pipeline *p = weft_pipeline_create(
-        weft_config(pipeline, .items = items_of(w, 0), .policy = spec->policy,
-                    .max_failures = spec->max_failures,
-                    .on_failure = on_failure, .ctx = w));
+    weft_pipeline *p = weft_pipeline_create(weft_config(
+        pipeline, .items = items_of(w, 0),
+        .failures = { .policy = spec->policy, .most = spec->max_failures },
+        .on_failure = on_failure, .ctx = w));
 
     weft_source(p, spec->source.name, spec->source.op->fn, w->states[0]);
     for (size_t i = 0; i < spec->stage_count; i++)

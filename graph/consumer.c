@@ -6,10 +6,10 @@
  * one of the consumers, after all good items; and not when one of them has
  * already been told the end: that stands. */
 #include <errno.h>
-#include <stdio.h>
+#include <inttypes.h>
+#include <string.h>
 
 #include "graph/pipeline.h"
-#include "graph/wait.h"
 
 static int tell_end(struct pipeline_run *run, weft_error *why)
 {
@@ -26,24 +26,42 @@ static int tell_end(struct pipeline_run *run, weft_error *why)
     return error;
 }
 
+/* The last segment, if a consumer takes from it; else NULL. */
+static struct segment *sink_of(struct pipeline_run *run)
+{
+    const struct pipeline_plan *plan = run ? run->plan : NULL;
+
+    if (!plan || plan->segments[plan->last].end == NOWHERE)
+        return NULL;
+    return &run->segments[plan->last];
+}
+
+static int no_consumer(weft_error *why)
+{
+    return wf_error(why, -EINVAL,
+                    "the plan has no consumer: end it with weft_consumer");
+}
+
 int weft_next(struct weft_run *base, void **item, int timeout_ms,
               weft_error *why)
 {
-    struct pipeline_run *run = (struct pipeline_run *)base;
+    struct pipeline_run *run = pipeline_of(base);
+    struct segment *sink = sink_of(run);
     bool dry;
 
-    if (base->plan->kind != &wf_pipeline_kind ||
-        run->plan->stages[run->plan->stage_count - 1].kind != CONSUMER)
-        return wf_error(why, -EINVAL,
-                        "the plan has no consumer: end it with weft_consumer");
+    if (!sink)
+        return no_consumer(why);
     if (wf_worker_here() && timeout_ms)
         return wf_error(why, -EDEADLK,
                         "a worker may not wait for an item: use timeout 0, or "
                         "a stage");
 
     struct slot *slot =
-        wf_segment_take_out(&run->segments[run->plan->segment_count - 1],
-                            deadline_in(timeout_ms), &dry);
+        wf_segment_take_out(sink, deadline_in(timeout_ms), &dry);
+    if (slot && slot->outcome == MARKER) {
+        wf_flow_finish(wf_worker_here(), slot);
+        return WEFT_EPOCH;
+    }
     if (slot) {
         *item = slot->item;
         return 1;
@@ -55,5 +73,37 @@ int weft_next(struct weft_run *base, void **item, int timeout_ms,
 
 void weft_release(void *item)
 {
-    wf_flow_finish(wf_worker_here(), slot_of_item(item));
+    struct slot *slot = slot_of_item(item);
+
+    if (place_of(slot) != BORROWED) {
+        wf_misuse("weft_release: item %" PRIu64
+                  " is not yours: it was released "
+                  "before, or never taken with weft_next",
+                  slot->number);
+        return;
+    }
+    wf_flow_finish(wf_worker_here(), slot);
+}
+
+int weft_consumer_fd(struct weft_run *run, weft_error *why)
+{
+    struct segment *sink = sink_of(pipeline_of(run));
+
+    if (!sink)
+        return no_consumer(why);
+    int fd = wf_segment_event(sink);
+    return fd < 0 ? wf_error(why, fd, "no eventfd for the consumer: %s",
+                             strerror(-fd))
+                  : fd;
+}
+
+int weft_run_sink(struct weft_run *base, struct weft_sink_stats *out)
+{
+    struct pipeline_run *run = pipeline_of(base);
+    struct segment *sink = sink_of(run);
+
+    if (!sink)
+        return -EINVAL;
+    wf_segment_sink(sink, wf_pipeline_ns_per_tick(run), out);
+    return 0;
 }

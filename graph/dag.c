@@ -148,7 +148,8 @@ static struct dag_run *take_run(struct run_pool *pool)
 }
 
 static int start(struct weft_run **out, weft_sched *sched,
-                 const weft_plan *base, weft_error *why)
+                 const weft_plan *base, const struct weft_run_config *config,
+                 weft_error *why)
 {
     const struct dag_plan *plan = (const struct dag_plan *)base;
     struct dag_run *run = take_run(plan->pool);
@@ -159,10 +160,11 @@ static int start(struct weft_run **out, weft_sched *sched,
     if (!run)
         return wf_error(why, -ENOMEM, "no memory to run a graph of %u tasks",
                         plan->node_count);
-    wf_run_init(&run->run, sched, base);
+    wf_run_init(&run->run, sched, base, config);
     for (uint32_t i = 0; i < plan->root_count; i++)
         task_list_add(&roots, &run->node[plan->root[i]].task);
-    *out = &run->run;
+    if (out)
+        *out = &run->run;
     wf_inject(sched, &roots);
     return 0;
 }

@@ -1,158 +1,168 @@
-/* feed.c: what fills the slots: the source, and the gathers.
+/* feed.c: how the slots of a segment come to whoever fills them.
  *
- * A feeder has one slot of its segment in hand, and fills it. When it has, it
- * asks for the next one; where none is free it is hungry, and whoever gives a
- * slot back hands it over: wf_feed_news. So a full pipeline stops the feeder,
- * and no thread waits.
+ * A feeder (a source, a gather, a scatter, a merge) takes a slot, fills it, and
+ * takes the next; where none is free it is hungry, and whoever gives a slot
+ * back hands it over: wf_feed_news. So a full pipeline stops the feeder, and no
+ * thread waits. Where each item of the segment has a fixed cost, a slot is the
+ * feeder's only when the budget has that much: it must not be filled before.
  *
- * The source's task is put at the end of the injected tasks when it gets a slot
- * that way: after all the work downstream. While slots are free, it goes under
- * the item that it has just fed: its worker takes the item first, and an idle
- * worker that steals finds the source.
+ * What each feeder does with its slot:
  *
- * A gather fills its slot item by item, while it has its only token. The token
- * is there exactly while it has a slot, so a gather that is hungry is a stage
- * without tokens, and its items wait in the list like at any other stage. When
- * its segment is over, its rest is a task that waits for the same token. */
-#include <errno.h>
-
+ *     source    calls the source, and puts itself behind all work downstream
+ *     gather    its only token is there exactly while it has a slot, so a
+ *               hungry gather is a stage without tokens
+ *     scatter   goes on with the item whose pieces it makes
+ *     merge     moves the next item of its inputs there
+ *
+ * When a segment is over, so is its successor's input: a gather's rest is a
+ * task that waits for the same token as its items. */
 #include "graph/pipeline.h"
 
-/* The slot is filled: its first stage is the one behind its feeder. */
-static void enter(struct slot *slot, unsigned feeder)
+/* The slot is the feeder's, or waits for its bytes. */
+static bool has_cost(struct slot *slot)
 {
+    struct pipeline_run *run = slot->run;
+    uint64_t cost = segment_of(slot)->items.cost;
+
+    if (!run->plan->budgeted)
+        return true;
+    wf_budget_enter(&run->budget, slot);
+    if (!cost)
+        return true;
     slot->task.run = wf_flow_step;
-    slot->stage = feeder + 1;
-    slot->arrived_ns = wf_now_ns();
+    put_at(slot, WANTS_COST);
+    if (!wf_budget_ask(&run->budget, slot, cost))
+        return false;
+    put_at(slot, IN_HAND);
+    return true;
 }
 
-static struct task *end_source(struct pipeline_run *run, weft_worker *self,
-                               int rc)
+static struct stage_run *feeder_of(struct pipeline_run *run, unsigned segment)
 {
-    if (rc < 0)
-        wf_source_failed(run, run->source_slot, rc);
-    wf_feed_news(run, self, 0,
-                 wf_segment_end(&run->segments[0], run->source_slot, false));
-    return NULL;
+    return &run->stages[run->plan->segments[segment].feeder];
 }
 
-struct task *wf_feed_source(weft_worker *self, struct task *task)
+/* It has to wait for what was taken. */
+static void note_hunger(struct pipeline_run *run, unsigned segment)
 {
-    struct pipeline_run *run =
-        (struct pipeline_run *)((char *)task -
-                                offsetof(struct pipeline_run, source));
-    const struct stage *source = &run->plan->stages[0];
-    struct stage_counts *c = counts_of(run, self, 0);
-    struct slot *slot = run->source_slot;
-
-    if (load_relaxed(&run->draining))
-        return end_source(run, self, 0);
-    slot->why[0] = '\0';
-    uint64_t start = wf_now_ns();
-    int rc = source->fn(self, slot->item, source->ctx);
-    count(&c->run_ns, wf_now_ns() - start);
-    if (rc > 0 && rc != WEFT_END)
-        rc = weft_fail(slot->item, -EINVAL, "the source returned %d", rc);
-    if (rc)
-        return end_source(run, self, rc);
-
-    count(&c->done, 1);
-    enter(slot, 0);
-    struct slot *next = wf_segment_feed(&run->segments[0], slot);
-    if (next) {
-        run->source_slot = next;
-        wf_push(self, &run->source);
-    }
-    return &slot->task;
+    store_relaxed(&feeder_of(run, segment)->hungry_since, ticks_of(run));
 }
 
-bool wf_feed_batch(weft_worker *self, struct stage_run *sr)
+struct slot *wf_feed_take(struct pipeline_run *run, unsigned segment)
 {
-    struct pipeline_run *run = sr->run;
-    struct slot *batch = sr->batch;
-
-    sr->count = 0;
-    sr->batch = NULL;
-    enter(batch, (unsigned)(sr - run->stages));
-    struct slot *next = wf_segment_feed(&run->segments[batch->segment], batch);
-    if (next)
-        sr->batch = next;
-    wf_push(self, &batch->task);
-    return next;
+    note_hunger(run, segment);
+    struct slot *slot = wf_segment_take(&run->segments[segment]);
+    return slot && has_cost(slot) ? slot : NULL;
 }
 
-struct task *wf_feed_rest(weft_worker *self, struct task *task)
+struct slot *wf_feed_filled(struct slot *slot, bool marker, bool wants_next,
+                            uint64_t now)
 {
-    struct stage_run *sr =
-        (struct stage_run *)((char *)task - offsetof(struct stage_run, end));
-    struct pipeline_run *run = sr->run;
-    struct slot *batch = sr->batch;
-    unsigned number = sr->stage->segment + 1;
-    struct segment *to = &run->segments[number];
-    bool flush =
-        sr->count && !sr->stage->drop_rest && !wf_segment_cancelled(to, 0);
+    struct pipeline_run *run = slot->run;
+    unsigned segment = slot->segment;
+    unsigned feeder = run->plan->segments[segment].feeder;
 
-    sr->batch = NULL;
-    if (flush)
-        enter(batch, (unsigned)(sr - run->stages));
-    else if (sr->count && to->items.reset)
-        to->items.reset(batch->item, to->items.ctx);
-    wf_feed_news(run, self, number, wf_segment_end(to, batch, flush));
-    return flush ? &batch->task : NULL;
+    slot->task.run = wf_flow_step;
+    slot->stage = run->plan->stages[feeder].next;
+    slot->arrived = slot->entered = now;
+    if (wants_next)
+        note_hunger(run, segment);
+    struct slot *next =
+        wf_segment_feed(&run->segments[segment], slot, marker, wants_next);
+    return next && has_cost(next) ? next : NULL;
 }
 
-static void feed_source(struct pipeline_run *run, struct slot *slot)
+/* The gather has a slot again, and so a token. */
+static void feed_gather(struct stage_run *sr, weft_worker *self,
+                        struct slot *slot)
 {
-    struct task_list list = { 0 };
-
-    run->source_slot = slot;
-    task_list_add(&list, &run->source);
-    wf_inject(run->run.sched, &list);
-}
-
-/* The gather that feeds a segment. */
-static struct stage_run *gather_before(struct pipeline_run *run,
-                                       unsigned segment)
-{
-    struct stage_run *sr = run->stages;
-
-    while (sr->stage->kind != GATHER || sr->stage->segment != segment - 1)
-        sr++;
-    return sr;
-}
-
-static void feed_gather(struct pipeline_run *run, weft_worker *self,
-                        struct stage_run *sr, struct slot *slot)
-{
-    sr->batch = slot;
+    sr->hand = slot;
     struct task *next = wf_limit_give(&sr->limit);
     if (!next)
         return;
     if (next != &sr->end)
-        slot_of_task(next)->ready_ns = wf_now_ns();
-    wf_ready(run->run.sched, self, next);
+        slot_of_task(next)->ready = ticks_of(sr->run);
+    wf_ready(sr->run->run.sched, self, next);
 }
 
-/* A segment is over: so is the run, or the gather that ends it, but for what it
- * still has. */
+static void feed_source(struct slot *slot)
+{
+    struct task_list list = { 0 };
+
+    slot->task.run = wf_flow_step;
+    slot->stage = slot->run->plan->segments[slot->segment].feeder;
+    put_at(slot, FILL);
+    task_list_add(&list, &slot->task);
+    wf_inject(slot->run->run.sched, &list);
+}
+
+void wf_feed_got(struct pipeline_run *run, weft_worker *self, struct slot *slot)
+{
+    struct stage_run *sr = feeder_of(run, slot->segment);
+    uint64_t from = load_relaxed(&sr->hungry_since);
+
+    count(&sr->hungry_ticks, since(from, ticks_of(run)));
+    switch (sr->stage->kind) {
+    case GATHER:
+        feed_gather(sr, self, slot);
+        break;
+    case SCATTER:
+        sr->hand = slot;
+        wf_ready(run->run.sched, self, &sr->parent->task);
+        break;
+    case MERGE:
+        wf_merge_got(sr, self, slot);
+        break;
+    default:
+        feed_source(slot);
+        break;
+    }
+}
+
+/* The segment is over: so is the run, or what it leads to has no more. */
 static void over(struct pipeline_run *run, weft_worker *self, unsigned segment)
 {
-    if (segment + 1 == run->plan->segment_count) {
-        wf_run_end(&run->run);
+    const struct segment_plan *plan = &run->plan->segments[segment];
+
+    if (plan->into == NOWHERE) {
+        wf_pipeline_over(run);
         return;
     }
-    struct stage_run *sr = gather_before(run, segment + 1);
-    if (wf_limit_take(&sr->limit) || wf_limit_wait(&sr->limit, &sr->end))
+    struct stage_run *sr = feeder_of(run, plan->into);
+    if (sr->stage->kind == MERGE)
+        wf_merge_input_ended(sr, self, plan->lane);
+    else if (wf_limit_take(&sr->limit) || wf_limit_wait(&sr->limit, &sr->end))
         wf_ready(run->run.sched, self, &sr->end);
 }
 
 void wf_feed_news(struct pipeline_run *run, weft_worker *self, unsigned segment,
                   struct segment_news news)
 {
-    if (news.slot && segment == 0)
-        feed_source(run, news.slot);
-    else if (news.slot)
-        feed_gather(run, self, gather_before(run, segment), news.slot);
-    else if (news.over)
+    weft_sched *sched = run->run.sched;
+
+    for (struct task *task; (task = task_list_take(&news.held));) {
+        put_at(slot_of_task(task), AT_DOOR);
+        wf_ready(sched, self, task);
+    }
+    if (news.marker) {
+        put_at(news.marker, AT_DOOR);
+        wf_ready(sched, self, &news.marker->task);
+    }
+    if (news.slot && has_cost(news.slot))
+        wf_feed_got(run, self, news.slot);
+    if (news.over)
         over(run, self, segment);
+}
+
+void wf_feed_ended(struct pipeline_run *run, weft_worker *self,
+                   unsigned segment, struct slot *last)
+{
+    struct task_list ready = { 0 };
+
+    if (last && run->plan->budgeted)
+        ready = wf_budget_leave(&run->budget, last);
+    for (struct task *task; (task = task_list_take(&ready));)
+        wf_ready(run->run.sched, self, task);
+    wf_feed_news(run, self, segment,
+                 wf_segment_end(&run->segments[segment], last));
 }

@@ -1,284 +1,413 @@
 /* flow.c: how an item moves: from stage to stage, to the end of its segment.
  *
  * An item is in one place at a time, so one task per slot is all its
- * continuations; `place` says what the task does when it runs next:
+ * continuations; `place` says what the task does when it runs next. At a stage:
  *
- *     AT_DOOR     arrives at a stage; at an ordered one, waits for its turn
- *     HAS_TURN    asks for a token, then passes the turn on
- *     HAS_TOKEN   calls the stage, which may return WEFT_PENDING
- *     COMPLETED   gives the token back, and goes to the next door
+ *     AT_DOOR      arrives; at the end of the segment, waits for its epoch
+ *     WANTS_BYTES  waits for bytes of the budget, where the stage takes any
+ *     WANTS_TURN   waits for its turn, where the stage is ordered
+ *     WANTS_TOKEN  waits for a token, and for those of limits with it
+ *     RUNS ...     an attempt: attempt.c
  *
  * Nobody holds a token while waiting for another: an item waits for a turn or a
- * token with nothing but its slot, and a gather's token is not given back
- * before the next batch has its slot, so an item never waits for that either.
- * Whatever the shape, the last stage can always finish what it has; so there is
- * no deadlock.
+ * token with nothing but its slot and bytes, and asks for all its tokens at
+ * once; a gather's token is not given back before the next batch has its slot,
+ * so an item never waits for that either. Whatever the shape, the last stage
+ * can always finish what it has; so there is no deadlock.
  *
  * An item that failed, or was filtered or cancelled, executes nothing any more
  * but still takes its turn at the ordered stages that follow: the items behind
  * it need not know. It keeps its slot until then, so the numbers that wait for
  * a turn are never further apart than there are slots.
  *
- *  [2] A pending stage ends when both have happened: the stage returned and
- *      the completion came. Each swaps `both`; the second one goes on, and
- *      sees what the first one did.
+ *  [X] Where a task was put into a list (limit, turn, path, outlet) or made
+ *      ready, another worker may already run it: its slot is not touched after
+ *      that. When the last slot is given back the run is over and may be freed.
+ *      So whoever touches the run holds an item, or has something of it in
+ *      hand.
  *
- *  [X] Where a task was put into a list (limit, turn, outlet) or made ready,
- *      another worker may already run it: its slot is not touched after that.
- *      When the last slot is given back the run is over and may be freed. So
- *      whoever touches the run holds an item, or has something of it in hand.
- *
- *  [R] Two cases need help. An item that came early may be let through, leave
- *      and end the run while the worker on which it came still asks whose turn
- *      it is; and one that waits for a token, while the worker that queued it
- *      still passes the turn on. That worker holds a reference on the slot
+ *  [R] Some need help. An item that came early may be let through, leave and
+ *      end the run while the worker on which it came still asks whose turn it
+ *      is; one that waits for a token, while the worker that queued it still
+ *      passes the turn on; one that was left to a merge, while its worker still
+ *      moves what is there. That worker holds a reference on the slot
  *      meanwhile; the last one to drop its reference gives the slot back. */
 #include <errno.h>
 
 #include "graph/pipeline.h"
 
-static struct stage_run *stage_of(const struct slot *slot)
-{
-    return &slot->run->stages[slot->stage];
-}
-
-static struct segment *segment_of(const struct slot *slot)
-{
-    return &slot->run->segments[slot->segment];
-}
+void wf_flow_hold(struct slot *slot) { add_relaxed(&slot->refs, 1); /* [R] */ }
 
 void wf_flow_finish(weft_worker *self, struct slot *slot)
 {
     struct pipeline_run *run = slot->run;
     unsigned segment = slot->segment;
+    struct task_list ready = { 0 };
 
     if (sub_acq_rel(&slot->refs, 1) != 1) /* [R] */
         return;
+    if (run->plan->budgeted)
+        ready = wf_budget_leave(&run->budget, slot);
+    for (struct task *task; (task = task_list_take(&ready));)
+        wf_ready(run->run.sched, self, task);
     wf_feed_news(run, self, segment,
                  wf_segment_release(&run->segments[segment], slot));
 }
 
-static void give_token(struct slot *slot, weft_worker *self, uint64_t now)
+/* Where an item of this segment is after the stage. */
+static unsigned after(const struct stage *stage)
 {
-    struct stage_run *sr = stage_of(slot);
-    struct task *next = wf_limit_give(&sr->limit);
-
-    if (!next)
-        return;
-    if (next != &sr->end)
-        slot_of_task(next)->ready_ns = now;
-    wf_push(self, next);
+    bool ends =
+        stage->kind == GATHER || stage->kind == SCATTER || stage->kind == MERGE;
+    return ends ? NOWHERE : stage->next;
 }
 
-static struct task *go_on(struct slot *slot, uint64_t now)
+static struct task *at(struct slot *slot, unsigned stage)
 {
-    slot->stage++;
-    slot->place = AT_DOOR;
-    slot->arrived_ns = now;
+    slot->stage = stage;
+    put_at(slot, AT_DOOR);
     return &slot->task;
 }
 
-static struct task *leave(weft_worker *self, struct slot *slot, int rc,
-                          uint64_t now)
+struct task *wf_flow_on(struct slot *slot, uint64_t now)
 {
-    struct stage_counts *c = counts_of(slot->run, self, slot->stage);
+    slot->arrived = slot->entered = now;
+    return at(slot, after(stage_of(slot)->stage));
+}
+
+/* ---- tokens ------------------------------------------------------------ */
+
+static struct claim *claim_of(const struct slot *slot)
+{
+    const struct segment *s = segment_of(slot);
+    const struct pipeline_run *run = slot->run;
+    size_t first = 0;
+
+    for (unsigned i = 0; i < slot->segment; i++)
+        first += run->plan->segments[i].items.slots;
+    return &run->claims[first +
+                        (size_t)((const char *)slot - s->memory) / s->stride];
+}
+
+void wf_flow_give_token(weft_worker *self, struct slot *slot)
+{
+    struct stage_run *sr = stage_of(slot);
+
+    if (sr->stage->use_count) {
+        wf_claim_give(claim_of(slot));
+        return;
+    }
+    struct task *next = wf_limit_give(&sr->limit);
+    if (!next)
+        return;
+    if (next != &sr->end)
+        slot_of_task(next)->ready = ticks_of(slot->run);
+    wf_push(self, next);
+}
+
+/* The item has all tokens that it needs; false: it waits. */
+static bool take_tokens(struct slot *slot)
+{
+    struct stage_run *sr = stage_of(slot);
+    unsigned uses = sr->stage->use_count;
+
+    put_at(slot, WANTS_TOKEN);
+    slot->ready = slot->arrived;
+    if (uses) {
+        slot->ready = 0; /* whoever gives them does not know of our clock */
+        if (!wf_claim_take(claim_of(slot), sr->uses, uses + 1,
+                           slot->run->run.sched, &slot->task))
+            return false;
+        slot->ready = slot->arrived;
+        return true;
+    }
+    return wf_limit_take(&sr->limit) || wf_limit_wait(&sr->limit, &slot->task);
+}
+
+static struct task *has_token(weft_worker *self, struct slot *slot,
+                              uint64_t now)
+{
+    struct stage_counts *c = counts_at(slot, self);
+
+    if (slot->outcome == GOOD) {
+        if (!slot->ready)
+            slot->ready = now;
+        count(&c->token_wait, since(slot->arrived, slot->ready));
+        count(&c->ready_wait, since(slot->ready, now));
+        count(&c->started, slot->attempt == 1);
+        if (is_cancelled(slot)) {
+            slot->outcome = CANCELLED;
+            wf_flow_give_token(self, slot);
+            return wf_flow_on(slot, now);
+        }
+        slot->why[0] = '\0';
+    }
+    switch (stage_of(slot)->stage->kind) {
+    case GATHER:
+        return wf_gather_take(self, slot, now);
+    case SCATTER:
+        return wf_scatter_take(self, slot, now);
+    default:
+        return wf_attempt(self, slot, now);
+    }
+}
+
+struct task *wf_flow_ask(weft_worker *self, struct slot *slot)
+{
+    uint64_t now = slot->arrived;
+
+    return take_tokens(slot) ? has_token(self, slot, now) : NULL; /* [X] */
+}
+
+struct task *wf_flow_leave(weft_worker *self, struct slot *slot, int rc,
+                           uint64_t now)
+{
+    struct stage_counts *c = counts_at(slot, self);
 
     if (rc == 0) {
         count(&c->done, 1);
     } else if (rc == WEFT_FILTER) {
         slot->outcome = FILTERED;
         count(&c->filtered, 1);
+    } else if (is_cancelled(slot) && rc == -ECANCELED) {
+        slot->outcome = CANCELLED;
     } else {
         slot->outcome = FAILED;
         count(&c->failed, 1);
         wf_item_failed(self, slot, rc);
     }
-    give_token(slot, self, now);
-    return go_on(slot, now);
+    if (slot->run->times)
+        wf_counts_latency(c, since(slot->entered, now));
+    wf_flow_give_token(self, slot);
+    return wf_flow_on(slot, now);
 }
 
-static struct task *execute_gather(weft_worker *self, struct slot *slot,
-                                   uint64_t now)
+/* ---- turns ------------------------------------------------------------- */
+
+/* Does the stage do anything with it? Else it only takes its turn there. */
+static bool concerns(const struct stage *stage, const struct slot *slot)
 {
-    struct stage_run *sr = stage_of(slot);
-    const struct stage *stage = sr->stage;
-    struct stage_counts *c = counts_of(slot->run, self, slot->stage);
-
-    int rc = stage->gather(self, sr->batch->item, slot->item, stage->ctx);
-    uint64_t end = wf_now_ns();
-    count(&c->run_ns, end - now);
-    if (rc > 0 && rc != WEFT_FULL)
-        rc = weft_fail(slot->item, -EINVAL, "the gather returned %d", rc);
-    if (rc < 0)
-        return leave(self, slot, rc, end);
-
-    sr->count++;
-    bool full = rc == WEFT_FULL || sr->count == stage->count;
-    if (!full || wf_feed_batch(self, sr))
-        return leave(self, slot, 0, end);
-    count(&c->done, 1); /* and the token stays away */
-    return go_on(slot, end);
+    switch (stage->kind) {
+    case FORK:
+        return slot->outcome == GOOD;
+    case JOIN:
+        return false;
+    case GATHER:
+    case SCATTER:
+    case MERGE:
+        return slot->outcome == GOOD || slot->outcome == MARKER;
+    default:
+        return slot->outcome == GOOD;
+    }
 }
 
-static struct task *end_stage(weft_worker *self, struct slot *slot, int rc,
-                              uint64_t now)
+static struct task *into_path(struct slot *slot)
 {
-    if (rc > 0 && rc != WEFT_FILTER)
-        rc = weft_fail(slot->item, -EINVAL, "the stage returned %d", rc);
-    return leave(self, slot, rc, now);
+    const struct stage *fork = stage_of(slot)->stage;
+
+    return at(slot, fork->lanes[slot->path[fork->depth]].first);
 }
 
-static struct task *execute_stage(weft_worker *self, struct slot *slot,
-                                  uint64_t now)
+/* It does not concern the stage, or is done with it. */
+static struct task *pass_by(struct slot *slot)
 {
     const struct stage *stage = stage_of(slot)->stage;
-    struct stage_counts *c = counts_of(slot->run, self, slot->stage);
 
-    store_relaxed(&slot->both, 0);
-    slot->place = COMPLETED;
-    int rc = stage->fn(self, slot->item, stage->ctx);
-    uint64_t end = wf_now_ns();
-    count(&c->run_ns, end - now);
-    if (rc == WEFT_PENDING) {
-        slot->arrived_ns = end;
-        if (!swap_acq_rel(&slot->both, 1)) /* [2] */
-            return NULL;                   /* [X] */
-        rc = slot->result;
-    }
-    return end_stage(self, slot, rc, end);
+    if (stage->kind != FORK)
+        return at(slot, after(stage));
+    slot->path[stage->depth] = NOWHERE;
+    return at(slot, stage->join);
 }
 
-void weft_complete(weft_worker *self, void *item, int rc)
-{
-    struct slot *slot = slot_of_item(item);
-    weft_sched *sched = slot->run->run.sched;
-
-    slot->result = rc;
-    slot->ready_ns = wf_now_ns();
-    if (swap_acq_rel(&slot->both, 1)) /* [2] */
-        wf_ready(sched, self, &slot->task);
-}
-
-uint64_t weft_item_number(const void *item)
-{
-    return slot_of_item(item)->number;
-}
-
-static struct task *completed(weft_worker *self, struct slot *slot)
-{
-    struct stage_counts *c = counts_of(slot->run, self, slot->stage);
-    uint64_t now = wf_now_ns();
-
-    count(&c->pending_wait_ns, slot->ready_ns - slot->arrived_ns);
-    count(&c->ready_wait_ns, now - slot->ready_ns);
-    return end_stage(self, slot, slot->result, now);
-}
-
-static struct task *has_token(weft_worker *self, struct slot *slot)
-{
-    struct stage_counts *c = counts_of(slot->run, self, slot->stage);
-    uint64_t now = wf_now_ns();
-
-    count(&c->started, 1);
-    count(&c->token_wait_ns, slot->ready_ns - slot->arrived_ns);
-    count(&c->ready_wait_ns, now - slot->ready_ns);
-    if (wf_segment_cancelled(segment_of(slot), slot->number)) {
-        slot->outcome = CANCELLED;
-        give_token(slot, self, now);
-        return go_on(slot, now);
-    }
-    slot->why[0] = '\0';
-    if (stage_of(slot)->stage->kind == GATHER)
-        return execute_gather(self, slot, now);
-    return execute_stage(self, slot, now);
-}
-
-/* Asks for a token: the item's task if it got one, NULL if the item waits. */
-static struct task *ask_for_token(struct slot *slot)
+/* Asks for what it needs now: its task if it has that, else NULL: it waits. No
+ * callback is called here. */
+static struct task *in_turn(struct slot *slot)
 {
     struct stage_run *sr = stage_of(slot);
 
-    slot->place = HAS_TOKEN;
-    if (!wf_limit_take(&sr->limit) && !wf_limit_wait(&sr->limit, &slot->task))
-        return NULL; /* [X] */
-    slot->ready_ns = sr->stage->ordered ? wf_now_ns() : slot->arrived_ns;
-    return &slot->task;
+    if (!concerns(sr->stage, slot))
+        return pass_by(slot);
+    switch (sr->stage->kind) {
+    case FORK:
+        if (!wf_router_enter(&sr->router, slot, sr->stage->depth))
+            return NULL; /* [X] */
+        return into_path(slot);
+    case MERGE:
+        wf_merge_add(&sr->merge, slot,
+                     slot->run->plan->segments[slot->segment].lane);
+        return NULL; /* [R] */
+    default:
+        return take_tokens(slot) ? &slot->task : NULL; /* [X] */
+    }
+}
+
+/* The inputs of a merge have numbers of their own. */
+static struct turn *turn_of(const struct slot *slot)
+{
+    struct stage_run *sr = stage_of(slot);
+    unsigned lane = slot->run->plan->segments[slot->segment].lane;
+
+    return sr->stage->kind == MERGE ? &sr->merge.inputs[lane].turn : &sr->turn;
 }
 
 /* With a reference on the slot, which it drops: [R]. */
 static struct task *has_turn(weft_worker *self, struct slot *slot)
 {
     struct stage_run *sr = stage_of(slot);
-    uint64_t number = slot->number;
-    struct task *mine;
+    struct turn *turn = turn_of(slot);
+    uint64_t number = slot->ticket[sr->stage->depth];
+    struct task *mine = in_turn(slot);
 
-    mine = slot->outcome == GOOD ? ask_for_token(slot)
-                                 : go_on(slot, slot->arrived_ns);
-    struct task *next = wf_turn_pass(&sr->turn, number);
+    struct task *next = wf_turn_pass(turn, number);
     if (next)
         wf_push(self, next);
+    if (sr->stage->kind == MERGE)
+        wf_merge_move(sr, self);
     wf_flow_finish(self, slot); /* [R] */
     return mine;
 }
 
+static struct task *wants_turn(weft_worker *self, struct slot *slot)
+{
+    struct stage_run *sr = stage_of(slot);
+
+    put_at(slot, WANTS_TURN);
+    wf_flow_hold(slot);
+    if (wf_turn_arrive(turn_of(slot), slot->ticket[sr->stage->depth],
+                       &slot->task))
+        return has_turn(self, slot);
+    wf_flow_finish(self, slot); /* [R] */
+    return NULL;
+}
+
+/* ---- doors ------------------------------------------------------------- */
+
 static struct task *to_consumer(weft_worker *self, struct slot *slot)
 {
-    struct stage_counts *c = counts_of(slot->run, self, slot->stage);
+    struct pipeline_run *run = slot->run;
+    unsigned segment = slot->segment;
+    struct task_list refused = { 0 };
 
     if (slot->outcome == GOOD) {
+        struct stage_counts *c = counts_at(slot, self);
         count(&c->started, 1);
         count(&c->done, 1);
     }
-    struct task_list refused = wf_segment_offer(segment_of(slot), slot);
-    for (struct task *task; (task = task_list_take(&refused));) /* [X] */
+    wf_flow_hold(slot);
+    struct segment_news news =
+        wf_segment_offer(&run->segments[segment], slot, &refused);
+    wf_feed_news(run, self, segment, news);
+    for (struct task *task; (task = task_list_take(&refused));)
         wf_flow_finish(self, slot_of_task(task));
+    wf_flow_finish(self, slot); /* [R] */
     return NULL;
+}
+
+static struct task *to_merge(weft_worker *self, struct slot *slot)
+{
+    struct stage_run *sr = stage_of(slot);
+
+    wf_flow_hold(slot);
+    in_turn(slot);
+    wf_merge_move(sr, self);
+    wf_flow_finish(self, slot); /* [R] */
+    return NULL;
+}
+
+/* An item is out of its path; who waits for room there is let in. */
+static void leave_path(weft_worker *self, struct slot *slot)
+{
+    const struct stage *join = stage_of(slot)->stage;
+    unsigned depth = join->depth;
+
+    if (slot->path[depth] == NOWHERE)
+        return;
+    struct router *router = &slot->run->stages[join->join].router;
+    struct task *next = wf_router_leave(router, slot, depth);
+    slot->path[depth] = NOWHERE;
+    if (next)
+        wf_push(self, next);
+}
+
+/* Here, on a worker, epochs are kept apart. */
+static bool is_end(const struct stage *stage)
+{
+    return stage->kind == GATHER || stage->kind == SCATTER ||
+           stage->kind == MERGE || stage->kind == CONSUMER;
+}
+
+static bool has_bytes(struct slot *slot)
+{
+    const struct stage *stage = stage_of(slot)->stage;
+
+    if (slot->outcome != GOOD || !stage->bytes || !slot->run->plan->budgeted)
+        return true;
+    uint64_t bytes = stage->bytes(slot->item, stage->ctx);
+    put_at(slot, WANTS_BYTES);
+    return wf_budget_ask(&slot->run->budget, slot, bytes); /* [X] */
+}
+
+/* It has come to a stage, with its bytes. */
+static struct task *enter(weft_worker *self, struct slot *slot)
+{
+    const struct stage *stage = stage_of(slot)->stage;
+
+    if (stage->ordered)
+        return wants_turn(self, slot);
+    if (stage->kind == MERGE && concerns(stage, slot))
+        return to_merge(self, slot);
+    if (stage->kind == FORK || !concerns(stage, slot))
+        return in_turn(slot);
+    return wf_flow_ask(self, slot);
 }
 
 static struct task *at_door(weft_worker *self, struct slot *slot)
 {
-    const struct pipeline_plan *plan = slot->run->plan;
-
-    for (;; slot->stage++) {
-        if (slot->stage == plan->stage_count ||
-            plan->stages[slot->stage].segment != slot->segment) {
-            wf_flow_finish(self, slot);
-            return NULL;
-        }
-        struct stage_run *sr = stage_of(slot);
-        if (slot->outcome == GOOD)
-            count(&counts_of(slot->run, self, slot->stage)->arrived, 1);
-        if (sr->stage->kind == CONSUMER)
-            return to_consumer(self, slot);
-        if (sr->stage->ordered) {
-            slot->place = HAS_TURN;
-            add_relaxed(&slot->refs, 1); /* [R] */
-            if (wf_turn_arrive(&sr->turn, slot->number, &slot->task))
-                return has_turn(self, slot);
-            wf_flow_finish(self, slot); /* [R] */
-            return NULL;
-        }
-        if (slot->outcome == GOOD)
-            return ask_for_token(slot);
+    if (slot->stage == NOWHERE) {
+        wf_flow_finish(self, slot);
+        return NULL;
     }
+    const struct stage *stage = stage_of(slot)->stage;
+    if (is_end(stage) && !wf_segment_pass_gate(segment_of(slot), slot))
+        return NULL; /* [X] */
+    slot->attempt = 1;
+    if (slot->outcome == GOOD)
+        count(&counts_at(slot, self)->in, 1);
+    if (stage->kind == CONSUMER)
+        return to_consumer(self, slot);
+    if (stage->kind == JOIN)
+        leave_path(self, slot);
+    return has_bytes(slot) ? enter(self, slot) : NULL; /* [X] */
 }
 
 struct task *wf_flow_step(weft_worker *self, struct task *task)
 {
     struct slot *slot = slot_of_task(task);
 
-    switch (slot->place) {
+    switch (place_of(slot)) {
+    case WANTS_COST:
+        put_at(slot, IN_HAND);
+        wf_feed_got(slot->run, self, slot);
+        return NULL;
+    case FILL:
+        return wf_source_fill(self, slot);
     case AT_DOOR:
         return at_door(self, slot);
-    case HAS_TURN:
-        add_relaxed(&slot->refs, 1); /* [R] */
+    case WANTS_BYTES:
+        return enter(self, slot);
+    case WANTS_TURN:
+        wf_flow_hold(slot);
         return has_turn(self, slot);
-    case HAS_TOKEN:
-        return has_token(self, slot);
-    case COMPLETED:
-        return completed(self, slot);
-    case BORROWED:
-        break; /* the consumer has it: nothing queues it */
+    case WANTS_TOKEN:
+        return has_token(self, slot, ticks_of(slot->run));
+    case SCATTERS:
+        return wf_scatter_take(self, slot, ticks_of(slot->run));
+    case HAS_PATH:
+        return into_path(slot);
+    case PENDS:
+    case OUTSIDE:
+        return wf_attempt_ended(self, slot);
+    default: /* nothing queues it there */
+        return NULL;
     }
-    return NULL;
 }

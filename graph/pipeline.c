@@ -1,58 +1,21 @@
-/* pipeline.c: drawing a pipeline, and compiling it.
+/* pipeline.c: drawing a pipeline.
  *
- * The drawing is the list of its stages, checked as they come; the first
- * mistake is kept for the compiler to report. Compiling cuts the list into
- * segments, one after each gather, and copies it: the plan shares nothing with
- * the drawing. */
-#include "graph/pipeline.h"
-
-#include <errno.h>
+ * The drawing is a list of elements, as they were given: nothing is judged
+ * here. layout.c does that, when the whole is known. Parts are shared, and
+ * counted: one that is used in two places is drawn once. */
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_SLOTS = 64, MOST_SLOTS = 1 << 24 };
+#include "graph/pdrawing.h"
 
-struct weft_pipeline {
-    struct weft_pipeline_config config;
-    struct stage *stages;
-    unsigned stage_count;
-    struct weft_items *segments; /* one more than there are gathers */
-    unsigned segment_count;
-    int error; /* of the first mistake */
-    weft_error mistake;
-};
-
-/* Only the first is kept. */
-#define mistake(p, code, ...)                                                  \
+/* A configuration may come from a caller that knows fewer members. */
+#define KNOWN(copy, config)                                                    \
     do {                                                                       \
-        if (!(p)->error)                                                       \
-            (p)->error = wf_error(&(p)->mistake, code, __VA_ARGS__);           \
+        if (config)                                                            \
+            memcpy(&(copy), config,                                            \
+                   (config)->size < sizeof(copy) ? (config)->size              \
+                                                 : sizeof(copy));              \
     } while (0)
-
-static const struct stage *last(const weft_pipeline *p)
-{
-    return p->stage_count ? &p->stages[p->stage_count - 1] : NULL;
-}
-
-static void add_segment(weft_pipeline *p, const struct weft_items *items,
-                        const char *owner)
-{
-    struct weft_items *grown =
-        realloc(p->segments, (p->segment_count + 1) * sizeof *grown);
-
-    if (!grown) {
-        mistake(p, -ENOMEM, "no memory to draw the pipeline");
-        return;
-    }
-    p->segments = grown;
-    grown[p->segment_count] = *items;
-    if (!items->slots)
-        grown[p->segment_count].slots = DEFAULT_SLOTS;
-    p->segment_count++;
-    if (items->slots > MOST_SLOTS)
-        mistake(p, -EINVAL, "%s has %u slots: at most %d are possible", owner,
-                items->slots, MOST_SLOTS);
-}
 
 weft_pipeline *weft_pipeline_create(const struct weft_pipeline_config *config)
 {
@@ -60,149 +23,205 @@ weft_pipeline *weft_pipeline_create(const struct weft_pipeline_config *config)
 
     if (!p)
         return NULL;
-    if (config)
-        memcpy(&p->config, config,
-               config->size < sizeof p->config ? config->size
-                                               : sizeof p->config);
-    add_segment(p, &p->config.items, "the pipeline");
+    p->users = 1;
+    KNOWN(p->config, config);
     return p;
+}
+
+static void free_element(struct element *e)
+{
+    for (unsigned i = 0; e->parts && i < e->part_count; i++) {
+        free(e->parts[i].name);
+        weft_pipeline_destroy(e->parts[i].stages);
+    }
+    free(e->parts);
+    free(e->stage.name);
 }
 
 void weft_pipeline_destroy(weft_pipeline *p)
 {
-    if (!p)
+    if (!p || --p->users)
         return;
-    for (unsigned i = 0; i < p->stage_count; i++)
-        free(p->stages[i].name);
-    free(p->stages);
-    free(p->segments);
+    for (unsigned i = 0; i < p->count; i++)
+        free_element(&p->elements[i]);
+    free(p->elements);
     free(p);
 }
 
-static void check_place(weft_pipeline *p, const struct stage *stage)
+/* Copies the parts: false, no memory. */
+static bool add_parts(struct element *e, const struct weft_path *paths,
+                      unsigned count)
 {
-    const struct stage *before = last(p);
-
-    if (stage->kind == SOURCE && before)
-        mistake(p, -EINVAL, "source '%s' comes after '%s': it must be first",
-                stage->name, before->name);
-    else if (stage->kind != SOURCE && !before)
-        mistake(p, -EINVAL, "'%s' has no source before it", stage->name);
-    else if (before && before->kind == CONSUMER)
-        mistake(p, -EINVAL, "'%s' comes after the consumer, which is the end",
-                stage->name);
-    for (unsigned i = 0; i < p->stage_count; i++)
-        if (!strcmp(p->stages[i].name, stage->name))
-            mistake(p, -EINVAL, "two stages are called '%s'", stage->name);
-    if (stage->kind == GATHER ? !stage->gather
-                              : stage->kind != CONSUMER && !stage->fn)
-        mistake(p, -EINVAL, "'%s' has no function", stage->name);
+    e->parts = calloc(count ? count : 1, sizeof *e->parts);
+    if (!e->parts)
+        return false;
+    for (; e->part_count < count; e->part_count++) {
+        const struct weft_path *path = &paths[e->part_count];
+        struct drawn_part *part = &e->parts[e->part_count];
+        if (path->name && !(part->name = strdup(path->name)))
+            return false;
+        part->slots = path->slots;
+        part->weight = path->weight ? path->weight : 1;
+        part->stages = path->stages;
+        if (part->stages)
+            part->stages->users++;
+    }
+    return true;
 }
 
-static void add(weft_pipeline *p, const char *name, struct stage stage)
+static void add(weft_pipeline *p, const char *name, struct element e,
+                const struct weft_path *paths, unsigned path_count)
 {
-    if (!p || p->error)
+    if (!p || p->no_memory)
         return;
-    struct stage *grown =
-        realloc(p->stages, (p->stage_count + 1) * sizeof *grown);
+    struct element *grown =
+        realloc(p->elements, (p->count + 1) * sizeof *grown);
     if (grown)
-        p->stages = grown;
-    stage.name = strdup(name ? name : "");
-    stage.segment = p->segment_count - 1;
-    if (!grown || !stage.name)
-        mistake(p, -ENOMEM, "no memory to draw stage '%s'", name ? name : "");
-    else if (!*stage.name)
-        mistake(p, -EINVAL, "stage %u has no name", p->stage_count);
+        p->elements = grown;
+    e.stage.name = strdup(name ? name : "");
+    p->no_memory = !grown || !e.stage.name || !add_parts(&e, paths, path_count);
+    if (p->no_memory)
+        free_element(&e);
     else
-        check_place(p, &stage);
-    if (p->error)
-        free(stage.name);
-    else
-        p->stages[p->stage_count++] = stage;
+        p->elements[p->count++] = e;
+}
+
+static void add_source(weft_pipeline *p, const char *name, struct stage stage)
+{
+    stage.kind = SOURCE;
+    add(p, name, (struct element){ .stage = stage }, NULL, 0);
 }
 
 void weft_source(weft_pipeline *p, const char *name, weft_stage_fn *fn,
                  void *ctx)
 {
-    add(p, name, (struct stage){ .kind = SOURCE, .fn = fn, .ctx = ctx });
+    add_source(p, name, (struct stage){ .fn = fn, .ctx = ctx });
+}
+
+void weft_source_with(weft_pipeline *p, const struct weft_source_config *config)
+{
+    struct weft_source_config c = { 0 };
+
+    KNOWN(c, config);
+    add_source(p, c.name,
+               (struct stage){ .fn = c.fn,
+                               .ctx = c.ctx,
+                               .where = c.kind,
+                               .thread = c.thread,
+                               .cancel = c.cancel });
+}
+
+void weft_source_array(weft_pipeline *p, const char *name, const void *array,
+                       size_t count, size_t stride)
+{
+    static const char none;
+
+    add_source(p, name,
+               (struct stage){ .array = count ? array : &none,
+                               .array_count = count,
+                               .array_stride = stride });
+}
+
+void weft_source_fed(weft_pipeline *p, const char *name)
+{
+    add_source(p, name, (struct stage){ .fed = true });
 }
 
 void weft_stage(weft_pipeline *p, const struct weft_stage_config *config)
 {
     struct weft_stage_config c = { 0 };
 
-    memcpy(&c, config, config->size < sizeof c ? config->size : sizeof c);
-    add(p, c.name,
-        (struct stage){ .kind = STAGE,
-                        .fn = c.fn,
-                        .ctx = c.ctx,
-                        .tokens = c.tokens,
-                        .ordered = c.order == WEFT_INPUT });
+    KNOWN(c, config);
+    struct stage stage = {
+        .kind = STAGE,
+        .fn = c.fn,
+        .describe = c.describe,
+        .ctx = c.ctx,
+        .tokens = c.tokens,
+        .ordered = c.order == WEFT_INPUT,
+        .where = c.kind,
+        .thread = c.thread,
+        .use_count = c.use_count,
+        .bytes = c.bytes,
+        .retry = c.retry,
+        .deadline_ms = c.deadline_ms,
+        .cancel = c.cancel,
+        .failures = c.failures,
+    };
+    for (unsigned i = 0; c.uses && i < c.use_count && i < WEFT_MOST_USES; i++)
+        stage.uses[i] = c.uses[i];
+    add(p, c.name, (struct element){ .stage = stage }, NULL, 0);
 }
 
 void weft_gather(weft_pipeline *p, const struct weft_gather_config *config)
 {
     struct weft_gather_config c = { 0 };
 
-    memcpy(&c, config, config->size < sizeof c ? config->size : sizeof c);
+    KNOWN(c, config);
+    struct stage stage = { .kind = GATHER,
+                           .gather = c.fn,
+                           .ctx = c.ctx,
+                           .count = c.count,
+                           .ordered = c.order == WEFT_INPUT,
+                           .drop_rest = c.rest == WEFT_DROP };
+    add(p, c.name, (struct element){ .stage = stage, .items = c.items }, NULL,
+        0);
+}
+
+void weft_scatter(weft_pipeline *p, const struct weft_scatter_config *config)
+{
+    struct weft_scatter_config c = { 0 };
+
+    KNOWN(c, config);
+    struct stage stage = { .kind = SCATTER,
+                           .scatter = c.fn,
+                           .ctx = c.ctx,
+                           .ordered = c.order == WEFT_INPUT };
+    add(p, c.name, (struct element){ .stage = stage, .items = c.items }, NULL,
+        0);
+}
+
+void weft_router(weft_pipeline *p, const struct weft_router_config *config)
+{
+    struct weft_router_config c = { 0 };
+
+    KNOWN(c, config);
+    struct stage stage = {
+        .kind = ROUTER, .route = c.fn, .ctx = c.ctx, .tokens = c.tokens
+    };
     add(p, c.name,
-        (struct stage){ .kind = GATHER,
-                        .gather = c.fn,
-                        .ctx = c.ctx,
-                        .tokens = 1,
-                        .count = c.count,
-                        .ordered = c.order == WEFT_INPUT,
-                        .drop_rest = c.rest == WEFT_DROP });
-    if (p && !p->error)
-        add_segment(p, &c.items, c.name);
+        (struct element){ .stage = stage,
+                          .joins_ordered = c.join == WEFT_INPUT },
+        c.paths, c.path_count);
+}
+
+void weft_merge(weft_pipeline *p, const struct weft_merge_config *config)
+{
+    struct weft_merge_config c = { 0 };
+
+    KNOWN(c, config);
+    struct stage stage = { .kind = MERGE,
+                           .in_turns = c.turn != WEFT_ARRIVAL,
+                           .ordered = c.order == WEFT_INPUT };
+    struct element e = { .stage = stage };
+    add(p, c.name, e, c.inputs, c.input_count);
+    if (!p || p->no_memory || c.turn == WEFT_WEIGHTED)
+        return;
+    struct element *added = &p->elements[p->count - 1];
+    for (unsigned i = 0; i < added->part_count; i++)
+        added->parts[i].weight = 1;
+}
+
+void weft_embed(weft_pipeline *p, const char *name, weft_pipeline *stages)
+{
+    struct weft_path part = { .name = name, .stages = stages };
+
+    add(p, name, (struct element){ .embeds = true }, &part, 1);
 }
 
 void weft_consumer(weft_pipeline *p, enum weft_order order)
 {
-    add(p, "consumer",
-        (struct stage){ .kind = CONSUMER, .ordered = order == WEFT_INPUT });
-}
+    struct stage stage = { .kind = CONSUMER, .ordered = order == WEFT_INPUT };
 
-static int copy(struct pipeline_plan *plan, const weft_pipeline *p)
-{
-    plan->config = p->config;
-    plan->stages = calloc(p->stage_count, sizeof *plan->stages);
-    plan->segments = calloc(p->segment_count, sizeof *plan->segments);
-    if (!plan->stages || !plan->segments)
-        return -ENOMEM;
-    memcpy(plan->segments, p->segments,
-           p->segment_count * sizeof *plan->segments);
-    plan->segment_count = p->segment_count;
-    for (; plan->stage_count < p->stage_count; plan->stage_count++) {
-        struct stage *stage = &plan->stages[plan->stage_count];
-        *stage = p->stages[plan->stage_count];
-        stage->name = strdup(stage->name);
-        if (!stage->name)
-            return -ENOMEM;
-    }
-    return 0;
-}
-
-int weft_pipeline_compile(weft_plan **out, const weft_pipeline *p,
-                          weft_error *why)
-{
-    if (!p)
-        return wf_error(why, -ENOMEM, "no memory to draw the pipeline");
-    if (p->error)
-        return wf_error(why, p->error, "%s", p->mistake.text);
-    if (!p->stage_count)
-        return wf_error(why, -EINVAL, "the pipeline has no source");
-    if (last(p)->kind == GATHER)
-        return wf_error(why, -EINVAL, "nothing takes the batches of '%s'",
-                        last(p)->name);
-
-    struct pipeline_plan *plan = calloc(1, sizeof *plan);
-    if (!plan || copy(plan, p)) {
-        if (plan)
-            wf_pipeline_kind.destroy_plan(&plan->plan);
-        return wf_error(why, -ENOMEM, "no memory for the plan");
-    }
-    plan->plan.kind = &wf_pipeline_kind;
-    *out = &plan->plan;
-    return 0;
+    add(p, "consumer", (struct element){ .stage = stage }, NULL, 0);
 }

@@ -1,110 +1,249 @@
 /* pipeline.h: a compiled pipeline and one run of it. Inside graph/ only. */
 #ifndef WEFT_GRAPH_PIPELINE_H
 #define WEFT_GRAPH_PIPELINE_H
+#include "graph/budget.h"
+#include "graph/claim.h"
+#include "graph/counts.h"
 #include "graph/limit.h"
+#include "graph/merge.h"
 #include "graph/plan.h"
+#include "graph/router.h"
 #include "graph/segment.h"
 #include "graph/turn.h"
+#include "graph/wait.h"
 #include "sched/sched.h"
+#include "weft/insight.h"
 #include "weft/pipeline.h"
 
-enum stage_kind { SOURCE, STAGE, GATHER, CONSUMER };
+enum { MOST_DEPTH = MOST_BRANCHES, QUANTUM = 8 };
+
+/* FORK and JOIN are the two ends of a router's paths; no user sees them. */
+enum stage_kind {
+    SOURCE,
+    STAGE,
+    GATHER,
+    SCATTER,
+    ROUTER,
+    FORK,
+    JOIN,
+    MERGE,
+    CONSUMER
+};
 
 struct stage {
     enum stage_kind kind;
     char *name;
-    weft_stage_fn *fn;      /* SOURCE, STAGE */
-    weft_gather_fn *gather; /* GATHER */
+    unsigned next;    /* or NOWHERE */
+    unsigned segment; /* that it is in; a merge: that it feeds */
+    unsigned depth;   /* how many routers it is inside of */
+    bool ordered;
+    enum weft_kind where;
+    weft_stage_fn *fn;
+    weft_describe_fn *describe;
+    weft_gather_fn *gather;
+    weft_scatter_fn *scatter;
+    weft_route_fn *route;
     void *ctx;
     unsigned tokens; /* 0: one per worker */
-    unsigned count;  /* GATHER: items in a full batch; 0: fn says so */
-    bool ordered, drop_rest;
-    unsigned segment; /* that it is in; a gather is the last of its segment */
+    struct weft_use uses[WEFT_MOST_USES];
+    unsigned use_count;
+    weft_bytes_fn *bytes;
+    struct weft_retry retry;
+    unsigned deadline_ms;
+    weft_cancel_fn *cancel;
+    weft_thread *thread; /* WEFT_PINNED; NULL: each run makes one */
+    struct weft_failures failures;
+    unsigned count;     /* GATHER: items in a full batch; 0: fn says so */
+    bool drop_rest;     /* GATHER */
+    unsigned join;      /* FORK */
+    struct lane *lanes; /* FORK: the paths; MERGE: the inputs */
+    unsigned lane_count;
+    bool in_turns;     /* MERGE: not as they come */
+    bool fed;          /* SOURCE: from outside */
+    const char *array; /* SOURCE: or NULL */
+    size_t array_count, array_stride;
+};
+
+/* A path of a router, or an input of a merge. */
+struct lane {
+    unsigned first;  /* FORK: its first stage, or the join */
+    unsigned slots;  /* FORK */
+    unsigned weight; /* MERGE */
+};
+
+struct segment_plan {
+    struct weft_items items;
+    unsigned feeder; /* the stage that fills it */
+    unsigned end;    /* the gather, scatter, merge or consumer that it leads
+                        to, or NOWHERE */
+    unsigned into;   /* the segment that this one fills, or NOWHERE */
+    unsigned lane;   /* which input of the merge it is */
 };
 
 struct pipeline_plan {
     struct weft_plan plan;
     struct weft_pipeline_config config;
-    struct stage *stages; /* the source is number 0 */
+    struct stage *stages;
     unsigned stage_count;
-    struct weft_items *segments;
+    unsigned *shown; /* the stages that users see */
+    unsigned shown_count;
+    struct segment_plan *segments;
     unsigned segment_count;
-};
-
-/* What the workers count, each for itself. */
-struct stage_counts {
-    alignas(64) _Atomic uint64_t arrived;
-    _Atomic uint64_t started, done, filtered, failed;
-    _Atomic uint64_t token_wait_ns, ready_wait_ns, run_ns, pending_wait_ns;
+    unsigned last; /* the segment that ends the run */
+    bool claims;   /* some stage takes tokens of named limits */
+    bool budgeted;
 };
 
 struct stage_run {
     const struct stage *stage;
-    struct limit limit;
-    struct turn turn;   /* where the stage is ordered */
-    struct slot *batch; /* GATHER: being filled. Who has the token, has it */
-    unsigned count;     /* items in it */
-    struct task end;    /* GATHER: its segment is over */
     struct pipeline_run *run;
+    struct limit limit;
+    struct turn turn;      /* where the stage is ordered */
+    struct weft_limit own; /* its tokens, where it takes of limits as well */
+    struct weft_use uses[WEFT_MOST_USES + 1];
+    weft_thread *thread; /* WEFT_PINNED */
+    bool made_thread;
+    _Atomic uint64_t failures;
+    _Atomic uint64_t array_next; /* SOURCE */
+    _Atomic uint64_t fed;        /* SOURCE: from outside */
+    struct slot *hand;    /* GATHER: the batch; SCATTER: the next piece */
+    struct slot *parent;  /* SCATTER: what waits for a piece */
+    unsigned count;       /* GATHER: items in the batch */
+    struct task end;      /* GATHER, SCATTER: its segment is over */
+    struct router router; /* FORK */
+    struct merge merge;   /* MERGE */
+    _Atomic uint64_t hungry_since;
+    _Atomic uint64_t hungry_ticks; /* it waited for a slot to fill */
 };
 
 struct pipeline_run {
     struct weft_run run;
     const struct pipeline_plan *plan;
-    unsigned workers;
+    unsigned workers, priority;
+    bool times; /* are taken */
+    uint64_t start_ticks, start_ns;
     struct stage_run *stages;
     struct segment *segments;
-    struct stage_counts *counts; /* [worker][stage] */
-    struct task source;
-    struct slot *source_slot; /* that the source will fill */
-    _Atomic bool draining;    /* no new input */
-    _Atomic unsigned failures;
+    struct claim *claims; /* one a slot, where the plan claims */
+    struct counts counts;
+    struct budget budget;
+    _Atomic bool draining; /* no new input */
+    _Atomic uint64_t failures;
+    unsigned deadline_ms;
+    struct timer deadline;
+    _Atomic unsigned parties; /* that may still touch it: [E] in prun.c */
     bool end_told; /* to a consumer, with the error if any: under run.lock */
 };
 
 /* prun.c */
 extern const struct plan_kind wf_pipeline_kind;
 
+/* The run, or NULL: it is no pipeline's. */
+static inline struct pipeline_run *pipeline_of(struct weft_run *run)
+{
+    return run->plan->kind == &wf_pipeline_kind ? (struct pipeline_run *)run
+                                                : NULL;
+}
+
+static inline struct stage_run *stage_of(const struct slot *slot)
+{
+    return &slot->run->stages[slot->stage];
+}
+
+static inline struct segment *segment_of(const struct slot *slot)
+{
+    return &slot->run->segments[slot->segment];
+}
+
+static inline bool is_cancelled(const struct slot *slot)
+{
+    return wf_segment_cancelled(segment_of(slot), slot->ticket[0]);
+}
+
+/* The time of the statistics, or 0 where none is taken. */
+static inline uint64_t ticks_of(const struct pipeline_run *run)
+{
+    return run->times ? wf_ticks() : 0;
+}
+
+static inline struct stage_counts *counts_at(const struct slot *slot,
+                                             const weft_worker *self)
+{
+    return wf_counts_of(&slot->run->counts, weft_worker_index(self),
+                        slot->stage);
+}
+
 /* flow.c: what an item's task does. */
 struct task *wf_flow_step(weft_worker *self, struct task *task);
 
-/* flow.c: the item has left; its slot is given back, or, if somebody still
- * passes the turn on for it, will be. */
+/* flow.c: the item goes on to the door of the next stage. */
+struct task *wf_flow_on(struct slot *slot, uint64_t now);
+
+/* flow.c: asks for the token of its stage: its task if it got one, or NULL: it
+ * waits. */
+struct task *wf_flow_ask(weft_worker *self, struct slot *slot);
+
+/* flow.c: a reference on the slot: [R] there. */
+void wf_flow_hold(struct slot *slot);
+
+/* flow.c: drops one. The item has left; its slot is given back, or, if somebody
+ * still passes the turn on for it, will be. */
 void wf_flow_finish(weft_worker *self, struct slot *slot);
 
-/* feed.c: the source's task, and that of a gather whose segment is over. */
-struct task *wf_feed_source(weft_worker *self, struct task *task);
-struct task *wf_feed_rest(weft_worker *self, struct task *task);
+/* flow.c: the stage is done with the item: gives its token back, counts, and
+ * lets it go on. */
+struct task *wf_flow_leave(weft_worker *self, struct slot *slot, int rc,
+                           uint64_t now);
+void wf_flow_give_token(weft_worker *self, struct slot *slot);
+
+/* attempt.c: calls what the stage is, on whatever thread that is. */
+struct task *wf_attempt(weft_worker *self, struct slot *slot, uint64_t now);
+struct task *wf_attempt_ended(weft_worker *self, struct slot *slot);
+
+/* source.c: a slot that the source is to fill, and what became of it. */
+struct task *wf_source_fill(weft_worker *self, struct slot *slot);
+struct task *wf_source_filled(weft_worker *self, struct slot *slot, int rc,
+                              uint64_t now);
+int wf_source_array(struct slot *slot);
+
+/* gather.c, scatter.c: an item, or the end of an epoch, that has the token. */
+struct task *wf_gather_take(weft_worker *self, struct slot *slot, uint64_t now);
+struct task *wf_scatter_take(weft_worker *self, struct slot *slot,
+                             uint64_t now);
+struct task *wf_gather_end(weft_worker *self, struct task *task);
+struct task *wf_scatter_end(weft_worker *self, struct task *task);
+
+/* feed.c: the slot that the feeder of a segment is to fill next, or NULL: it is
+ * hungry, and wf_feed_got will be called. */
+struct slot *wf_feed_take(struct pipeline_run *run, unsigned segment);
+
+/* feed.c: the slot is filled with an item, or with the end of an epoch: its
+ * first stage is the one behind its feeder. Returns the feeder's next slot, as
+ * wf_feed_take does, if it wants one. */
+struct slot *wf_feed_filled(struct slot *slot, bool marker, bool wants_next,
+                            uint64_t now);
+
+/* feed.c: the feeder, which was hungry, has a slot. */
+void wf_feed_got(struct pipeline_run *run, weft_worker *self,
+                 struct slot *slot);
+
+/* feed.c: the feeder has no more. `last` is the slot in its hand, or NULL. */
+void wf_feed_ended(struct pipeline_run *run, weft_worker *self,
+                   unsigned segment, struct slot *last);
 
 /* feed.c: sees to what a segment's change makes possible. The run may be over
  * and gone afterwards. */
 void wf_feed_news(struct pipeline_run *run, weft_worker *self, unsigned segment,
                   struct segment_news news);
 
-/* feed.c: the batch of this gather is full: it flows on, and the next one
- * begins. False: there is no slot for the next one yet; the gather's token is
- * given back when there is. */
-bool wf_feed_batch(weft_worker *self, struct stage_run *sr);
-
-/* prun.c: no new input; of `segment`, nothing of `number` and above starts any
- * more, and of the segments before it nothing at all. */
+/* prun.c: no new input; of `segment`, nothing with this ticket and above starts
+ * any more, and of the segments before it nothing at all. */
 void wf_pipeline_stop(struct pipeline_run *run, weft_worker *self,
-                      unsigned segment, uint64_t number);
+                      unsigned segment, uint64_t ticket);
+void wf_pipeline_over(struct pipeline_run *run);
+double wf_pipeline_ns_per_tick(const struct pipeline_run *run);
 
-/* failure.c: an item, or the source, has failed. */
+/* failure.c: an item, or the source, has failed for good. */
 void wf_item_failed(weft_worker *self, struct slot *slot, int error);
-void wf_source_failed(struct pipeline_run *run, struct slot *slot, int error);
-
-static inline struct stage_counts *
-counts_of(struct pipeline_run *run, const weft_worker *self, unsigned stage)
-{
-    return &run->counts[weft_worker_index(self) * run->plan->stage_count +
-                        stage];
-}
-
-/* Written by one worker, read by any thread. */
-static inline void count(_Atomic uint64_t *counter, uint64_t n)
-{
-    store_relaxed(counter, load_relaxed(counter) + n);
-}
+void wf_source_failed(struct slot *slot, int error);
 #endif

@@ -11,9 +11,11 @@
 #include "weft/run.h"
 
 struct plan_kind {
-    /* [any] Writes *out before anything of the run executes. */
+    /* [any] Writes *out, unless NULL, before anything of the run executes. The
+     * configuration is complete. */
     int (*start)(struct weft_run **out, weft_sched *sched,
-                 const weft_plan *plan, weft_error *why);
+                 const weft_plan *plan, const struct weft_run_config *config,
+                 weft_error *why);
     void (*drain)(struct weft_run *run);          /* [any] */
     void (*cancel)(struct weft_run *run);         /* [any] */
     void (*destroy_run)(struct weft_run *run);    /* [one] it has ended */
@@ -32,13 +34,19 @@ struct weft_run {
     weft_error why;         /* read it once the run has ended */
     pthread_mutex_t lock;   /* of `decided`, and of writing error and why */
     bool decided;           /* the result stands */
+    weft_end_fn *on_end;
+    void *end_ctx;
 };
 
 /* Makes the run one that runs, also where it has run before, and holds the
  * scheduler until wf_run_end: the last thing before the first task is made
  * ready, when nothing can fail any more. */
 void wf_run_init(struct weft_run *run, weft_sched *sched,
-                 const struct weft_plan *plan);
+                 const struct weft_plan *plan,
+                 const struct weft_run_config *config);
+
+/* Undoes wf_run_init: something did fail. */
+void wf_run_abandon(struct weft_run *run);
 
 /* [any] The first error wins, and none does after the end: true if it was this
  * one. `error` is a negative errno. */

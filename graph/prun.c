@@ -1,9 +1,34 @@
-/* prun.c: a run of a pipeline from start to destroy, and what it counts. */
+/* prun.c: a run of a pipeline from start to destroy.
+ *
+ *  [E] The end. A run has parties that may still touch it: its last segment,
+ *      until that is over; its deadline, until it was cancelled or has gone
+ *      off; and whoever stops it, for so long. Each counts itself out, acq_rel;
+ *      the last one ends the run, and has seen all that the others did. Nobody
+ *      becomes a party of a run that has none.
+ *
+ *  [D] A source that waits for something outside is asked to end, by hurrying
+ *      its timer, when the run is drained. The store of `draining` and the lock
+ *      of the timers are passed by both sides: a source that arms its timer
+ *      after it was to be hurried looks at `draining` and hurries it itself. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "graph/pipeline.h"
+
+enum { BLOCKING_TOKENS = 16, IO_TOKENS = 64 };
+
+static void destroy_stage(struct stage_run *sr)
+{
+    wf_limit_finish(&sr->limit);
+    wf_turn_finish(&sr->turn);
+    if (sr->stage->kind == FORK)
+        wf_router_finish(&sr->router);
+    if (sr->stage->kind == MERGE)
+        wf_merge_finish(&sr->merge);
+    if (sr->made_thread)
+        weft_thread_destroy(sr->thread);
+}
 
 static void destroy_run(struct weft_run *base)
 {
@@ -12,13 +37,14 @@ static void destroy_run(struct weft_run *base)
 
     for (unsigned i = 0; run->segments && i < plan->segment_count; i++)
         wf_segment_finish(&run->segments[i]);
-    for (unsigned i = 0; run->stages && i < plan->stage_count; i++) {
-        wf_limit_finish(&run->stages[i].limit);
-        wf_turn_finish(&run->stages[i].turn);
-    }
+    for (unsigned i = 0; run->stages && i < plan->stage_count; i++)
+        destroy_stage(&run->stages[i]);
+    wf_counts_finish(&run->counts);
+    if (run->budget.ages)
+        wf_budget_finish(&run->budget);
     free(run->segments);
     free(run->stages);
-    free(run->counts);
+    free(run->claims);
     free(run);
 }
 
@@ -30,94 +56,300 @@ static void *zeroed(size_t n, size_t bytes)
     return memory ? memset(memory, 0, lines) : NULL;
 }
 
-static int init_stage(struct pipeline_run *run, unsigned number)
+static unsigned tokens_of(const struct pipeline_run *run,
+                          const struct stage *stage)
+{
+    if (stage->kind == SOURCE || stage->kind == GATHER ||
+        stage->kind == SCATTER)
+        return 1;
+    if (stage->tokens)
+        return stage->tokens;
+    switch (stage->where) {
+    case WEFT_BLOCKING:
+        return BLOCKING_TOKENS;
+    case WEFT_IO:
+        return IO_TOKENS;
+    case WEFT_PINNED:
+        return 1;
+    case WEFT_CPU:
+        break;
+    }
+    return run->workers;
+}
+
+/* Its own tokens are one more limit among those that it takes of. */
+static void init_uses(struct stage_run *sr, unsigned tokens)
+{
+    const struct stage *stage = sr->stage;
+
+    if (!stage->use_count)
+        return;
+    wf_named_limit_init(&sr->own, stage->name, tokens);
+    sr->uses[0] = (struct weft_use){ .limit = &sr->own, .tokens = 1 };
+    memcpy(sr->uses + 1, stage->uses, stage->use_count * sizeof sr->uses[0]);
+}
+
+static int init_router(struct stage_run *sr)
+{
+    int rc = wf_router_init(&sr->router, sr->stage->lane_count);
+
+    for (unsigned i = 0; !rc && i < sr->stage->lane_count; i++)
+        sr->router.paths[i].slots = sr->stage->lanes[i].slots;
+    return rc;
+}
+
+static int init_merge(struct stage_run *sr)
+{
+    const struct pipeline_plan *plan = sr->run->plan;
+    const struct stage *stage = sr->stage;
+    int rc = wf_merge_init(&sr->merge, stage->lane_count, stage->in_turns);
+
+    for (unsigned i = 0; !rc && i < plan->segment_count; i++) {
+        const struct segment_plan *from = &plan->segments[i];
+        struct merge_input *input = &sr->merge.inputs[from->lane];
+        if (from->into != stage->segment)
+            continue;
+        input->weight = stage->lanes[from->lane].weight;
+        if (stage->ordered)
+            rc = wf_turn_init(&input->turn, from->items.slots);
+    }
+    return rc;
+}
+
+static int init_stage(struct pipeline_run *run, unsigned number,
+                      weft_error *why)
 {
     const struct stage *stage = &run->plan->stages[number];
     struct stage_run *sr = &run->stages[number];
-    unsigned tokens = stage->kind == SOURCE ? 1
-                      : stage->tokens       ? stage->tokens
-                                            : run->workers;
-
-    sr->stage = stage;
-    sr->run = run;
-    sr->end.run = wf_feed_rest;
-    wf_limit_init(&sr->limit, tokens);
-    if (!stage->ordered || stage->kind == CONSUMER)
-        return 0;
-    return wf_turn_init(&sr->turn, run->plan->segments[stage->segment].slots);
-}
-
-static int init_run(struct pipeline_run *run)
-{
-    const struct pipeline_plan *plan = run->plan;
-    const struct stage *last = &plan->stages[plan->stage_count - 1];
+    unsigned tokens = tokens_of(run, stage);
     int rc = 0;
 
-    run->stages = zeroed(plan->stage_count, sizeof *run->stages);
-    run->counts =
-        zeroed((size_t)plan->stage_count * run->workers, sizeof *run->counts);
-    run->segments = zeroed(plan->segment_count, sizeof *run->segments);
-    if (!run->stages || !run->counts || !run->segments)
-        return -ENOMEM;
+    sr->end.run = stage->kind == GATHER ? wf_gather_end : wf_scatter_end;
+    wf_limit_init(&sr->limit, tokens);
+    init_uses(sr, tokens);
+    if (stage->ordered && stage->kind != CONSUMER && stage->kind != MERGE)
+        rc = wf_turn_init(&sr->turn,
+                          run->plan->segments[stage->segment].items.slots);
+    if (stage->kind == FORK && !rc)
+        rc = init_router(sr);
+    if (stage->kind == MERGE && !rc)
+        rc = init_merge(sr);
+    if (rc)
+        return rc;
+    sr->thread = stage->thread;
+    if (stage->where != WEFT_PINNED || stage->thread)
+        return 0;
+    rc = weft_thread_create(&sr->thread, run->run.sched, stage->name, why);
+    sr->made_thread = !rc;
+    return rc;
+}
+
+static int init_segments(struct pipeline_run *run)
+{
+    const struct pipeline_plan *plan = run->plan;
+    size_t slots = 0;
+    int rc = 0;
 
     /* All of them, so that destroy_run can finish all of them. */
     for (unsigned i = 0; i < plan->segment_count; i++) {
-        bool ordered = i + 1 == plan->segment_count && last->kind == CONSUMER &&
-                       last->ordered;
-        if (wf_segment_init(&run->segments[i], &plan->segments[i], run, i,
-                            ordered))
+        const struct segment_plan *s = &plan->segments[i];
+        bool ordered = s->end != NOWHERE &&
+                       plan->stages[s->end].kind == CONSUMER &&
+                       plan->stages[s->end].ordered;
+        if (wf_segment_init(&run->segments[i], &s->items, run, i, ordered))
             rc = -ENOMEM;
+        slots += s->items.slots;
     }
-    for (unsigned i = 0; i < plan->stage_count; i++)
-        if (init_stage(run, i))
-            rc = -ENOMEM;
-    if (rc)
-        return rc;
+    if (plan->claims && !(run->claims = zeroed(slots, sizeof *run->claims)))
+        rc = -ENOMEM;
+    return rc;
+}
 
-    run->source.run = wf_feed_source;
-    run->source_slot = wf_segment_first(&run->segments[0]);
-    for (unsigned i = 0; i < plan->stage_count; i++)
-        if (plan->stages[i].kind == GATHER)
-            run->stages[i].batch =
-                wf_segment_first(&run->segments[plan->stages[i].segment + 1]);
-    return 0;
+static int init_run(struct pipeline_run *run, weft_error *why)
+{
+    const struct pipeline_plan *plan = run->plan;
+    int rc = 0;
+
+    wf_error(why, 0, "no memory for the slots of a run");
+    run->stages = zeroed(plan->stage_count, sizeof *run->stages);
+    run->segments = zeroed(plan->segment_count, sizeof *run->segments);
+    for (unsigned i = 0; run->stages && i < plan->stage_count; i++) {
+        run->stages[i].stage = &plan->stages[i];
+        run->stages[i].run = run;
+    }
+    if (!run->stages || !run->segments ||
+        wf_counts_init(&run->counts, run->workers, plan->stage_count) ||
+        wf_budget_init(&run->budget, plan->config.budget_bytes,
+                       plan->segment_count))
+        rc = -ENOMEM;
+    if (run->segments && run->stages && init_segments(run))
+        rc = -ENOMEM;
+    for (unsigned i = 0; run->stages && i < plan->stage_count; i++) {
+        int failed = init_stage(run, i, why);
+        rc = rc ? rc : failed;
+    }
+    return rc;
+}
+
+/* What the gathers fill, and what the sources will. */
+static void first_slots(struct pipeline_run *run, struct task_list *ready)
+{
+    const struct pipeline_plan *plan = run->plan;
+
+    for (unsigned i = 0; i < plan->segment_count; i++) {
+        unsigned feeder = plan->segments[i].feeder;
+        const struct stage *stage = &plan->stages[feeder];
+        struct slot *slot = NULL;
+
+        if (stage->kind == GATHER || (stage->kind == SOURCE && !stage->fed))
+            slot = wf_feed_take(run, i);
+        if (stage->kind == GATHER) {
+            run->stages[feeder].hand = slot;
+        } else if (slot) {
+            slot->task.run = wf_flow_step;
+            slot->stage = feeder;
+            put_at(slot, FILL);
+            task_list_add(ready, &slot->task);
+        }
+    }
+}
+
+/* So many parties are out. */
+static void count_out(struct pipeline_run *run, unsigned parties)
+{
+    if (sub_acq_rel(&run->parties, parties) == parties) /* [E] */
+        wf_run_end(&run->run);
+}
+
+/* Becomes a party; false: the run is over. */
+static bool count_in(struct pipeline_run *run)
+{
+    unsigned parties = load_relaxed(&run->parties);
+
+    while (parties && !cas_relaxed(&run->parties, &parties, parties + 1))
+        ;
+    return parties;
+}
+
+void wf_pipeline_over(struct pipeline_run *run)
+{
+    bool cancelled =
+        run->deadline_ms && wf_timer_cancel(run->run.sched, &run->deadline);
+
+    count_out(run, cancelled ? 2 : 1);
+}
+
+/* A source that waits for something outside is asked to end. */
+static void end_inputs(struct pipeline_run *run, weft_worker *self)
+{
+    const struct pipeline_plan *plan = run->plan;
+
+    store_relaxed(&run->draining, true); /* [D] */
+    for (unsigned i = 0; i < plan->segment_count; i++) {
+        struct stage_run *sr = &run->stages[plan->segments[i].feeder];
+        if (sr->stage->kind != SOURCE)
+            continue;
+        if (sr->stage->fed)
+            wf_feed_ended(run, self, i, NULL);
+        else
+            wf_segment_hurry_source(&run->segments[i], run->run.sched);
+    }
+}
+
+/* Whether what leaves segment `from` comes to segment `to`, or is there. */
+static bool leads_to(const struct pipeline_plan *plan, unsigned from,
+                     unsigned to)
+{
+    while (from != to && from != NOWHERE)
+        from = plan->segments[from].into;
+    return from == to;
+}
+
+void wf_pipeline_stop(struct pipeline_run *run, weft_worker *self,
+                      unsigned segment, uint64_t ticket)
+{
+    const struct pipeline_plan *plan = run->plan;
+
+    if (!count_in(run))
+        return;
+    end_inputs(run, self);
+    for (unsigned i = 0; i < plan->segment_count; i++) {
+        if (!leads_to(plan, i, segment))
+            continue;
+        struct task_list out = wf_segment_cancel(
+            &run->segments[i], run->run.sched, i == segment ? ticket : 0);
+        for (struct task *task; (task = task_list_take(&out));)
+            wf_flow_finish(self, slot_of_task(task));
+    }
+    count_out(run, 1);
+}
+
+static struct task *out_of_time(weft_worker *self, struct task *task)
+{
+    struct pipeline_run *run =
+        (struct pipeline_run *)((char *)task -
+                                offsetof(struct pipeline_run, deadline) -
+                                offsetof(struct timer, task));
+
+    wf_run_fail(&run->run, -ETIMEDOUT,
+                "the run took longer than its deadline of %u ms",
+                run->deadline_ms);
+    wf_pipeline_stop(run, self, run->plan->last, 0);
+    count_out(run, 1);
+    return NULL;
 }
 
 static int start(struct weft_run **out, weft_sched *sched,
-                 const weft_plan *base, weft_error *why)
+                 const weft_plan *base, const struct weft_run_config *config,
+                 weft_error *why)
 {
     struct pipeline_run *run = zeroed(1, sizeof *run);
+    struct task_list ready = { 0 };
+    weft_error reason;
 
     if (!run)
         return wf_error(why, -ENOMEM, "no memory for a run");
     run->plan = (const struct pipeline_plan *)base;
     run->workers = weft_sched_workers(sched);
-    int rc = init_run(run);
+    run->priority = config->priority;
+    run->deadline_ms = config->deadline_ms;
+    run->times = run->plan->config.statistics == WEFT_TIMES;
+    run->start_ns = wf_now_ns();
+    run->start_ticks = wf_ticks();
+    run->run.sched = sched;
+    run->deadline.task.run = out_of_time;
+    atomic_init(&run->parties, run->deadline_ms ? 2 : 1);
+    int rc = init_run(run, &reason);
     if (rc) {
         destroy_run(&run->run);
-        return wf_error(why, rc, "no memory for the slots of a run");
+        return wf_error(why, rc, "%s", reason.text);
     }
-    wf_run_init(&run->run, sched, base);
-    *out = &run->run;
-    wf_ready(sched, NULL, &run->source);
+    wf_run_init(&run->run, sched, base, config);
+    first_slots(run, &ready);
+    if (run->deadline_ms)
+        rc = wf_timer_start(sched, &run->deadline,
+                            run->start_ns +
+                                run->deadline_ms * (uint64_t)1000000);
+    if (rc) {
+        wf_run_abandon(&run->run);
+        destroy_run(&run->run);
+        return wf_error(why, rc, "no thread for the deadline of a run");
+    }
+    if (out)
+        *out = &run->run;
+    if (ready.first)
+        wf_inject(sched, &ready);
     return 0;
-}
-
-void wf_pipeline_stop(struct pipeline_run *run, weft_worker *self,
-                      unsigned segment, uint64_t number)
-{
-    store_relaxed(&run->draining, true);
-    for (unsigned i = 0; i <= segment; i++) {
-        struct task_list out =
-            wf_segment_cancel(&run->segments[i], i < segment ? 0 : number);
-        for (struct task *task; (task = task_list_take(&out));)
-            wf_flow_finish(self, slot_of_task(task));
-    }
 }
 
 static void drain(struct weft_run *base)
 {
-    store_relaxed(&((struct pipeline_run *)base)->draining, true);
+    struct pipeline_run *run = (struct pipeline_run *)base;
+
+    if (!count_in(run))
+        return;
+    end_inputs(run, wf_worker_here());
+    count_out(run, 1);
 }
 
 static void cancel(struct weft_run *base)
@@ -125,16 +357,19 @@ static void cancel(struct weft_run *base)
     struct pipeline_run *run = (struct pipeline_run *)base;
 
     wf_run_fail(base, -ECANCELED, "the run was cancelled");
-    wf_pipeline_stop(run, wf_worker_here(), run->plan->segment_count - 1, 0);
+    wf_pipeline_stop(run, wf_worker_here(), run->plan->last, 0);
 }
 
 static void destroy_plan(weft_plan *base)
 {
     struct pipeline_plan *plan = (struct pipeline_plan *)base;
 
-    for (unsigned i = 0; plan->stages && i < plan->stage_count; i++)
+    for (unsigned i = 0; plan->stages && i < plan->stage_count; i++) {
         free(plan->stages[i].name);
+        free(plan->stages[i].lanes);
+    }
     free(plan->stages);
+    free(plan->shown);
     free(plan->segments);
     free(plan);
 }
@@ -146,50 +381,3 @@ const struct plan_kind wf_pipeline_kind = {
     .destroy_run = destroy_run,
     .destroy_plan = destroy_plan,
 };
-
-int weft_run_flow(struct weft_run *base, unsigned segment,
-                  struct weft_flow *out)
-{
-    struct pipeline_run *run = (struct pipeline_run *)base;
-
-    if (base->plan->kind != &wf_pipeline_kind)
-        return -EINVAL;
-    if (segment >= run->plan->segment_count)
-        return -ERANGE;
-    wf_segment_flow(&run->segments[segment], out);
-    return 0;
-}
-
-int weft_run_stage(struct weft_run *base, unsigned number,
-                   struct weft_stage_stats *out)
-{
-    struct pipeline_run *run = (struct pipeline_run *)base;
-    uint64_t arrived = 0, started = 0;
-
-    if (base->plan->kind != &wf_pipeline_kind)
-        return -EINVAL;
-    if (number >= run->plan->stage_count)
-        return -ERANGE;
-    const struct stage_run *sr = &run->stages[number];
-    *out = (struct weft_stage_stats){
-        .name = sr->stage->name,
-        .tokens = sr->limit.tokens,
-        .running = wf_limit_in_use(&sr->limit),
-        .peak = load_relaxed(&sr->limit.peak),
-    };
-    for (unsigned w = 0; w < run->workers; w++) {
-        const struct stage_counts *c =
-            &run->counts[w * run->plan->stage_count + number];
-        arrived += load_relaxed(&c->arrived);
-        started += load_relaxed(&c->started);
-        out->done += load_relaxed(&c->done);
-        out->filtered += load_relaxed(&c->filtered);
-        out->failed += load_relaxed(&c->failed);
-        out->token_wait_ns += load_relaxed(&c->token_wait_ns);
-        out->ready_wait_ns += load_relaxed(&c->ready_wait_ns);
-        out->run_ns += load_relaxed(&c->run_ns);
-        out->pending_wait_ns += load_relaxed(&c->pending_wait_ns);
-    }
-    out->waiting = arrived > started ? (unsigned)(arrived - started) : 0;
-    return 0;
-}

@@ -3,7 +3,7 @@
  *  [E] The end. Everything that a run does comes before its wf_run_end, which
  *      stores `ended` with release. Who acquires it sees all of that, and may
  *      free the run: the ender reads the run no more, and wakes by the address
- *      of `ended` alone.
+ *      of `ended` alone. It has copied what it tells on_end before.
  *
  *  The result is decided under the lock, so a cancel that comes while the run
  *  ends either is the result or has none: what weft_wait returns never changes.
@@ -14,12 +14,16 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "graph/plan.h"
 #include "graph/wait.h"
 
+enum { MOST_PRIORITY = 100 };
+
 void wf_run_init(struct weft_run *run, weft_sched *sched,
-                 const struct weft_plan *plan)
+                 const struct weft_plan *plan,
+                 const struct weft_run_config *config)
 {
     run->plan = plan;
     run->sched = sched;
@@ -28,7 +32,15 @@ void wf_run_init(struct weft_run *run, weft_sched *sched,
     run->why.text[0] = '\0';
     pthread_mutex_init(&run->lock, NULL); /* cannot fail on Linux */
     run->decided = false;
+    run->on_end = config->on_end;
+    run->end_ctx = config->ctx;
     wf_sched_hold(sched);
+}
+
+void wf_run_abandon(struct weft_run *run)
+{
+    pthread_mutex_destroy(&run->lock);
+    wf_sched_release(run->sched);
 }
 
 bool wf_run_fail(struct weft_run *run, int error, const char *format, ...)
@@ -49,19 +61,44 @@ bool wf_run_fail(struct weft_run *run, int error, const char *format, ...)
 void wf_run_end(struct weft_run *run)
 {
     weft_sched *sched = run->sched;
+    weft_end_fn *on_end = run->on_end;
+    void *ctx = run->end_ctx;
 
     pthread_mutex_lock(&run->lock);
     run->decided = true;
+    int error = load_relaxed(&run->error);
     pthread_mutex_unlock(&run->lock);
     store_release(&run->ended, 1); /* [E] */
     wf_wake_all(&run->ended);
+    if (on_end)
+        on_end(run, error, ctx);
     wf_sched_release(sched);
+}
+
+int weft_start_with(struct weft_run **out, weft_sched *sched,
+                    const weft_plan *plan, const struct weft_run_config *config,
+                    weft_error *why)
+{
+    struct weft_run_config c = { 0 };
+
+    if (config)
+        memcpy(&c, config, config->size < sizeof c ? config->size : sizeof c);
+    if (c.priority > MOST_PRIORITY)
+        return wf_error(why, -EINVAL, "the priority is %u: it is at most %d",
+                        c.priority, MOST_PRIORITY);
+    if (!out && !c.on_end)
+        return wf_error(why, -EINVAL,
+                        "nobody would know of the run: it has neither `out` "
+                        "nor on_end");
+    if (!c.priority)
+        c.priority = 1;
+    return plan->kind->start(out, sched, plan, &c, why);
 }
 
 int weft_start(struct weft_run **out, weft_sched *sched, const weft_plan *plan,
                weft_error *why)
 {
-    return plan->kind->start(out, sched, plan, why);
+    return weft_start_with(out, sched, plan, NULL, why);
 }
 
 int weft_wait(struct weft_run *run, int timeout_ms, weft_error *why)

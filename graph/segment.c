@@ -8,18 +8,31 @@
  *     fed = delivered + filtered + failed + cancelled + in flight
  *
  * where `in flight` is not computed from the others but is what the slots say:
- * all, less the free ones, less the one in the feeder's hand.
+ * all, less the free ones, less those in the feeder's hand, less the markers.
  *
  * A slot that is released goes to the feeder directly if that one is hungry:
  * the feeder is woken once per slot, and never for nothing. No callback is
- * called under the lock. */
+ * called under the lock.
+ *
+ * The gate. At the end of a segment nothing passes before all of the epochs
+ * before it has. So what has passed is a prefix of the tickets but for those of
+ * one epoch, and the marker that ends it may pass when as many have passed as
+ * its own ticket says: no count per epoch. Who comes too early is held. */
 #include "graph/segment.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
+#include "graph/counts.h"
 #include "graph/wait.h"
+
+static struct slot *slot_at(const struct segment *s, unsigned i)
+{
+    return (struct slot *)(s->memory + i * s->stride);
+}
 
 static int make_slots(struct segment *s, struct pipeline_run *run,
                       unsigned number)
@@ -34,9 +47,10 @@ static int make_slots(struct segment *s, struct pipeline_run *run,
         return -ENOMEM;
     memset(s->memory, 0, slots * s->stride);
     for (unsigned i = 0; i < slots; i++) {
-        struct slot *slot = (struct slot *)(s->memory + i * s->stride);
+        struct slot *slot = slot_at(s, i);
         slot->run = run;
         slot->segment = number;
+        atomic_init(&slot->ends, NO_ATTEMPT);
         task_list_add(&s->free, &slot->task);
     }
     return 0;
@@ -47,7 +61,7 @@ int wf_segment_init(struct segment *s, const struct weft_items *items,
 {
     uint64_t places = 1;
 
-    *s = (struct segment){ .items = *items };
+    *s = (struct segment){ .items = *items, .out.event = -1 };
     atomic_init(&s->cancel_from, UINT64_MAX);
     pthread_mutex_init(&s->lock, NULL);
     s->flow.slots = items->slots;
@@ -63,26 +77,28 @@ void wf_segment_finish(struct segment *s)
 {
     const struct weft_items *items = &s->items;
 
-    for (unsigned i = 0; s->memory && items->finish && i < items->slots; i++) {
-        struct slot *slot = (struct slot *)(s->memory + i * s->stride);
-        items->finish(slot->item, items->ctx);
-    }
+    for (unsigned i = 0; s->memory && items->finish && i < items->slots; i++)
+        items->finish(slot_at(s, i)->item, items->ctx);
     free(s->memory);
     free(s->out.early);
+    if (s->out.event >= 0)
+        close(s->out.event);
     pthread_mutex_destroy(&s->lock);
 }
 
-/* The feeder's next slot: the item in it will be the next one that is fed. */
+/* Under the lock. */
 static struct slot *take_free(struct segment *s)
 {
     struct task *task = task_list_take(&s->free);
 
-    s->in_hand = task != NULL;
     s->hungry = !task;
     if (!task)
         return NULL;
+    s->in_hand++;
     struct slot *slot = slot_of_task(task);
-    slot->number = s->flow.fed;
+    slot->number = s->flow.fed; /* if it is filled */
+    slot->epoch = s->epoch;
+    put_at(slot, IN_HAND);
     return slot;
 }
 
@@ -91,35 +107,10 @@ static void add_free(struct segment *s, struct slot *slot)
 {
     struct task_list list = { 0 };
 
+    put_at(slot, FREE);
     task_list_add(&list, &slot->task);
     task_list_join(&list, &s->free);
     s->free = list;
-}
-
-struct slot *wf_segment_first(struct segment *s)
-{
-    pthread_mutex_lock(&s->lock);
-    struct slot *slot = take_free(s);
-    pthread_mutex_unlock(&s->lock);
-    return slot;
-}
-
-/* Under the lock. */
-static void account_for(struct segment *s, struct slot *filled)
-{
-    s->flow.fed++;
-    filled->outcome = GOOD;
-    filled->place = AT_DOOR;
-    atomic_init(&filled->refs, 1);
-}
-
-struct slot *wf_segment_feed(struct segment *s, struct slot *filled)
-{
-    pthread_mutex_lock(&s->lock);
-    account_for(s, filled);
-    struct slot *next = take_free(s);
-    pthread_mutex_unlock(&s->lock);
-    return next;
 }
 
 /* Under the lock. */
@@ -134,44 +125,202 @@ static bool dry(const struct segment *s)
     return s->ended && s->free.count + s->out.borrowed == s->items.slots;
 }
 
-/* Ends the locked part. The consumers are woken after it, by the address alone:
- * the segment may be gone by then. */
-static void unlock_and_wake(struct segment *s, bool changed)
+/* Under the lock: the descriptor is readable while there is something to say.
+ */
+static void signal_event(struct segment *s)
 {
-    bool wake = changed && s->out.takers;
+    bool wanted = s->out.list.first || dry(s);
+    eventfd_t ignored;
 
+    if (s->out.event < 0 || wanted == s->out.signalled)
+        return;
+    if (wanted)
+        eventfd_write(s->out.event, 1);
+    else
+        eventfd_read(s->out.event, &ignored);
+    s->out.signalled = wanted;
+}
+
+/* Ends the locked part. The consumers, and those who wait for a free slot, are
+ * woken after it, by the address alone: the segment may be gone by then. */
+static void unlock_and_wake(struct segment *s, bool changed, bool freed)
+{
+    bool wake = changed && s->out.takers, feed = freed && s->reservers;
+
+    signal_event(s);
     if (changed)
         add_relaxed(&s->out.changed, 1);
+    if (feed)
+        add_relaxed(&s->freed, 1);
     pthread_mutex_unlock(&s->lock);
     if (wake)
         wf_wake_all(&s->out.changed);
+    if (feed)
+        wf_wake_all(&s->freed);
 }
 
-struct segment_news wf_segment_end(struct segment *s, struct slot *last,
-                                   bool filled)
+struct slot *wf_segment_take(struct segment *s)
+{
+    pthread_mutex_lock(&s->lock);
+    struct slot *slot = take_free(s);
+    pthread_mutex_unlock(&s->lock);
+    return slot;
+}
+
+void wf_segment_filling(struct segment *s, struct slot *slot)
+{
+    pthread_mutex_lock(&s->lock);
+    s->filling = slot;
+    pthread_mutex_unlock(&s->lock);
+}
+
+void wf_segment_hurry_source(struct segment *s, weft_sched *sched)
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->filling)
+        wf_timer_hurry(sched, &s->filling->timer);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* Under the lock, which it leaves for the time of the sleep on the word. */
+static void sleep_for(struct segment *s, _Atomic uint32_t *word,
+                      unsigned *sleepers, int64_t timeout_ns)
+{
+    uint32_t seen = load_relaxed(word);
+
+    ++*sleepers;
+    pthread_mutex_unlock(&s->lock);
+    wf_sleep_while(word, seen, timeout_ns);
+    pthread_mutex_lock(&s->lock);
+    --*sleepers;
+}
+
+struct slot *wf_segment_reserve(struct segment *s, uint64_t deadline,
+                                bool *ended)
+{
+    struct slot *slot = NULL;
+
+    pthread_mutex_lock(&s->lock);
+    for (int64_t left;
+         !s->free.first && !s->ended && (left = deadline_left(deadline));)
+        sleep_for(s, &s->freed, &s->reservers, left);
+    *ended = s->ended;
+    if (!s->ended && s->free.first) {
+        slot = take_free(s);
+        put_at(slot, RESERVED);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return slot;
+}
+
+/* Under the lock. */
+static void account_for(struct segment *s, struct slot *filled, bool marker)
+{
+    s->in_hand--;
+    filled->number = s->flow.fed;
+    filled->ticket[0] = s->tickets++;
+    filled->epoch = s->epoch;
+    if (marker) {
+        s->markers++;
+        s->epoch++;
+    } else {
+        s->flow.fed++;
+    }
+    filled->outcome = marker ? MARKER : GOOD;
+    filled->passed = filled->moved = false;
+    put_at(filled, AT_DOOR);
+    atomic_init(&filled->refs, 1);
+}
+
+struct slot *wf_segment_feed(struct segment *s, struct slot *filled,
+                             bool marker, bool wants_next)
+{
+    pthread_mutex_lock(&s->lock);
+    account_for(s, filled, marker);
+    struct slot *next = wants_next ? take_free(s) : NULL;
+    pthread_mutex_unlock(&s->lock);
+    return next;
+}
+
+/* Under the lock: a slot has become free. */
+static void tell(struct segment *s, struct segment_news *news)
+{
+    if (s->hungry && !s->ended)
+        news->slot = take_free(s);
+    else
+        news->over = s->ended && empty(s);
+}
+
+struct segment_news wf_segment_return(struct segment *s, struct slot *slot)
 {
     struct segment_news news = { 0 };
 
     pthread_mutex_lock(&s->lock);
-    if (filled)
-        account_for(s, last);
-    else
-        add_free(s, last);
-    s->ended = true;
-    s->in_hand = false;
-    news.over = empty(s);
-    unlock_and_wake(s, dry(s));
+    add_free(s, slot);
+    s->in_hand--;
+    tell(s, &news);
+    unlock_and_wake(s, dry(s), true);
     return news;
 }
 
-struct segment_news wf_segment_release(struct segment *s, struct slot *slot)
+struct segment_news wf_segment_end(struct segment *s, struct slot *last)
 {
     struct segment_news news = { 0 };
 
-    if (s->items.reset)
-        s->items.reset(slot->item, s->items.ctx);
-
     pthread_mutex_lock(&s->lock);
+    if (last) {
+        add_free(s, last);
+        s->in_hand--;
+    }
+    news.over = !s->ended && empty(s);
+    s->ended = true;
+    s->hungry = false;
+    unlock_and_wake(s, dry(s), true);
+    return news;
+}
+
+/* Under the lock: the slot gets past the gate. */
+static void pass(struct segment *s, struct slot *slot,
+                 struct segment_news *news)
+{
+    if (slot->passed)
+        return;
+    slot->passed = true;
+    s->passed++;
+    if (slot->outcome == MARKER) {
+        store_relaxed(&s->open, slot->epoch + 1);
+        news->held = s->held;
+        s->held = (struct task_list){ 0 };
+    }
+    if (s->marker && s->passed == s->marker->ticket[0]) {
+        news->marker = s->marker;
+        s->marker = NULL;
+    }
+}
+
+bool wf_segment_pass_gate(struct segment *s, struct slot *slot)
+{
+    bool marker = slot->outcome == MARKER;
+
+    if (!marker && load_relaxed(&s->open) == slot->epoch)
+        return true;
+    pthread_mutex_lock(&s->lock);
+    bool passes = load_relaxed(&s->open) == slot->epoch &&
+                  (!marker || s->passed == slot->ticket[0]);
+    if (!passes) {
+        put_at(slot, AT_GATE);
+        if (marker && load_relaxed(&s->open) == slot->epoch)
+            s->marker = slot;
+        else
+            task_list_add(&s->held, &slot->task);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return passes;
+}
+
+/* Under the lock. */
+static void settle(struct segment *s, const struct slot *slot)
+{
     switch (slot->outcome) {
     case GOOD:
         s->flow.delivered++;
@@ -185,15 +334,29 @@ struct segment_news wf_segment_release(struct segment *s, struct slot *slot)
     case CANCELLED:
         s->flow.cancelled++;
         break;
+    case MARKER:
+        s->markers--;
+        break;
     }
-    if (slot->place == BORROWED)
+}
+
+struct segment_news wf_segment_release(struct segment *s, struct slot *slot)
+{
+    struct segment_news news = { 0 };
+
+    if (s->items.reset && slot->outcome != MARKER && !slot->moved)
+        s->items.reset(slot->item, s->items.ctx);
+
+    pthread_mutex_lock(&s->lock);
+    settle(s, slot);
+    pass(s, slot, &news);
+    if (place_of(slot) == BORROWED) {
         s->out.borrowed--;
+        s->out.held += since(slot->arrived, slot->arrived ? wf_ticks() : 0);
+    }
     add_free(s, slot);
-    if (s->hungry)
-        news.slot = take_free(s);
-    else
-        news.over = s->ended && empty(s);
-    unlock_and_wake(s, dry(s));
+    tell(s, &news);
+    unlock_and_wake(s, dry(s), true);
     return news;
 }
 
@@ -203,38 +366,31 @@ static void let_out(struct segment *s, struct slot *slot,
 {
     if (slot->outcome == GOOD && wf_segment_cancelled(s, 0))
         slot->outcome = CANCELLED;
-    task_list_add(slot->outcome == GOOD ? &s->out.list : refused, &slot->task);
+    bool good = slot->outcome == GOOD || slot->outcome == MARKER;
+    if (good)
+        put_at(slot, IN_OUTLET);
+    task_list_add(good ? &s->out.list : refused, &slot->task);
 }
 
-struct task_list wf_segment_offer(struct segment *s, struct slot *slot)
+struct segment_news wf_segment_offer(struct segment *s, struct slot *slot,
+                                     struct task_list *refused)
 {
-    struct task_list refused = { 0 };
+    struct segment_news news = { 0 };
     struct outlet *o = &s->out;
 
     pthread_mutex_lock(&s->lock);
+    pass(s, slot, &news);
     if (!o->early) {
-        let_out(s, slot, &refused);
+        let_out(s, slot, refused);
     } else {
-        o->early[slot->number & o->mask] = slot;
+        o->early[slot->ticket[0] & o->mask] = slot;
         for (struct slot *next; (next = o->early[o->next & o->mask]);) {
             o->early[o->next++ & o->mask] = NULL;
-            let_out(s, next, &refused);
+            let_out(s, next, refused);
         }
     }
-    unlock_and_wake(s, o->list.first);
-    return refused;
-}
-
-/* Under the lock, which it leaves for the time of the sleep. */
-static void sleep_for_change(struct segment *s, int64_t timeout_ns)
-{
-    uint32_t seen = load_relaxed(&s->out.changed);
-
-    s->out.takers++;
-    pthread_mutex_unlock(&s->lock);
-    wf_sleep_while(&s->out.changed, seen, timeout_ns);
-    pthread_mutex_lock(&s->lock);
-    s->out.takers--;
+    unlock_and_wake(s, o->list.first, false);
+    return news;
 }
 
 struct slot *wf_segment_take_out(struct segment *s, uint64_t deadline,
@@ -245,46 +401,83 @@ struct slot *wf_segment_take_out(struct segment *s, uint64_t deadline,
     pthread_mutex_lock(&s->lock);
     for (int64_t left;
          !s->out.list.first && !dry(s) && (left = deadline_left(deadline));)
-        sleep_for_change(s, left);
+        sleep_for(s, &s->out.changed, &s->out.takers, left);
     struct task *task = task_list_take(&s->out.list);
     if (task) {
         slot = slot_of_task(task);
-        slot->place = BORROWED;
+        put_at(slot, BORROWED);
         s->out.borrowed++;
+        s->out.taken += slot->outcome == GOOD;
+        uint64_t now = slot->arrived ? wf_ticks() : 0;
+        s->out.ready += since(slot->arrived, now);
+        slot->arrived = now;
     }
     *is_dry = dry(s);
     /* Who takes the last item tells those who wait for another one. */
-    unlock_and_wake(s, *is_dry);
+    unlock_and_wake(s, *is_dry, false);
     return slot;
 }
 
-struct task_list wf_segment_cancel(struct segment *s, uint64_t number)
+struct task_list wf_segment_cancel(struct segment *s, weft_sched *sched,
+                                   uint64_t ticket)
 {
     struct task_list out = { 0 };
     uint64_t from = load_relaxed(&s->cancel_from);
 
-    while (number < from && !cas_relaxed(&s->cancel_from, &from, number))
+    while (ticket < from && !cas_relaxed(&s->cancel_from, &from, ticket))
         ;
-    if (number > 0)
-        return out;
-    /* Under the lock: whoever offers an item after this sees the number. */
     pthread_mutex_lock(&s->lock);
-    task_list_join(&out, &s->out.list);
-    for (struct task *task = out.first; task; task = task->next)
-        slot_of_task(task)->outcome = CANCELLED;
-    pthread_mutex_unlock(&s->lock);
+    for (unsigned i = 0; i < s->items.slots; i++) {
+        struct slot *slot = slot_at(s, i);
+        if (place_of(slot) != FREE &&
+            (ticket == 0 || slot->ticket[0] >= ticket))
+            wf_timer_hurry(sched, &slot->timer);
+    }
+    /* Whoever offers an item after this sees the ticket: it has the lock. */
+    if (ticket == 0) {
+        task_list_join(&out, &s->out.list);
+        for (struct task *task = out.first; task; task = task->next)
+            if (slot_of_task(task)->outcome == GOOD)
+                slot_of_task(task)->outcome = CANCELLED;
+    }
+    unlock_and_wake(s, false, false);
     return out;
 }
 
-bool wf_segment_cancelled(struct segment *s, uint64_t number)
+bool wf_segment_cancelled(struct segment *s, uint64_t ticket)
 {
-    return number >= load_relaxed(&s->cancel_from);
+    return ticket >= load_relaxed(&s->cancel_from);
 }
 
 void wf_segment_flow(struct segment *s, struct weft_flow *out)
 {
     pthread_mutex_lock(&s->lock);
     *out = s->flow;
-    out->in_flight = s->items.slots - s->free.count - (s->in_hand ? 1 : 0);
+    out->in_flight = s->items.slots - s->free.count - s->in_hand - s->markers;
     pthread_mutex_unlock(&s->lock);
+}
+
+void wf_segment_sink(struct segment *s, double ns_per_tick,
+                     struct weft_sink_stats *out)
+{
+    pthread_mutex_lock(&s->lock);
+    *out = (struct weft_sink_stats){
+        .ready = (unsigned)s->out.list.count,
+        .borrowed = s->out.borrowed,
+        .taken = s->out.taken,
+        .ready_ns = (uint64_t)((double)s->out.ready * ns_per_tick),
+        .borrowed_ns = (uint64_t)((double)s->out.held * ns_per_tick),
+    };
+    pthread_mutex_unlock(&s->lock);
+}
+
+int wf_segment_event(struct segment *s)
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->out.event < 0)
+        s->out.event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int event = s->out.event < 0 ? -errno : s->out.event;
+    signal_event(s);
+    pthread_mutex_unlock(&s->lock);
+    return event;
 }

@@ -1,36 +1,13 @@
-/* segment.h: the slots between a feeder (a source, a gather) and the next
- * gather or the end, and the account of what became of their items. */
+/* segment.h: the slots between a feeder (a source, a gather, a scatter, a
+ * merge) and the next one or the end, and the account of what became of their
+ * items. */
 #ifndef WEFT_GRAPH_SEGMENT_H
 #define WEFT_GRAPH_SEGMENT_H
 #include <pthread.h>
-#include <stdalign.h>
-#include <stdbool.h>
 
-#include "sched/atomic.h"
-#include "sched/task.h"
+#include "graph/slot.h"
+#include "weft/insight.h"
 #include "weft/pipeline.h"
-
-enum outcome { GOOD, FILTERED, FAILED, CANCELLED };
-
-/* Where in its stage an item is: what its task does when it runs next. */
-enum place { AT_DOOR, HAS_TURN, HAS_TOKEN, COMPLETED, BORROWED };
-
-/* One item in flight; the item's own memory follows. */
-struct slot {
-    struct task task;
-    struct pipeline_run *run;
-    unsigned segment, stage;
-    enum place place;
-    enum outcome outcome;
-    int result;            /* of a pending stage */
-    _Atomic uint32_t both; /* the stage returned, the completion came */
-    _Atomic uint32_t refs; /* 1, and those who see to its turn: flow.c */
-    uint64_t number;       /* in its segment */
-    uint64_t arrived_ns;   /* at the stage */
-    uint64_t ready_ns;     /* got its token, or its completion */
-    char why[256];         /* what weft_fail said in this stage */
-    alignas(max_align_t) char item[];
-};
 
 /* Where good items wait for the consumer, in the order that it asked for. */
 struct outlet {
@@ -40,17 +17,32 @@ struct outlet {
     unsigned borrowed;        /* items that the consumer has */
     unsigned takers;          /* consumers that sleep, or are about to */
     _Atomic uint32_t changed; /* what they sleep on */
+    int event;                /* readable while there is something; or -1 */
+    bool signalled;
+    uint64_t taken, ready, held; /* items, and ticks */
 };
 
 struct segment {
     alignas(64) pthread_mutex_t lock; /* of what follows, but as noted */
     struct task_list free;            /* slots */
     struct outlet out;
-    bool in_hand;          /* the feeder has a slot */
+    unsigned in_hand;      /* slots that the feeder has, or that are reserved */
     bool hungry;           /* the feeder waits for one */
     bool ended;            /* nothing more will be fed */
-    struct weft_flow flow; /* but in_flight, which is counted when asked */
-    _Atomic uint64_t cancel_from; /* items of this number and above; no lock */
+    unsigned markers;      /* among those in flight */
+    uint64_t tickets;      /* items and markers that were fed */
+    uint64_t epoch;        /* whose items are fed now */
+    uint64_t passed;       /* tickets that got past the end of the segment */
+    struct slot *marker;   /* that waits for all of its epoch to pass */
+    struct task_list held; /* of later epochs, at the gate */
+    struct slot *filling;  /* for which a source is called that can be asked
+                              to end */
+    unsigned reservers;    /* threads that sleep until a slot is free */
+    _Atomic uint32_t freed; /* what they sleep on */
+    struct weft_flow flow;  /* but in_flight, which is counted when asked */
+    uint64_t turns;         /* the source had: of the feeder, no lock */
+    _Atomic uint64_t open;  /* the epoch that may pass; no lock to look */
+    _Atomic uint64_t cancel_from; /* items of this ticket and above; no lock */
     struct weft_items items;      /* immutable, like what follows */
     size_t stride;
     char *memory; /* of the slots */
@@ -58,55 +50,74 @@ struct segment {
 
 /* What a change of a segment makes possible; the caller sees to it. */
 struct segment_news {
-    struct slot *slot; /* for the feeder, which was hungry */
-    bool over;         /* the segment has ended and is empty: told once */
+    struct slot *slot;   /* for the feeder, which was hungry */
+    struct slot *marker; /* its epoch has passed */
+    struct task_list
+        held;  /* of the next epoch: they come to their door again */
+    bool over; /* the segment has ended and is empty: told once */
 };
-
-static inline struct slot *slot_of_task(struct task *task)
-{
-    return (struct slot *)((char *)task - offsetof(struct slot, task));
-}
-
-static inline struct slot *slot_of_item(const void *item)
-{
-    return (struct slot *)((uintptr_t)item - offsetof(struct slot, item));
-}
 
 /* 0 or -ENOMEM. `number` is its own; ordered: its consumer wants the order. */
 int wf_segment_init(struct segment *s, const struct weft_items *items,
                     struct pipeline_run *run, unsigned number, bool ordered);
 void wf_segment_finish(struct segment *s);
 
-/* The feeder's first slot. */
-struct slot *wf_segment_first(struct segment *s);
+/* A slot for the feeder; or NULL: it is hungry now, and may already be fed. */
+struct slot *wf_segment_take(struct segment *s);
 
-/* The feeder has filled its slot: the item gets its number. Returns the
- * feeder's next slot; or NULL: the feeder is hungry now, and may already be fed
- * again. */
-struct slot *wf_segment_feed(struct segment *s, struct slot *filled);
+/* A source that can be asked to end is called for the slot, or, NULL, has
+ * returned. [any] It is asked. */
+void wf_segment_filling(struct segment *s, struct slot *slot);
+void wf_segment_hurry_source(struct segment *s, weft_sched *sched);
 
-/* The feeder has no more. `last` is the slot in its hand, `filled` or not. */
-struct segment_news wf_segment_end(struct segment *s, struct slot *last,
-                                   bool filled);
+/* [any] A slot that a thread outside will fill; NULL: none came before the
+ * deadline of wait.h, or *ended. */
+struct slot *wf_segment_reserve(struct segment *s, uint64_t deadline,
+                                bool *ended);
 
-/* [any] The item has left. */
+/* The feeder has filled its slot, with an item or the end of an epoch, which
+ * gets its number. Returns what wf_segment_take does if another one is wanted,
+ * else NULL. */
+struct slot *wf_segment_feed(struct segment *s, struct slot *filled,
+                             bool marker, bool wants_next);
+
+/* The feeder gives back a slot that it has not filled. */
+struct segment_news wf_segment_return(struct segment *s, struct slot *slot);
+
+/* The feeder has no more. `last` is the slot in its hand, not filled, or NULL.
+ */
+struct segment_news wf_segment_end(struct segment *s, struct slot *last);
+
+/* [any] False: the slot is of an epoch that has to wait for the one before it,
+ * or ends one that has not passed: it is kept, and news will tell. */
+bool wf_segment_pass_gate(struct segment *s, struct slot *slot);
+
+/* [any] The item, or marker, has left. */
 struct segment_news wf_segment_release(struct segment *s, struct slot *slot);
 
 /* [any] The item is offered to the consumer, in its turn; it, or one before it,
- * may be taken and released at once. Returns the items whose turn it is and
- * that the consumer does not get, for the caller to release. */
-struct task_list wf_segment_offer(struct segment *s, struct slot *slot);
+ * may be taken and released at once. `refused` gets the items whose turn it is
+ * and that the consumer does not get, for the caller to release. */
+struct segment_news wf_segment_offer(struct segment *s, struct slot *slot,
+                                     struct task_list *refused);
 
 /* [any] The oldest item for the consumer, or NULL when none came before the
  * deadline of wait.h. *dry: nothing will ever come any more. */
 struct slot *wf_segment_take_out(struct segment *s, uint64_t deadline,
                                  bool *dry);
 
-/* [any] Cancels items of this number and above. If those are all (number 0),
- * returns the ones that wait for the consumer, for the caller to release. */
-struct task_list wf_segment_cancel(struct segment *s, uint64_t number);
-bool wf_segment_cancelled(struct segment *s, uint64_t number);
+/* [any] Cancels items of this ticket and above: their timers go off. If those
+ * are all (ticket 0), returns the ones that wait for the consumer, for the
+ * caller to release. */
+struct task_list wf_segment_cancel(struct segment *s, weft_sched *sched,
+                                   uint64_t ticket);
+bool wf_segment_cancelled(struct segment *s, uint64_t ticket);
 
 /* [any] */
 void wf_segment_flow(struct segment *s, struct weft_flow *out);
+void wf_segment_sink(struct segment *s, double ns_per_tick,
+                     struct weft_sink_stats *out);
+
+/* [any] The consumer's descriptor, or a negative errno. */
+int wf_segment_event(struct segment *s);
 #endif

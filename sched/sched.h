@@ -49,6 +49,17 @@ void wf_wake_all(_Atomic uint32_t *word);
 /* Nanoseconds of the monotonic clock. */
 uint64_t wf_now_ns(void);
 
+/* The processor's own clock, for statistics: less than half the price. How long
+ * a tick is, wf_now_ns says. Two cores may disagree by a little. */
+static inline uint64_t wf_ticks(void)
+{
+#if defined __x86_64__
+    return __builtin_ia32_rdtsc();
+#else
+    return wf_now_ns();
+#endif
+}
+
 /* A task that becomes ready at a time. Embedded, and zeroed before its first
  * use; it stays where it is from its start until its task runs, or until it was
  * cancelled. Whoever starts one holds the scheduler until then. */

@@ -48,7 +48,7 @@ static void batches(weft_sched *sched, uint64_t items, bool drop, void *ctx,
     void *item;
     uint64_t next = 0;
     weft_pipeline *p = weft_pipeline_create(
-        weft_config(pipeline, .policy = WEFT_SKIP,
+        weft_config(pipeline, .failures = { .policy = WEFT_SKIP },
                     .items = { .bytes = sizeof(uint64_t), .slots = 2 }));
     weft_source(p, "give", give, &numbers);
     weft_gather(p, weft_config(gather, .name = "gather", .fn = collect,

@@ -100,7 +100,7 @@ static weft_plan *make_plan(struct world *w, bool consumer)
 {
     weft_plan *plan = NULL;
     weft_pipeline *p = weft_pipeline_create(
-        weft_config(pipeline, .policy = WEFT_SKIP,
+        weft_config(pipeline, .failures = { .policy = WEFT_SKIP },
                     .items = { .bytes = sizeof(struct thing),
                                .slots = SLOTS,
                                .reset = reset,
@@ -409,7 +409,7 @@ Test(flow, a_run_outlives_the_workers_on_which_items_came_early, .timeout = 120)
         struct world w = { .end = 4 };
         weft_plan *plan = NULL;
         weft_pipeline *p = weft_pipeline_create(
-            weft_config(pipeline, .policy = WEFT_SKIP,
+            weft_config(pipeline, .failures = { .policy = WEFT_SKIP },
                         .items = { .bytes = sizeof(struct thing),
                                    .slots = 4,
                                    .reset = reset,

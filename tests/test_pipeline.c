@@ -257,7 +257,7 @@ Test(pipeline, ordered_stages_keep_the_order_around_holes, .timeout = 300)
     weft_sched *sched = make_sched(4);
     weft_pipeline *p = weft_pipeline_create(weft_config(
         pipeline, .items = { .bytes = sizeof(struct number), .slots = 24 },
-        .policy = WEFT_SKIP));
+        .failures = { .policy = WEFT_SKIP }));
     weft_source(p, "numbers", give, &source);
     weft_stage(p, weft_config(stage, .name = "holes", .fn = fail_or_filter,
                               .tokens = 4));
@@ -383,6 +383,8 @@ static void draw_shape(weft_pipeline *p, unsigned stages, unsigned shape,
     for (unsigned i = 0; i < stages; i++, shape /= KINDS) {
         unsigned tokens = shape % 3 + 1, gather = shape / 6 % 2;
         enum weft_order order = shape / 3 % 2 ? WEFT_INPUT : WEFT_ANY;
+        if (order == WEFT_INPUT && !gather && tokens > slots)
+            tokens = slots; /* more are refused */
         if (gather)
             weft_gather(p,
                         weft_config(gather, .name = names[i], .fn = gather_any,
@@ -555,7 +557,7 @@ Test(pipeline, at_most_n_failures_then_the_run_stops)
     weft_sched *sched = make_sched(1);
     weft_pipeline *p = weft_pipeline_create(weft_config(
         pipeline, .items = { .bytes = sizeof(struct number), .slots = 1 },
-        .policy = WEFT_AT_MOST, .max_failures = 3, .on_failure = report,
+        .failures = { .policy = WEFT_AT_MOST, .most = 3 }, .on_failure = report,
         .ctx = &reports));
     weft_source(p, "numbers", give, &source);
     weft_stage(p, weft_config(stage, .name = "odd", .fn = fail_odd));
@@ -583,7 +585,7 @@ Test(pipeline, a_failure_gives_its_token_back, .timeout = 30)
     weft_sched *sched = make_sched(2);
     weft_pipeline *p = weft_pipeline_create(weft_config(
         pipeline, .items = { .bytes = sizeof(struct number), .slots = 8 },
-        .policy = WEFT_SKIP));
+        .failures = { .policy = WEFT_SKIP }));
     weft_source(p, "numbers", give, &source);
     weft_stage(p,
                weft_config(stage, .name = "odd", .fn = fail_odd, .tokens = 1));

@@ -34,6 +34,7 @@ enum {
     WEFT_FILTER,  /* a stage: drop this item, it is no failure */
     WEFT_PENDING, /* not done yet: a completion will come, from any thread */
     WEFT_FULL,    /* a gather: this item was the last of its batch */
+    WEFT_EPOCH,   /* a source: an epoch ends here; weft_next: one has ended */
 };
 
 /* As many tokens as anyone asks for. */

@@ -11,32 +11,70 @@
  *
  *     fed = delivered + filtered + failed + cancelled + in flight
  *
- * A gather ends one segment of the pipeline and starts the next: its items are
- * delivered to it, and its batches are the items of the next segment, in slots
- * of their own. The identity holds in every segment. */
+ * A gather, a scatter and a merge end one segment of the pipeline and start the
+ * next: the items are delivered to it, and what it makes of them are the items
+ * of the next segment, in slots of their own. The identity holds in every
+ * segment.
+ *
+ * A pipeline may be a part of another: a path of a router, an input of a merge,
+ * or a row of stages. A part that has no source is drawn like any other
+ * pipeline, and what it is used in keeps it: destroy it when you like. */
 #ifndef WEFT_PIPELINE_H
 #define WEFT_PIPELINE_H
+#include "weft/io.h"
+#include "weft/limit.h"
 #include "weft/run.h"
+#include "weft/sched.h"
 
 typedef struct weft_pipeline weft_pipeline; /* still a drawing */
 
-/* A source fills the item: 0, WEFT_END or a negative errno, which ends the
- * input and, after the items before it, is the result of the run. Called by one
- * worker at a time. A stage transforms it: 0, WEFT_FILTER, WEFT_PENDING or a
- * negative errno. */
+/* ---- what you write ---------------------------------------------------- */
+
+/* A source fills the item: 0, WEFT_END, WEFT_EPOCH (the item is not filled, an
+ * epoch ends here), WEFT_PENDING or a negative errno, which ends the input and,
+ * after the items before it, is the result of the run. One call at a time. A
+ * stage transforms it: 0, WEFT_FILTER, WEFT_PENDING or a negative errno. `self`
+ * is NULL on threads that are no workers: in blocking and pinned stages. */
 typedef int weft_stage_fn(weft_worker *self, void *item, void *ctx);
+
+/* Says which operation the item needs: fills a struct weft_io in the item, all
+ * but `done` and `ctx`, and leaves its address. 0, WEFT_FILTER (nothing is
+ * done, the item is dropped) or a negative errno. */
+typedef int weft_describe_fn(weft_worker *self, void *item, struct weft_io **io,
+                             void *ctx);
 
 /* Adds `item` to `batch`: 0, WEFT_FULL or a negative errno: the item failed and
  * the batch is as it was. Called for one item at a time. */
 typedef int weft_gather_fn(weft_worker *self, void *batch, void *item,
                            void *ctx);
 
+/* Fills the next piece of `item`: 0 and is called again; WEFT_END: there are no
+ * more, the piece is not filled; a negative errno: the item failed, the pieces
+ * before are on their way. Called for one item at a time, and not before there
+ * is room for a piece. */
+typedef int weft_scatter_fn(weft_worker *self, void *item, void *piece,
+                            void *ctx);
+
+/* Chooses the path: its index, or WEFT_ANY_PATH, the next one that has room. 0,
+ * WEFT_FILTER or a negative errno. */
+typedef int weft_route_fn(weft_worker *self, void *item, unsigned *path,
+                          void *ctx);
+#define WEFT_ANY_PATH UINT32_MAX
+
+/* How many bytes the item will hold from here on, for the budget. */
+typedef uint64_t weft_bytes_fn(const void *item, void *ctx);
+
+/* Asks that a pending attempt ends soon: its deadline has passed, or the run is
+ * cancelled. Its weft_complete is waited for all the same. */
+typedef void weft_cancel_fn(void *item, void *ctx);
+
 /* The items of a segment. New slots are zeroed; `reset` is called once for
  * every item when it leaves, `finish` once for every slot when the run is
- * destroyed. Both may be NULL. */
+ * destroyed. Both may be NULL. Into a merge, items move by their bytes. */
 struct weft_items {
     size_t bytes;
     unsigned slots; /* items in flight; default 64 */
+    uint64_t cost;  /* of the budget, for each from the moment it is filled */
     void (*reset)(void *item, void *ctx);
     void (*finish)(void *item, void *ctx);
     void *ctx;
@@ -47,44 +85,133 @@ enum weft_order {
     WEFT_INPUT, /* in the order of the source */
 };
 
+enum weft_kind {
+    WEFT_CPU,      /* on the workers */
+    WEFT_IO,       /* `describe` says which operation, weft does it */
+    WEFT_BLOCKING, /* calls that sleep: on helper threads, as many as tokens */
+    WEFT_PINNED,   /* always on the same thread */
+};
+
 enum weft_policy {
+    WEFT_DEFAULT, /* a run: WEFT_STOP; a stage: as its run */
     WEFT_STOP, /* the first failure ends the run; what came before it, goes on
                 */
     WEFT_SKIP, /* failed items are reported and left out */
-    WEFT_AT_MOST, /* as WEFT_SKIP, and as WEFT_STOP after max_failures */
+    WEFT_AT_MOST, /* as WEFT_SKIP, and as WEFT_STOP after `most` failures */
+    WEFT_AT_RATE, /* the same when more than `rate` of the items have failed,
+                     once `sample` have been seen */
 };
 
-/* What is known of an item that failed. The strings live for the call. */
+/* Which failures end a run. A stage that has a policy of its own answers for
+ * its failures alone: the run does not count them. */
+struct weft_failures {
+    enum weft_policy policy;
+    unsigned most;
+    double rate; /* 0 .. 1 */
+    unsigned sample;
+};
+
+/* Attempts at one item in one stage. Attempt n + 1 comes
+ * first_ms * factor^(n - 1) after the failure of attempt n, at most most_ms,
+ * less a random part of it, up to `jitter`. The item waits without a token. */
+struct weft_retry {
+    unsigned attempts; /* in all; default 1 */
+    unsigned first_ms; /* default 10 */
+    unsigned most_ms;  /* default 10 000 */
+    double factor;     /* default 2 */
+    double jitter;     /* 0 .. 1 */
+};
+
+/* What is known of an item that failed for good. The strings live for the call.
+ */
 struct weft_failure {
     const char *stage;
     uint64_t item;    /* its number: 0 is the first that the source gave */
     unsigned attempt; /* 1 is the first */
     int error;        /* a negative errno */
-    const char
-        *text; /* what the stage said with weft_fail, or the errno's name */
+    const char *text; /* what weft_fail said, or the errno's name */
+    uint64_t time_ns; /* when, since 1970 */
 };
 
 /* Called once per failed item, on a worker, before its slot is used again. */
 typedef void weft_failure_fn(const struct weft_failure *failure, void *item,
                              void *ctx);
 
+/* Called around every attempt, on the thread that makes it. */
+struct weft_attempt {
+    const char *stage;
+    uint64_t item;
+    unsigned attempt;
+    enum { WEFT_BEGINS, WEFT_ENDS } event;
+    int result; /* WEFT_ENDS: of the callback */
+};
+typedef void weft_hook_fn(const struct weft_attempt *attempt, void *item,
+                          void *ctx);
+
+/* ---- drawing ----------------------------------------------------------- */
+
 struct weft_pipeline_config {
     size_t size; /* set by weft_config(pipeline, ...) */
     struct weft_items items;
-    enum weft_policy policy;
-    unsigned max_failures; /* WEFT_AT_MOST */
+    struct weft_failures failures;
     weft_failure_fn *on_failure;
-    void *ctx; /* for on_failure */
+    weft_hook_fn *hook;
+    void *ctx;             /* for on_failure and hook */
+    uint64_t budget_bytes; /* default: no limit */
+    enum { WEFT_TIMES, WEFT_COUNTS_ONLY } statistics;
 };
+
+/* Of a part of another pipeline only `items` count; 0 bytes: as what it is used
+ * in. `config` may be NULL. */
+weft_pipeline *weft_pipeline_create(const struct weft_pipeline_config *config);
+void weft_pipeline_destroy(weft_pipeline *p);
+
+/* Draw [one]. As with graphs, mistakes are kept for weft_pipeline_compile. The
+ * order of the calls is the order of the stages; a source, or a merge, comes
+ * first. */
+struct weft_source_config {
+    size_t size; /* set by weft_config(source, ...) */
+    const char *name;
+    weft_stage_fn *fn;
+    void *ctx;
+    enum weft_kind kind;    /* not WEFT_IO */
+    weft_thread *thread;    /* WEFT_PINNED: as for a stage */
+    weft_cancel_fn *cancel; /* asks a pending source to complete soon */
+};
+void weft_source(weft_pipeline *p, const char *name, weft_stage_fn *fn,
+                 void *ctx);
+void weft_source_with(weft_pipeline *p,
+                      const struct weft_source_config *config);
+
+/* `count` elements, `stride` bytes apart, each copied into an item (as many
+ * bytes as both have). The array is borrowed until the runs have ended. */
+void weft_source_array(weft_pipeline *p, const char *name, const void *array,
+                       size_t count, size_t stride);
+
+/* Fed from outside with weft_reserve and weft_feed. */
+void weft_source_fed(weft_pipeline *p, const char *name);
 
 struct weft_stage_config {
     size_t size; /* set by weft_config(stage, ...) */
     const char *name;
-    weft_stage_fn *fn;
+    weft_stage_fn *fn; /* WEFT_IO: may be NULL; called after the operation */
     void *ctx;
-    unsigned tokens;       /* default: one per worker */
+    unsigned tokens;       /* default: one per worker; blocking 16, I/O 64,
+                              pinned 1. WEFT_UNLIMITED: as many as come */
     enum weft_order order; /* WEFT_INPUT: items enter in order */
+    enum weft_kind kind;
+    weft_describe_fn *describe;  /* WEFT_IO */
+    weft_thread *thread;         /* WEFT_PINNED; default: one of its own */
+    const struct weft_use *uses; /* what it takes of which limits: all or none
+                                  */
+    unsigned use_count;
+    weft_bytes_fn *bytes; /* what the item takes of the budget, from here on */
+    struct weft_retry retry;
+    unsigned deadline_ms; /* of an attempt; default: none */
+    weft_cancel_fn *cancel;
+    struct weft_failures failures;
 };
+void weft_stage(weft_pipeline *p, const struct weft_stage_config *config);
 
 struct weft_gather_config {
     size_t size; /* set by weft_config(gather, ...) */
@@ -93,28 +220,80 @@ struct weft_gather_config {
     void *ctx;
     unsigned count; /* a batch is full with so many; 0: when fn says so */
     enum weft_order order;
-    enum { WEFT_FLUSH, WEFT_DROP } rest; /* of a batch that is not full */
-    struct weft_items items;             /* the batches */
+    enum {
+        WEFT_FLUSH,
+        WEFT_DROP
+    } rest;                  /* of a batch that is not full, at the
+                                end and at the end of an epoch */
+    struct weft_items items; /* the batches */
+};
+void weft_gather(weft_pipeline *p, const struct weft_gather_config *config);
+
+struct weft_scatter_config {
+    size_t size; /* set by weft_config(scatter, ...) */
+    const char *name;
+    weft_scatter_fn *fn;
+    void *ctx;
+    enum weft_order order;
+    struct weft_items items; /* the pieces */
+};
+void weft_scatter(weft_pipeline *p, const struct weft_scatter_config *config);
+
+/* A path of a router, or an input of a merge. */
+struct weft_path {
+    const char *name; /* the stages in it are called `name.stage` */
+    weft_pipeline *stages;
+    unsigned slots;  /* a router's: most items in it; default: its share */
+    unsigned weight; /* WEFT_WEIGHTED; default 1 */
 };
 
-/* Draw [one]. As with graphs, mistakes are kept for weft_pipeline_compile. The
- * order of the calls is the order of the stages; the source comes first. */
-weft_pipeline *weft_pipeline_create(const struct weft_pipeline_config *config);
-void weft_source(weft_pipeline *p, const char *name, weft_stage_fn *fn,
-                 void *ctx);
-void weft_stage(weft_pipeline *p, const struct weft_stage_config *config);
-void weft_gather(weft_pipeline *p, const struct weft_gather_config *config);
+/* Sends each item down one path; behind the paths they are together again. An
+ * item for a path that is full waits before it. */
+struct weft_router_config {
+    size_t size; /* set by weft_config(router, ...) */
+    const char *name;
+    weft_route_fn *fn; /* NULL: WEFT_ANY_PATH */
+    void *ctx;
+    unsigned tokens;
+    const struct weft_path *paths;
+    unsigned path_count;
+    enum weft_order join; /* how they leave it */
+};
+void weft_router(weft_pipeline *p, const struct weft_router_config *config);
+
+/* Several sources in one: each input is a pipeline with a source (or a merge)
+ * of its own, and with slots of its own. An epoch ends when all inputs have
+ * ended it. */
+struct weft_merge_config {
+    size_t size; /* set by weft_config(merge, ...) */
+    const char *name;
+    const struct weft_path *inputs;
+    unsigned input_count;
+    enum {
+        WEFT_ARRIVAL,     /* as they come */
+        WEFT_ROUND_ROBIN, /* one of each in turn; waits for the slow ones */
+        WEFT_WEIGHTED,    /* `weight` of each in turn */
+    } turn;
+    enum weft_order order; /* of the items of one input */
+};
+void weft_merge(weft_pipeline *p, const struct weft_merge_config *config);
+
+/* The stages of a part, called `name.stage`. */
+void weft_embed(weft_pipeline *p, const char *name, weft_pipeline *stages);
+
+/* The end: a thread outside takes the items with weft_next. */
 void weft_consumer(weft_pipeline *p, enum weft_order order);
-void weft_pipeline_destroy(weft_pipeline *p);
 
 /* [one] -EINVAL with the mistake as a sentence, -ENOMEM. */
 int weft_pipeline_compile(weft_plan **out, const weft_pipeline *p,
                           weft_error *why);
 
+/* ---- in a stage -------------------------------------------------------- */
+
 /* [any] Ends a stage that returned WEFT_PENDING: the item goes on, or fails, as
- * if the stage had returned `rc` (0, WEFT_FILTER or a negative errno). Exactly
- * once per item and stage; it may come before the stage has returned. `self` is
- * the worker that you are on, NULL anywhere else. */
+ * if the stage had returned `rc` (0, WEFT_FILTER or a negative errno; a source:
+ * what it may return). Exactly once per attempt; it may come before the stage
+ * has returned. `self` is the worker that you are on, NULL anywhere else. */
 void weft_complete(weft_worker *self, void *item, int rc);
 
 /* [any] Says why, for the failure report, and returns `error`:
@@ -122,11 +301,35 @@ void weft_complete(weft_worker *self, void *item, int rc);
 int weft_fail(void *item, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* [worker] The item's number in its segment: 0 is the first. */
+/* [any] While you have the item: its number in its segment, 0 is the first; the
+ * number of epochs that ended before it; for a piece, the number of the item
+ * that it was scattered from; the attempt, 1 is the first. */
 uint64_t weft_item_number(const void *item);
+uint64_t weft_item_epoch(const void *item);
+uint64_t weft_item_origin(const void *item);
+unsigned weft_item_attempt(const void *item);
+
+/* ---- feeding and taking while it runs ---------------------------------- */
+
+/* [any] An item to be filled, for the source of this name (NULL: the only one
+ * that is fed): 0 and *item is yours until weft_feed or weft_unreserve;
+ * -ETIMEDOUT: no slot was free within timeout_ms (0: at once, negative: no
+ * limit); -EPIPE: the input has ended; -ECANCELED: the run was stopped. Not
+ * from a worker, unless timeout_ms is 0. */
+int weft_reserve(struct weft_run *run, const char *source, void **item,
+                 int timeout_ms, weft_error *why);
+void weft_feed(void *item);      /* [any] it flows */
+void weft_unreserve(void *item); /* [any] it was not filled after all */
+
+/* [any] Marks the end of an epoch, after all that was fed before: as
+ * weft_reserve. Ends the input: no more is fed, what is reserved may be. */
+int weft_feed_epoch(struct weft_run *run, const char *source, int timeout_ms,
+                    weft_error *why);
+int weft_feed_end(struct weft_run *run, const char *source, weft_error *why);
 
 /* [any] Takes an item from a run whose pipeline ends in weft_consumer:
  *   1            *item is yours until weft_release
+ *   WEFT_EPOCH   an epoch ended; no item
  *   0            the end, now and for ever
  *   -ETIMEDOUT   nothing within timeout_ms (negative: no limit); none is lost
  *   other        the error that ended the run, once, after the good items */
@@ -134,29 +337,12 @@ int weft_next(struct weft_run *run, void **item, int timeout_ms,
               weft_error *why);
 void weft_release(void *item); /* [any] delivered; its slot is free again */
 
-/* [any] What a segment holds now, exact at every instant. Segment 0 starts at
- * the source, each gather starts the next; -ERANGE past the last. */
-struct weft_flow {
-    uint64_t fed, delivered, filtered, failed, cancelled, in_flight;
-    unsigned slots;
-};
-int weft_run_flow(struct weft_run *run, unsigned segment,
-                  struct weft_flow *out);
+/* [any] A descriptor that is readable while weft_next has something to say, for
+ * poll, epoll and io_uring. It belongs to the run: neither read nor close it. A
+ * negative errno if there is none to be had. */
+int weft_consumer_fd(struct weft_run *run, weft_error *why);
 
-/* [any] What a stage did up to now; a gather is a stage too. Stage 0 is the
- * source; -ERANGE past the last. The times of all its items, added up. */
-struct weft_stage_stats {
-    const char *name;
-    uint64_t done, filtered, failed;
-    unsigned tokens;          /* 0: unlimited */
-    unsigned running;         /* tokens in use */
-    unsigned waiting;         /* items that wait for a turn or a token */
-    unsigned peak;            /* most tokens in use at one time */
-    uint64_t token_wait_ns;   /* for a turn or a token */
-    uint64_t ready_wait_ns;   /* for a worker */
-    uint64_t run_ns;          /* in the callback */
-    uint64_t pending_wait_ns; /* for a completion */
-};
-int weft_run_stage(struct weft_run *run, unsigned stage,
-                   struct weft_stage_stats *out);
+/* [any] From now on the stage has so many tokens, at least 1. -ENOENT: the run
+ * has no such stage; -EINVAL: its tokens are not yours to change. */
+int weft_set_tokens(struct weft_run *run, const char *stage, unsigned tokens);
 #endif

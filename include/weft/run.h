@@ -8,6 +8,22 @@
 typedef struct weft_plan weft_plan; /* a compiled drawing */
 struct weft_run;                    /* one execution of a plan */
 
+/* [worker, or any thread that completes or releases the last item] The run has
+ * ended with this result. Nothing of weft touches the run any more, so it may
+ * be destroyed here, unless somebody else does. Whoever waits may see the end
+ * before this is called. */
+typedef void weft_end_fn(struct weft_run *run, int result, void *ctx);
+
+struct weft_run_config {
+    size_t size;          /* set by weft_config(run, ...) */
+    unsigned priority;    /* its share against other runs: twice as many, twice
+                             the new items; 1 .. 100, default 1 */
+    unsigned deadline_ms; /* then the run is stopped, as by weft_cancel, with
+                             -ETIMEDOUT; default: none */
+    weft_end_fn *on_end;
+    void *ctx; /* for on_end */
+};
+
 /* [any] Runs the plan to its end: 0, or the error that ended it. Not from a
  * worker: that is -EDEADLK. */
 int weft_run(weft_sched *sched, const weft_plan *plan, weft_error *why);
@@ -15,6 +31,12 @@ int weft_run(weft_sched *sched, const weft_plan *plan, weft_error *why);
 /* [any] Starts a run and returns at once. */
 int weft_start(struct weft_run **out, weft_sched *sched, const weft_plan *plan,
                weft_error *why);
+
+/* [any] The same with a configuration. `out` may be NULL if on_end destroys the
+ * run. -EINVAL: a priority over 100. */
+int weft_start_with(struct weft_run **out, weft_sched *sched,
+                    const weft_plan *plan, const struct weft_run_config *config,
+                    weft_error *why);
 
 /* [any] Waits for the end of a run, as often as you like: its result, or
  * -ETIMEDOUT after timeout_ms (negative: no limit). Not from a worker. */

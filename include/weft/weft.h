@@ -5,6 +5,7 @@
 #include "weft/base.h"
 #include "weft/future.h"
 #include "weft/graph.h"
+#include "weft/insight.h"
 #include "weft/io.h"
 #include "weft/limit.h"
 #include "weft/pipeline.h"

@@ -1,0 +1,380 @@
+/* attempt.c: one attempt at an item in a stage, on whatever thread that is.
+ *
+ *     WEFT_CPU       calls the stage, here
+ *     WEFT_IO        asks it for an operation, starts that, and calls the stage
+ *                    when it is done
+ *     WEFT_BLOCKING  a helper thread calls it
+ *     WEFT_PINNED    the stage's thread calls it
+ *
+ * Counting is a worker's: on other threads what happened is kept in the slot,
+ * and counted when a worker has the item again.
+ *
+ *  [A] The end of an attempt. It ends when all have come that will touch the
+ *      slot: the stage has RETURNED; its completion has come (COMPLETED; with
+ *      the return, if that was no WEFT_PENDING); and its timer is DONE: it was
+ *      cancelled, or has done its work. Each sets its bit, acq_rel, so whoever
+ *      sets the last one sees what the others did, and goes on.
+ *
+ *      The timer is armed before the stage is called, so whoever completes the
+ *      attempt finds it armed or fired, never to be armed yet; and it is
+ *      cancelled before the bit is set, while the slot cannot go on. A timer
+ *      that fires says EXPIRED. If the stage has not returned yet, the one that
+ *      returns does the timer's work; else the timer does it itself: it asks
+ *      what is pending to end soon, and sets DONE. So whoever asks holds up
+ *      the end of the attempt meanwhile.
+ *
+ *  [C] A cancelled run hurries the timers of its items. It stores the ticket,
+ *      then passes the lock of the timers; who arms one passes that lock, then
+ *      looks for the ticket. So one of the two hurries it. */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "graph/pipeline.h"
+
+enum { RETURNED = 1, COMPLETED = 2, DONE = 4, EXPIRED = 8 };
+enum { ALL = RETURNED | COMPLETED | DONE };
+
+#define MILLISECOND ((uint64_t)1000000)
+#define NEVER       (UINT64_MAX / 2) /* a timer that only a cancel makes go off */
+
+static struct slot *slot_of_timer(struct task *task)
+{
+    return (struct slot *)((char *)task - offsetof(struct slot, timer) -
+                           offsetof(struct timer, task));
+}
+
+/* True: the caller was the last, and goes on. */
+static bool sets_last(struct slot *slot, uint32_t bits)
+{
+    uint32_t before = or_acq_rel(&slot->ends, bits); /* [A] */
+    return ((before | bits) & ALL) == ALL;
+}
+
+static void hook(struct slot *slot, bool ends, int result)
+{
+    const struct weft_pipeline_config *config = &slot->run->plan->config;
+    struct weft_attempt attempt = {
+        .stage = stage_of(slot)->stage->name,
+        .item = slot->number,
+        .attempt = slot->attempt,
+        .event = ends ? WEFT_ENDS : WEFT_BEGINS,
+        .result = result,
+    };
+
+    if (config->hook)
+        config->hook(&attempt, slot->item, config->ctx);
+}
+
+/* ---- how it ends ------------------------------------------------------- */
+
+/* When the next attempt is made. The random part comes from what differs
+ * between items, attempts and runs. */
+static uint64_t next_attempt_at(const struct slot *slot)
+{
+    const struct weft_retry *r = &stage_of(slot)->stage->retry;
+    uint64_t now = wf_now_ns(), random = now ^ (slot->number << 32);
+    double ms = r->first_ms;
+
+    for (unsigned i = 1; i < slot->attempt && ms < r->most_ms; i++)
+        ms *= r->factor;
+    if (ms > r->most_ms)
+        ms = r->most_ms;
+    random = (random ^ (random >> 30)) * 0xbf58476d1ce4e5b9u;
+    random = (random ^ (random >> 27)) * 0x94d049bb133111ebu;
+    ms -= ms * r->jitter * ((double)(random >> 40) / (double)(1 << 24));
+    return now + (uint64_t)(ms * (double)MILLISECOND);
+}
+
+static struct task *try_again(weft_worker *self, struct slot *slot)
+{
+    slot->attempt++;
+    slot->arrived = ticks_of(slot->run);
+    return wf_flow_ask(self, slot);
+}
+
+static struct task *backed_off(weft_worker *self, struct task *task)
+{
+    return try_again(self, slot_of_timer(task));
+}
+
+/* Waits for the next attempt, without its tokens. */
+static struct task *back_off(weft_worker *self, struct slot *slot)
+{
+    weft_sched *sched = slot->run->run.sched;
+
+    count(&counts_at(slot, self)->retried, 1);
+    wf_flow_give_token(self, slot);
+    put_at(slot, BACKS_OFF);
+    slot->timer.task.run = backed_off;
+    wf_flow_hold(slot);
+    int rc = wf_timer_start(sched, &slot->timer, next_attempt_at(slot));
+    if (!rc && is_cancelled(slot)) /* [C] */
+        wf_timer_hurry(sched, &slot->timer);
+    wf_flow_finish(self, slot);
+    return rc ? try_again(self, slot) : NULL;
+}
+
+static struct task *end(weft_worker *self, struct slot *slot, int rc)
+{
+    const struct stage *stage = stage_of(slot)->stage;
+    bool expired = load_relaxed(&slot->ends) & EXPIRED;
+    bool source = stage->kind == SOURCE;
+
+    store_relaxed(&slot->ends, NO_ATTEMPT);
+    if (expired && !source && is_cancelled(slot))
+        rc = -ECANCELED;
+    else if (expired && stage->deadline_ms)
+        rc = weft_fail(slot->item, -ETIMEDOUT,
+                       "it took longer than its deadline of %u ms",
+                       stage->deadline_ms);
+    if (rc > 0 && rc != WEFT_FILTER && !source)
+        rc = weft_fail(slot->item, -EINVAL, "the stage returned %d", rc);
+    hook(slot, true, rc);
+    if (source)
+        return wf_source_filled(self, slot, rc, slot->ended);
+    if (rc < 0 && slot->attempt < stage->retry.attempts && !is_cancelled(slot))
+        return back_off(self, slot);
+    return wf_flow_leave(self, slot, rc, slot->ended);
+}
+
+/* Counts what was not a worker's to count. */
+static void count_outside(weft_worker *self, struct slot *slot, uint64_t now)
+{
+    struct stage_counts *c = counts_at(slot, self);
+    bool elsewhere = stage_of(slot)->stage->where >= WEFT_BLOCKING;
+    uint64_t ready = slot->completed ? slot->completed : slot->ended;
+
+    if (elsewhere) {
+        count(&c->ready_wait, since(slot->handed, slot->began));
+        count(&c->run, since(slot->began, slot->ended));
+    }
+    if (slot->completed)
+        count(&c->pending_wait, since(slot->ended, slot->completed));
+    count(&c->ready_wait, since(ready, now));
+}
+
+struct task *wf_attempt_ended(weft_worker *self, struct slot *slot)
+{
+    const struct stage *stage = stage_of(slot)->stage;
+    uint64_t now = ticks_of(slot->run);
+
+    count_outside(self, slot, now);
+    slot->ended = now;
+    if (stage->where == WEFT_IO && stage->fn && !slot->result &&
+        !(load_relaxed(&slot->ends) & EXPIRED)) {
+        put_at(slot, RUNS);
+        slot->result = stage->fn(self, slot->item, stage->ctx);
+        slot->ended = ticks_of(slot->run);
+        count(&counts_at(slot, self)->run, since(now, slot->ended));
+    }
+    return end(self, slot, slot->result);
+}
+
+/* ---- a pending one ----------------------------------------------------- */
+
+void weft_complete(weft_worker *self, void *item, int rc)
+{
+    struct slot *slot = slot_of_item(item);
+    struct pipeline_run *run = slot->run;
+    weft_sched *sched = run->run.sched;
+
+    if (load_relaxed(&slot->ends) & (COMPLETED | NO_ATTEMPT)) {
+        wf_misuse("weft_complete: item %" PRIu64 " is not pending: it was "
+                  "completed before, or no stage has it",
+                  slot->number);
+        return;
+    }
+    slot->result = rc;
+    slot->completed = ticks_of(run);
+    bool cancelled = !(load_relaxed(&slot->ends) & DONE) &&
+                     wf_timer_cancel(sched, &slot->timer); /* [A] */
+    if (sets_last(slot, COMPLETED | (cancelled ? DONE : 0)))
+        wf_ready(sched, self, &slot->task);
+}
+
+/* Its deadline has passed, or the run is cancelled. */
+static void ask_to_end(struct slot *slot)
+{
+    const struct stage *stage = stage_of(slot)->stage;
+
+    if (slot->io)
+        weft_io_cancel(slot->run->run.sched, slot->io);
+    else if (stage->cancel)
+        stage->cancel(slot->item, stage->ctx);
+}
+
+static struct task *expired(weft_worker *self, struct task *task)
+{
+    struct slot *slot = slot_of_timer(task);
+    uint32_t before = or_acq_rel(&slot->ends, EXPIRED); /* [A] */
+
+    if (!(before & RETURNED))
+        return NULL;
+    if (!(before & COMPLETED))
+        ask_to_end(slot);
+    return sets_last(slot, DONE) ? wf_attempt_ended(self, slot) : NULL;
+}
+
+/* The stage has returned WEFT_PENDING. True: all the others have come. */
+static bool is_over(struct slot *slot)
+{
+    put_at(slot, PENDS);
+    uint32_t before = or_acq_rel(&slot->ends, RETURNED); /* [A] */
+    if (!(before & EXPIRED) || (before & DONE))
+        return ((before | RETURNED) & ALL) == ALL;
+    if (!(before & COMPLETED))
+        ask_to_end(slot);
+    return sets_last(slot, DONE);
+}
+
+/* The stage has returned its result. False: its timer is about to go off, and
+ * takes over. */
+static bool is_settled(struct slot *slot, int rc)
+{
+    slot->result = rc;
+    if ((load_relaxed(&slot->ends) & DONE) ||
+        wf_timer_cancel(slot->run->run.sched, &slot->timer))
+        return true;
+    uint32_t before = or_acq_rel(&slot->ends, RETURNED | COMPLETED); /* [A] */
+    return before & EXPIRED;
+}
+
+/* On any thread: the stage has returned. */
+static struct task *returned(weft_worker *self, struct slot *slot, int rc)
+{
+    slot->ended = ticks_of(slot->run);
+    if (self)
+        count(&counts_at(slot, self)->run, since(slot->began, slot->ended));
+    if (rc == WEFT_PENDING) {
+        if (!is_over(slot))
+            return NULL; /* [X] in flow.c */
+        return self ? wf_attempt_ended(self, slot) : &slot->task;
+    }
+    if (!is_settled(slot, rc))
+        return NULL;
+    return self ? end(self, slot, rc) : &slot->task;
+}
+
+/* ---- the call ---------------------------------------------------------- */
+
+static int route(weft_worker *self, struct slot *slot)
+{
+    const struct stage *stage = stage_of(slot)->stage;
+    unsigned *path = &slot->path[stage->depth];
+
+    *path = WEFT_ANY_PATH;
+    int rc =
+        stage->route ? stage->route(self, slot->item, path, stage->ctx) : 0;
+    if (rc == WEFT_PENDING)
+        return weft_fail(slot->item, -EINVAL, "a router may not be pending");
+    if (!rc && *path != WEFT_ANY_PATH && *path >= stage->lane_count)
+        return weft_fail(slot->item, -EINVAL,
+                         "there is no path %u: there are %u", *path,
+                         stage->lane_count);
+    return rc;
+}
+
+static void io_done(weft_worker *self, struct weft_io *io, int rc)
+{
+    struct slot *slot = io->ctx;
+    weft_complete(self, slot->item, rc);
+}
+
+static int start_io(weft_worker *self, struct slot *slot)
+{
+    const struct stage *stage = stage_of(slot)->stage;
+    struct weft_io *io = NULL;
+    int rc = stage->describe(self, slot->item, &io, stage->ctx);
+
+    if (rc)
+        return rc == WEFT_PENDING ? -EINVAL : rc;
+    if (!io)
+        return weft_fail(slot->item, -EINVAL, "it described no operation");
+    io->done = io_done;
+    io->ctx = slot;
+    slot->io = io;
+    rc = weft_io_start(self, io);
+    return !rc && stage->fn ? stage->fn(self, slot->item, stage->ctx) : rc;
+}
+
+/* On any thread. */
+static struct task *call(weft_worker *self, struct slot *slot)
+{
+    const struct stage *stage = stage_of(slot)->stage;
+
+    slot->began = ticks_of(slot->run);
+    if (stage->where == WEFT_IO)
+        return returned(self, slot, start_io(self, slot));
+    if (stage->kind == ROUTER)
+        return returned(self, slot, route(self, slot));
+    if (stage->array)
+        return returned(self, slot, wf_source_array(slot));
+    return returned(self, slot, stage->fn(self, slot->item, stage->ctx));
+}
+
+static struct task *outside(weft_worker *none, struct task *task)
+{
+    task->run = wf_flow_step;
+    return call(NULL, slot_of_task(task));
+}
+
+static struct task *hand_over(weft_worker *self, struct slot *slot)
+{
+    struct stage_run *sr = stage_of(slot);
+
+    put_at(slot, OUTSIDE);
+    slot->handed = ticks_of(slot->run);
+    slot->task.run = outside;
+    if (sr->stage->where == WEFT_PINNED) {
+        wf_thread_run(sr->thread, &slot->task);
+        return NULL;
+    }
+    int rc = wf_offload(slot->run->run.sched, &slot->task);
+    if (!rc)
+        return NULL;
+    slot->task.run = wf_flow_step;
+    slot->began = slot->handed;
+    return returned(self, slot,
+                    weft_fail(slot->item, rc, "no helper thread could start"));
+}
+
+/* Arms the timer of the attempt, if it has one: 0 or a negative errno. */
+static int arm(struct slot *slot)
+{
+    const struct stage *stage = stage_of(slot)->stage;
+    weft_sched *sched = slot->run->run.sched;
+    uint64_t when = NEVER;
+
+    store_relaxed(&slot->ends, DONE);
+    if (!stage->deadline_ms && !stage->cancel && stage->where != WEFT_IO)
+        return 0;
+    store_relaxed(&slot->ends, 0);
+    if (stage->deadline_ms)
+        when = wf_now_ns() + stage->deadline_ms * MILLISECOND;
+    slot->timer.task.run = expired;
+    int rc = wf_timer_start(sched, &slot->timer, when);
+    if (rc)
+        store_relaxed(&slot->ends, DONE);
+    else if (stage->kind == SOURCE ? load_relaxed(&slot->run->draining)
+                                   : is_cancelled(slot)) /* [C] */
+        wf_timer_hurry(sched, &slot->timer);
+    return rc;
+}
+
+struct task *wf_attempt(weft_worker *self, struct slot *slot, uint64_t now)
+{
+    const struct stage *stage = stage_of(slot)->stage;
+
+    put_at(slot, RUNS);
+    slot->io = NULL;
+    slot->completed = 0;
+    slot->began = now;
+    hook(slot, false, 0);
+    int rc = arm(slot);
+    if (rc)
+        return returned(self, slot,
+                        weft_fail(slot->item, rc, "its timer cannot start"));
+    if (stage->where >= WEFT_BLOCKING)
+        return hand_over(self, slot);
+    return call(self, slot);
+}

@@ -1,0 +1,54 @@
+/* counts.h: what the workers count for each stage, each worker for itself, and
+ * how that adds up. Times are in ticks until somebody asks. */
+#ifndef WEFT_GRAPH_COUNTS_H
+#define WEFT_GRAPH_COUNTS_H
+#include <stdalign.h>
+#include <stdbool.h>
+
+#include "sched/atomic.h"
+#include "weft/insight.h"
+
+enum { BUCKETS = 62 * 8 }; /* eight for each power of two */
+
+struct stage_counts {
+    alignas(64) _Atomic uint64_t in;
+    _Atomic uint64_t started, done, filtered, failed, retried;
+    _Atomic uint64_t token_wait, ready_wait, run, pending_wait;
+    _Atomic uint64_t longest;
+    _Atomic uint32_t latency[BUCKETS];
+};
+
+struct counts {
+    struct stage_counts *of; /* [worker][stage] */
+    unsigned workers, stages;
+};
+
+int wf_counts_init(struct counts *c, unsigned workers, unsigned stages);
+void wf_counts_finish(struct counts *c);
+
+static inline struct stage_counts *wf_counts_of(const struct counts *c,
+                                                unsigned worker, unsigned stage)
+{
+    return &c->of[worker * c->stages + stage];
+}
+
+/* Written by one worker, read by any thread. */
+static inline void count(_Atomic uint64_t *counter, uint64_t n)
+{
+    store_relaxed(counter, load_relaxed(counter) + n);
+}
+
+/* Clocks of two cores may differ by a little. */
+static inline uint64_t since(uint64_t from, uint64_t to)
+{
+    return to > from ? to - from : 0;
+}
+
+/* How long an item was in the stage. */
+void wf_counts_latency(struct stage_counts *c, uint64_t ticks);
+
+/* All workers' counts of a stage, times in nanoseconds. Returns how many items
+ * have started. */
+uint64_t wf_counts_add_up(const struct counts *c, unsigned stage,
+                          double ns_per_tick, struct weft_stage_stats *out);
+#endif

@@ -1,0 +1,221 @@
+/* merge.c: several inputs become one segment: whose turn it is, and the move.
+ *
+ * An item crosses by exchanging its bytes with those of an empty slot: what it
+ * has grown goes with it, and what the empty slot had grown is left for the
+ * next item of the input. Whatever a slot holds is reset and finished once.
+ *
+ * Whoever adds to the inputs, or brings a slot, moves what can be moved; while
+ * somebody moves, others leave it to that one, which looks again under the lock
+ * before it stops. So items enter in the order in which they were chosen.
+ *
+ * An input at whose head a marker stands has ended its epoch, and waits. When
+ * all have, or have no more at all, the markers go and one enters. */
+#include "graph/merge.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/pipeline.h"
+
+enum { NOTHING = -1, ALL_MARKED = -2, ALL_ENDED = -3 };
+
+int wf_merge_init(struct merge *m, unsigned inputs, bool in_turns)
+{
+    *m = (struct merge){ .count = inputs, .in_turns = in_turns };
+    pthread_mutex_init(&m->lock, NULL);
+    m->inputs = calloc(inputs, sizeof *m->inputs);
+    return m->inputs ? 0 : -ENOMEM;
+}
+
+void wf_merge_finish(struct merge *m)
+{
+    pthread_mutex_destroy(&m->lock);
+    for (unsigned i = 0; m->inputs && i < m->count; i++)
+        wf_turn_finish(&m->inputs[i].turn);
+    free(m->inputs);
+}
+
+void wf_merge_add(struct merge *m, struct slot *slot, unsigned input)
+{
+    pthread_mutex_lock(&m->lock);
+    put_at(slot, AT_MERGE);
+    m->in += slot->outcome == GOOD;
+    task_list_add(&m->inputs[input].waiting, &slot->task);
+    pthread_mutex_unlock(&m->lock);
+}
+
+static bool is_marked(const struct merge_input *in)
+{
+    return in->waiting.first &&
+           slot_of_task(in->waiting.first)->outcome == MARKER;
+}
+
+/* Under the lock: the next input in turn; a slow one is waited for. */
+static int next_in_turn(struct merge *m)
+{
+    for (unsigned i = 0; i <= m->count; i++) {
+        const struct merge_input *in = &m->inputs[m->turn];
+        bool out = is_marked(in) || (in->ended && !in->waiting.first);
+        if (!out && m->taken < in->weight)
+            return in->waiting.first ? (int)m->turn : NOTHING;
+        m->turn = (m->turn + 1) % m->count;
+        m->taken = 0;
+    }
+    return NOTHING;
+}
+
+/* Under the lock: the next input that has something, each in turn, so that one
+ * that has always something does not keep the others out. */
+static int next_with_item(struct merge *m)
+{
+    for (unsigned i = 0; i < m->count; i++) {
+        unsigned input = (m->turn + i) % m->count;
+        const struct merge_input *in = &m->inputs[input];
+        if (in->waiting.first && !is_marked(in)) {
+            m->turn = (input + 1) % m->count;
+            return (int)input;
+        }
+    }
+    return NOTHING;
+}
+
+/* Under the lock: from which input the next item comes. */
+static int choose(struct merge *m)
+{
+    unsigned marked = 0, over = 0;
+
+    for (unsigned i = 0; i < m->count; i++) {
+        marked += is_marked(&m->inputs[i]);
+        over += m->inputs[i].ended && !m->inputs[i].waiting.first;
+    }
+    if (over == m->count)
+        return m->ended ? NOTHING : ALL_ENDED;
+    if (marked && marked + over == m->count)
+        return ALL_MARKED;
+    return m->in_turns ? next_in_turn(m) : next_with_item(m);
+}
+
+static void exchange(struct slot *a, struct slot *b, size_t bytes)
+{
+    char *x = a->item, *y = b->item, part[256];
+
+    for (size_t n; bytes; x += n, y += n, bytes -= n) {
+        n = bytes < sizeof part ? bytes : sizeof part;
+        memcpy(part, x, n);
+        memcpy(x, y, n);
+        memcpy(y, part, n);
+    }
+}
+
+/* The slot's item goes into `hand`, which flows; the slot leaves. */
+static void move(struct stage_run *sr, weft_worker *self, struct slot *slot,
+                 struct slot *hand)
+{
+    struct pipeline_run *run = sr->run;
+    bool marker = slot->outcome == MARKER;
+
+    if (!marker) {
+        exchange(slot, hand, segment_of(hand)->items.bytes);
+        slot->moved = true;
+        hand->origin = slot->number;
+    }
+    wf_feed_filled(hand, marker, false, ticks_of(run));
+    wf_ready(run->run.sched, self, &hand->task);
+    wf_flow_finish(self, slot);
+}
+
+/* Under the lock: has, or will have, a slot to move something into. */
+static bool has_slot(struct stage_run *sr)
+{
+    struct merge *m = &sr->merge;
+
+    if (m->hand)
+        return true;
+    if (m->hungry)
+        return false;
+    m->hungry = true;
+    pthread_mutex_unlock(&m->lock);
+    struct slot *slot = wf_feed_take(sr->run, sr->stage->segment);
+    pthread_mutex_lock(&m->lock);
+    if (slot) {
+        m->hand = slot;
+        m->hungry = false;
+    }
+    return m->hand;
+}
+
+/* Under the lock: what goes next, out of the input; for a marker, out of all of
+ * them, the others in `more`. */
+static struct slot *take_next(struct merge *m, int input,
+                              struct task_list *more)
+{
+    struct task *task = NULL;
+
+    if (input != ALL_MARKED) {
+        m->done++;
+        m->taken++;
+        task = task_list_take(&m->inputs[input].waiting);
+        m->waited += since(slot_of_task(task)->arrived,
+                           ticks_of(slot_of_task(task)->run));
+        return slot_of_task(task);
+    }
+    for (unsigned i = 0; i < m->count; i++)
+        if (is_marked(&m->inputs[i]))
+            task_list_add(more, task_list_take(&m->inputs[i].waiting));
+    return slot_of_task(task_list_take(more));
+}
+
+void wf_merge_move(struct stage_run *sr, weft_worker *self)
+{
+    struct merge *m = &sr->merge;
+    int input;
+
+    pthread_mutex_lock(&m->lock);
+    if (m->moving) {
+        pthread_mutex_unlock(&m->lock);
+        return;
+    }
+    m->moving = true;
+    while ((input = choose(m)) != NOTHING && input != ALL_ENDED) {
+        if (!has_slot(sr)) {
+            input = NOTHING;
+            break;
+        }
+        struct task_list more = { 0 };
+        struct slot *slot = take_next(m, input, &more), *hand = m->hand;
+        m->hand = NULL;
+        pthread_mutex_unlock(&m->lock);
+        move(sr, self, slot, hand);
+        for (struct task *task; (task = task_list_take(&more));)
+            wf_flow_finish(self, slot_of_task(task));
+        pthread_mutex_lock(&m->lock);
+    }
+    m->moving = false;
+    struct slot *last = m->hand;
+    if (input == ALL_ENDED) {
+        m->ended = true;
+        m->hand = NULL;
+    }
+    pthread_mutex_unlock(&m->lock);
+    if (input == ALL_ENDED)
+        wf_feed_ended(sr->run, self, sr->stage->segment, last);
+}
+
+void wf_merge_input_ended(struct stage_run *sr, weft_worker *self,
+                          unsigned input)
+{
+    pthread_mutex_lock(&sr->merge.lock);
+    sr->merge.inputs[input].ended = true;
+    pthread_mutex_unlock(&sr->merge.lock);
+    wf_merge_move(sr, self);
+}
+
+void wf_merge_got(struct stage_run *sr, weft_worker *self, struct slot *slot)
+{
+    pthread_mutex_lock(&sr->merge.lock);
+    sr->merge.hand = slot;
+    sr->merge.hungry = false;
+    pthread_mutex_unlock(&sr->merge.lock);
+    wf_merge_move(sr, self);
+}

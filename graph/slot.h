@@ -1,0 +1,96 @@
+/* slot.h: one item in flight, and all that its task needs to know. */
+#ifndef WEFT_GRAPH_SLOT_H
+#define WEFT_GRAPH_SLOT_H
+#include <stdalign.h>
+#include <stdbool.h>
+
+#include "sched/atomic.h"
+#include "sched/sched.h"
+#include "weft/io.h"
+
+enum { MOST_BRANCHES = 4 }; /* routers inside of routers */
+enum { NO_ATTEMPT = 16 };   /* in slot.ends: attempt.c */
+#define NOWHERE UINT32_MAX  /* a stage, segment or path that there is not */
+
+/* An item that is no longer GOOD executes nothing, but takes its turns. A
+ * MARKER is no item: an epoch ends where it is. */
+enum outcome { GOOD, FILTERED, FAILED, CANCELLED, MARKER };
+
+/* Where an item is: what its task does when it runs next. */
+enum place {
+    FREE,
+    IN_HAND,     /* its feeder has it */
+    WANTS_COST,  /* in hand, and waits for its bytes of the budget */
+    RESERVED,    /* a thread outside fills it */
+    FILL,        /* its source is to fill it */
+    AT_DOOR,     /* of a stage */
+    WANTS_BYTES, /* waits for bytes of the budget */
+    HAS_BYTES,
+    WANTS_TURN,  /* waits for, and then has, its turn */
+    WANTS_TOKEN, /* waits for, and then has, its token */
+    RUNS,        /* in a callback */
+    OUTSIDE,     /* waits for, or is on, a thread that is no worker */
+    PENDS,       /* for its completion or its operation */
+    BACKS_OFF,   /* until the next attempt */
+    SCATTERS,    /* waits for the slot of a piece */
+    AT_FORK,     /* waits to be let into a path */
+    HAS_PATH,
+    AT_MERGE,   /* waits to be moved into the merge's segment */
+    AT_GATE,    /* waits for the end of the epoch before its own */
+    ENDS_EPOCH, /* a marker whose epoch has passed */
+    IN_OUTLET,  /* waits for the consumer */
+    BORROWED,   /* the consumer has it */
+};
+
+struct slot {
+    struct task task;
+    struct pipeline_run *run;
+    unsigned segment, stage;
+    _Atomic unsigned place; /* enum place; others only look at it */
+    enum outcome outcome;
+    int result;            /* of the attempt */
+    unsigned attempt;      /* 1 is the first */
+    bool passed;           /* the end of its segment */
+    bool moved;            /* what was in it is elsewhere now */
+    _Atomic uint32_t ends; /* of the attempt: attempt.c */
+    _Atomic uint32_t refs; /* 1, and those who see to its turn: flow.c */
+    uint64_t number;       /* in its segment, of the items */
+    uint64_t epoch, origin;
+    uint64_t ticket[MOST_BRANCHES + 1]; /* its turn: in the segment, in the path
+                                           of a router, in one inside that */
+    unsigned path[MOST_BRANCHES];       /* that it is in, or NOWHERE */
+    uint64_t arrived;   /* at the stage, or at its door again: ticks */
+    uint64_t entered;   /* the stage: ticks */
+    uint64_t ready;     /* got its token, or its completion: ticks */
+    uint64_t handed;    /* to another thread: ticks */
+    uint64_t began;     /* the callback was called: ticks */
+    uint64_t ended;     /* it has returned: ticks */
+    uint64_t completed; /* a pending attempt: ticks, or 0 */
+    struct timer timer;
+    struct weft_io *io;         /* that is under way */
+    struct slot *older, *newer; /* that have bytes of the budget */
+    uint64_t bytes, wants;      /* of the budget */
+    char why[256];              /* what weft_fail said in this attempt */
+    alignas(max_align_t) char item[];
+};
+
+static inline struct slot *slot_of_task(struct task *task)
+{
+    return (struct slot *)((char *)task - offsetof(struct slot, task));
+}
+
+static inline struct slot *slot_of_item(const void *item)
+{
+    return (struct slot *)((uintptr_t)item - offsetof(struct slot, item));
+}
+
+static inline enum place place_of(const struct slot *slot)
+{
+    return (enum place)load_relaxed(&slot->place);
+}
+
+static inline void put_at(struct slot *slot, enum place place)
+{
+    store_relaxed(&slot->place, (unsigned)place);
+}
+#endif

@@ -1,0 +1,87 @@
+/* source.c: a source fills the slots of its segment, one after the other.
+ *
+ * What a source does with a slot is an attempt like any stage's: on a worker,
+ * on a thread of its own, or pending. When it is over, the item flows, and the
+ * source goes on with the next slot. That one goes under the item, so that this
+ * worker takes the item first and an idle one finds the source; and now and
+ * then behind everything that waits, so that the sources of several runs have
+ * their turns: as many as the priority of the run says. */
+#include <errno.h>
+#include <string.h>
+
+#include "graph/pipeline.h"
+
+static struct task *end(weft_worker *self, struct slot *slot)
+{
+    wf_feed_ended(slot->run, self, slot->segment, slot);
+    return NULL;
+}
+
+int wf_source_array(struct slot *slot)
+{
+    struct stage_run *sr = stage_of(slot);
+    const struct stage *stage = sr->stage;
+    size_t bytes = segment_of(slot)->items.bytes;
+    uint64_t i = load_relaxed(&sr->array_next);
+
+    if (i == stage->array_count)
+        return WEFT_END;
+    store_relaxed(&sr->array_next, i + 1);
+    memcpy(slot->item, stage->array + i * stage->array_stride,
+           bytes < stage->array_stride ? bytes : stage->array_stride);
+    return 0;
+}
+
+struct task *wf_source_fill(weft_worker *self, struct slot *slot)
+{
+    uint64_t now = ticks_of(slot->run);
+
+    if (load_relaxed(&slot->run->draining))
+        return end(self, slot);
+    if (stage_of(slot)->stage->cancel)
+        wf_segment_filling(segment_of(slot), slot);
+    slot->attempt = 1;
+    slot->why[0] = '\0';
+    slot->arrived = slot->ready = now;
+    return wf_attempt(self, slot, now);
+}
+
+/* The source's next slot: its turn comes after the item that it has just fed,
+ * or after everything else. */
+static void go_on_with(weft_worker *self, struct slot *next)
+{
+    struct pipeline_run *run = next->run;
+    struct task_list list = { 0 };
+
+    next->task.run = wf_flow_step;
+    next->stage = run->plan->segments[next->segment].feeder;
+    put_at(next, FILL);
+    if (++segment_of(next)->turns % (QUANTUM * run->priority)) {
+        wf_push(self, &next->task);
+        return;
+    }
+    task_list_add(&list, &next->task);
+    wf_inject(run->run.sched, &list);
+}
+
+struct task *wf_source_filled(weft_worker *self, struct slot *slot, int rc,
+                              uint64_t now)
+{
+    struct stage_counts *c = counts_at(slot, self);
+
+    if (stage_of(slot)->stage->cancel)
+        wf_segment_filling(segment_of(slot), NULL);
+    if (rc > 0 && rc != WEFT_END && rc != WEFT_EPOCH)
+        rc = weft_fail(slot->item, -EINVAL, "the source returned %d", rc);
+    if (rc < 0)
+        wf_source_failed(slot, rc);
+    if (rc < 0 || rc == WEFT_END)
+        return end(self, slot);
+
+    count(&c->in, rc == 0);
+    count(&c->done, rc == 0);
+    struct slot *next = wf_feed_filled(slot, rc == WEFT_EPOCH, true, now);
+    if (next)
+        go_on_with(self, next);
+    return &slot->task;
+}

@@ -1,0 +1,199 @@
+/* supply.c: a source that is fed from outside, by any thread, while it runs.
+ *
+ * A thread reserves a slot, fills it, and feeds it; so nothing is copied, and
+ * what the slot has grown is used again. As many are in flight as there are
+ * slots: then a thread waits, or is told at once. The input ends when somebody
+ * says so, or when the run is drained or stopped; what is reserved then may
+ * still be fed.
+ *
+ *  [P] A thread that waits for bytes of the budget sleeps on a word of its
+ * slot. The task that the budget makes ready stores it with release, so the
+ *      thread sees the budget's grant; it wakes by the address alone. A thread
+ *      that stops waiting withdraws; if it comes too late for that, the task is
+ *      on its way, and is waited for. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "graph/pipeline.h"
+
+/* The segment that the source of this name feeds; or NOWHERE and a sentence. */
+static unsigned find(const struct pipeline_run *run, const char *name,
+                     weft_error *why)
+{
+    const struct pipeline_plan *plan = run ? run->plan : NULL;
+    unsigned found = NOWHERE, count = 0;
+
+    for (unsigned i = 0; plan && i < plan->segment_count; i++) {
+        const struct stage *source = &plan->stages[plan->segments[i].feeder];
+        if (!source->fed || (name && strcmp(name, source->name)))
+            continue;
+        found = i;
+        count++;
+    }
+    if (count == 1)
+        return found;
+    if (count)
+        wf_error(why, 0, "%u sources are fed from outside: say which", count);
+    else if (name)
+        wf_error(why, 0, "no source '%s' is fed from outside", name);
+    else
+        wf_error(why, 0, "no source is fed from outside: use weft_source_fed");
+    return NOWHERE;
+}
+
+static int has_ended(struct pipeline_run *run, weft_error *why)
+{
+    if (load_relaxed(&run->run.error))
+        return wf_error(why, -ECANCELED, "the run was stopped");
+    return wf_error(why, -EPIPE, "the input has ended");
+}
+
+/* The budget has the bytes that a slot waits for; [P]. */
+static struct task *paid(weft_worker *self, struct task *task)
+{
+    _Atomic uint32_t *word = &slot_of_task(task)->refs;
+
+    store_release(word, 1); /* [P] */
+    wf_wake_all(word);
+    return NULL;
+}
+
+/* The cost of an item, where it has a fixed one. False: it was not to be had
+ * before the deadline. */
+static bool pay(struct slot *slot, int timeout_ms, uint64_t deadline)
+{
+    struct pipeline_run *run = slot->run;
+    uint64_t cost = segment_of(slot)->items.cost;
+
+    if (!run->plan->budgeted)
+        return true;
+    wf_budget_enter(&run->budget, slot);
+    if (!cost || wf_budget_try(&run->budget, slot, cost))
+        return true;
+    if (!timeout_ms)
+        return false;
+    slot->task.run = paid;
+    store_relaxed(&slot->refs, 0);
+    if (wf_budget_ask(&run->budget, slot, cost))
+        return true;
+    while (!load_acquire(&slot->refs)) { /* [P] */
+        int64_t left = deadline_left(deadline);
+        if (!left && wf_budget_withdraw(&run->budget, slot))
+            return false;
+        wf_sleep_while(&slot->refs, 0, left ? left : -1);
+    }
+    return true;
+}
+
+static void give_back(struct slot *slot)
+{
+    struct pipeline_run *run = slot->run;
+    weft_worker *self = wf_worker_here();
+    unsigned segment = slot->segment;
+    struct task_list ready = { 0 };
+
+    if (run->plan->budgeted)
+        ready = wf_budget_leave(&run->budget, slot);
+    for (struct task *task; (task = task_list_take(&ready));)
+        wf_ready(run->run.sched, self, task);
+    wf_feed_news(run, self, segment,
+                 wf_segment_return(&run->segments[segment], slot));
+}
+
+static int reserve(struct pipeline_run *run, unsigned segment,
+                   struct slot **out, int timeout_ms, weft_error *why)
+{
+    uint64_t deadline = deadline_in(timeout_ms);
+    bool ended;
+
+    if (wf_worker_here() && timeout_ms)
+        return wf_error(why, -EDEADLK,
+                        "a worker may not wait for a slot: use timeout 0");
+    *out = wf_segment_reserve(&run->segments[segment], deadline, &ended);
+    if (ended)
+        return has_ended(run, why);
+    if (*out && pay(*out, timeout_ms, deadline))
+        return 0;
+    if (*out)
+        give_back(*out);
+    return wf_error(why, -ETIMEDOUT, "no slot was free within %d ms",
+                    timeout_ms);
+}
+
+int weft_reserve(struct weft_run *base, const char *source, void **item,
+                 int timeout_ms, weft_error *why)
+{
+    struct pipeline_run *run = pipeline_of(base);
+    unsigned segment = find(run, source, why);
+    struct slot *slot;
+
+    if (segment == NOWHERE)
+        return -EINVAL;
+    int rc = reserve(run, segment, &slot, timeout_ms, why);
+    if (!rc)
+        *item = slot->item;
+    return rc;
+}
+
+static void feed(struct slot *slot, bool marker)
+{
+    struct pipeline_run *run = slot->run;
+    unsigned source = run->plan->segments[slot->segment].feeder;
+
+    add_relaxed(&run->stages[source].fed, !marker);
+    wf_feed_filled(slot, marker, false, ticks_of(run));
+    wf_ready(run->run.sched, wf_worker_here(), &slot->task);
+}
+
+static bool is_reserved(const struct slot *slot, const char *call)
+{
+    if (place_of(slot) == RESERVED)
+        return true;
+    wf_misuse("%s: item %" PRIu64 " is not reserved: it was fed before, or "
+              "never taken with weft_reserve",
+              call, slot->number);
+    return false;
+}
+
+void weft_feed(void *item)
+{
+    struct slot *slot = slot_of_item(item);
+
+    if (is_reserved(slot, "weft_feed"))
+        feed(slot, false);
+}
+
+void weft_unreserve(void *item)
+{
+    struct slot *slot = slot_of_item(item);
+
+    if (is_reserved(slot, "weft_unreserve"))
+        give_back(slot);
+}
+
+int weft_feed_epoch(struct weft_run *base, const char *source, int timeout_ms,
+                    weft_error *why)
+{
+    struct pipeline_run *run = pipeline_of(base);
+    unsigned segment = find(run, source, why);
+    struct slot *slot;
+
+    if (segment == NOWHERE)
+        return -EINVAL;
+    int rc = reserve(run, segment, &slot, timeout_ms, why);
+    if (!rc)
+        feed(slot, true);
+    return rc;
+}
+
+int weft_feed_end(struct weft_run *base, const char *source, weft_error *why)
+{
+    struct pipeline_run *run = pipeline_of(base);
+    unsigned segment = find(run, source, why);
+
+    if (segment == NOWHERE)
+        return -EINVAL;
+    wf_feed_ended(run, wf_worker_here(), segment, NULL);
+    return 0;
+}

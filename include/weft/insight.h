@@ -1,0 +1,65 @@
+/* insight.h: what a pipeline is doing, and why it is not faster.
+ *
+ * All of it may be asked at any time, from any thread, and stops nobody. */
+#ifndef WEFT_INSIGHT_H
+#define WEFT_INSIGHT_H
+#include "weft/pipeline.h"
+
+/* [any] What a segment holds now, exact at every instant. Segments are numbered
+ * as their first stages are drawn: segment 0 starts at the (first) source, each
+ * gather, scatter and merge starts the next; -ERANGE past the last. */
+struct weft_flow {
+    uint64_t fed, delivered, filtered, failed, cancelled, in_flight;
+    unsigned slots;
+};
+int weft_run_flow(struct weft_run *run, unsigned segment,
+                  struct weft_flow *out);
+
+/* How long items took in a stage, from its door to the next: half of them took
+ * no longer than p50_ns. Each is exact to an eighth. */
+struct weft_latency {
+    uint64_t p50_ns, p90_ns, p99_ns, max_ns;
+};
+
+/* [any] What a stage did up to now, sources, gathers, scatters, routers, merges
+ * and the consumer included, in the order of the drawing. Stage 0 is the
+ * (first) source; -ERANGE past the last. The times of all its items, added up.
+ */
+struct weft_stage_stats {
+    const char *name;
+    uint64_t in;   /* items that came to its door */
+    uint64_t done; /* went on */
+    uint64_t filtered, failed, retried;
+    unsigned tokens;             /* 0: unlimited, or it has none */
+    unsigned running;            /* tokens in use */
+    unsigned waiting;            /* items that wait for a turn or a token */
+    unsigned peak;               /* most tokens in use at one time */
+    uint64_t token_wait_ns;      /* for a turn, a token, limits or bytes */
+    uint64_t ready_wait_ns;      /* for a worker, or its thread */
+    uint64_t run_ns;             /* in the callback */
+    uint64_t pending_wait_ns;    /* for a completion or an operation */
+    uint64_t output_wait_ns;     /* for a slot of the next segment, for the
+                                    consumer to take; a source: for a free slot
+                                  */
+    struct weft_latency latency; /* of the items that left */
+};
+int weft_run_stage(struct weft_run *run, unsigned stage,
+                   struct weft_stage_stats *out);
+
+/* [any] The budget, in bytes. */
+struct weft_budget_stats {
+    uint64_t budget, used, peak;
+    unsigned waiting; /* items */
+};
+int weft_run_budget(struct weft_run *run, struct weft_budget_stats *out);
+
+/* [any] The consumers' side; -EINVAL where the pipeline has no consumer. */
+struct weft_sink_stats {
+    unsigned ready;       /* items that could be taken now */
+    unsigned borrowed;    /* taken, and not released yet */
+    uint64_t taken;       /* up to now */
+    uint64_t ready_ns;    /* that items waited to be taken, added up */
+    uint64_t borrowed_ns; /* that they were held, added up */
+};
+int weft_run_sink(struct weft_run *run, struct weft_sink_stats *out);
+#endif
