@@ -139,6 +139,14 @@ bool wf_budget_withdraw(struct budget *b, struct slot *slot)
     return waits;
 }
 
+void wf_budget_move(struct budget *b, struct slot *from, struct slot *to)
+{
+    pthread_mutex_lock(&b->lock);
+    to->bytes += from->bytes;
+    from->bytes = 0;
+    pthread_mutex_unlock(&b->lock);
+}
+
 struct task_list wf_budget_leave(struct budget *b, struct slot *slot)
 {
     struct task_list ready = { 0 };

@@ -37,6 +37,9 @@ bool wf_budget_try(struct budget *b, struct slot *slot, uint64_t bytes);
  */
 bool wf_budget_withdraw(struct budget *b, struct slot *slot);
 
+/* [any] What was in one slot is in the other now. */
+void wf_budget_move(struct budget *b, struct slot *from, struct slot *to);
+
 /* [any] The slot is no longer in use: gives all its bytes back. The tasks that
  * have theirs now, for the caller to make ready. */
 struct task_list wf_budget_leave(struct budget *b, struct slot *slot);

@@ -8,6 +8,11 @@
  * somebody moves, others leave it to that one, which looks again under the lock
  * before it stops. So items enter in the order in which they were chosen.
  *
+ *  [X] What is told to the merge (an input has ended, here is a slot) may be
+ *      what somebody else needs to move the last item and end the run. So it is
+ *      told and acted upon under one lock: who finds another one moving leaves,
+ *      and touches nothing any more.
+ *
  * An input at whose head a marker stands has ended its epoch, and waits. When
  * all have, or have no more at all, the markers go and one enters. */
 #include "graph/merge.h"
@@ -118,6 +123,8 @@ static void move(struct stage_run *sr, weft_worker *self, struct slot *slot,
     if (!marker) {
         exchange(slot, hand, segment_of(hand)->items.bytes);
         slot->moved = true;
+        if (run->plan->budgeted)
+            wf_budget_move(&run->budget, slot, hand);
         hand->origin = slot->number;
     }
     wf_feed_filled(hand, marker, false, ticks_of(run));
@@ -166,12 +173,12 @@ static struct slot *take_next(struct merge *m, int input,
     return slot_of_task(task_list_take(more));
 }
 
-void wf_merge_move(struct stage_run *sr, weft_worker *self)
+/* Under the lock, which it leaves: [X]. */
+static void move_and_unlock(struct stage_run *sr, weft_worker *self)
 {
     struct merge *m = &sr->merge;
     int input;
 
-    pthread_mutex_lock(&m->lock);
     if (m->moving) {
         pthread_mutex_unlock(&m->lock);
         return;
@@ -202,13 +209,18 @@ void wf_merge_move(struct stage_run *sr, weft_worker *self)
         wf_feed_ended(sr->run, self, sr->stage->segment, last);
 }
 
+void wf_merge_move(struct stage_run *sr, weft_worker *self)
+{
+    pthread_mutex_lock(&sr->merge.lock);
+    move_and_unlock(sr, self);
+}
+
 void wf_merge_input_ended(struct stage_run *sr, weft_worker *self,
                           unsigned input)
 {
     pthread_mutex_lock(&sr->merge.lock);
     sr->merge.inputs[input].ended = true;
-    pthread_mutex_unlock(&sr->merge.lock);
-    wf_merge_move(sr, self);
+    move_and_unlock(sr, self);
 }
 
 void wf_merge_got(struct stage_run *sr, weft_worker *self, struct slot *slot)
@@ -216,6 +228,5 @@ void wf_merge_got(struct stage_run *sr, weft_worker *self, struct slot *slot)
     pthread_mutex_lock(&sr->merge.lock);
     sr->merge.hand = slot;
     sr->merge.hungry = false;
-    pthread_mutex_unlock(&sr->merge.lock);
-    wf_merge_move(sr, self);
+    move_and_unlock(sr, self);
 }
