@@ -17,6 +17,10 @@
  *      of this one. So a run that has ended is ready to start, with no pass
  *      over its nodes. The plan keeps a few of these.
  *
+ *  [E] End. With a deadline a run has two parties that touch it: its nodes, and
+ *      the deadline, until it was cancelled or has gone off. Each counts itself
+ *      out, acq_rel, and the second ends the run.
+ *
  *  After the first error nothing is called any more, but everything is counted
  *  down all the same, so the run ends in the usual way. What depends on the
  *  node that failed comes after it and sees the error; what does not may just
@@ -25,28 +29,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph/dag.h"
+#include "graph/dagrun.h"
 #include "graph/drawing.h"
-#include "sched/sched.h"
-#include "sched/task.h"
 
 enum { KEPT_RUNS = 8 };
-
-struct run_node {
-    struct task task;
-    _Atomic uint32_t missing; /* unless the node is behind only one */
-    uint32_t index;           /* leads from the task to the run */
-};
 
 /* Where a million tasks are usual, each byte is a megabyte. */
 _Static_assert(sizeof(struct dag_node) + sizeof(struct run_node) <= 56,
                "what a node takes in a plan and a run");
-
-struct dag_run {
-    struct weft_run run;
-    struct dag_run *next; /* in the pool */
-    struct run_node node[];
-};
 
 struct run_pool {
     pthread_mutex_t lock;
@@ -60,10 +50,15 @@ static struct dag_run *run_of(struct run_node *n)
     return (struct dag_run *)(void *)(first - offsetof(struct dag_run, node));
 }
 
+struct label wf_dag_label(const struct dag_plan *plan, uint32_t index)
+{
+    return wf_label(plan->names + plan->node[index].name, index);
+}
+
 static void fail(const struct dag_plan *plan, struct dag_run *run,
                  uint32_t index, int rc)
 {
-    struct label task = wf_label(plan->names + plan->node[index].name, index);
+    struct label task = wf_dag_label(plan, index);
 
     if (rc < 0)
         wf_run_fail(&run->run, rc, "task '%s' failed: %s", task.text,
@@ -98,6 +93,64 @@ static struct task *count_down(struct dag_run *run, const struct dag_plan *plan,
     return next;
 }
 
+/* [E] The last node has ended, or the deadline will touch the run no more. */
+static void count_out(struct dag_run *run)
+{
+    if (sub_acq_rel(&run->parties, 1) == 1) /* [E] */
+        wf_run_end(&run->run);
+}
+
+static void end(struct dag_run *run)
+{
+    if (!run->deadline_ms)
+        wf_run_end(&run->run);
+    else if (wf_timer_cancel(run->run.sched, &run->deadline))
+        wf_run_end(&run->run); /* the deadline is out, and we are the last */
+    else
+        count_out(run);
+}
+
+/* The node is done: what is behind it. */
+static struct task *go_on(weft_worker *self, struct dag_run *run,
+                          const struct dag_node *node, struct task_list *more)
+{
+    if (!node->edges) {
+        end(run);
+        return NULL;
+    }
+    return count_down(run, (const struct dag_plan *)run->run.plan, node, more);
+}
+
+void wf_dag_node_ended(weft_worker *self, struct dag_run *run, uint32_t index)
+{
+    const struct dag_plan *plan = (const struct dag_plan *)run->run.plan;
+    weft_sched *sched = run->run.sched;
+    struct task_list more = { 0 };
+    struct task *next = go_on(self, run, &plan->node[index], &more);
+
+    if (next)
+        task_list_add(&more, next);
+    if (more.first)
+        wf_inject(sched, &more);
+}
+
+/* True: the node's plan runs, and its end will go on. */
+static bool starts_plan(struct dag_run *run, uint32_t index,
+                        const struct dag_node *node)
+{
+    weft_error why;
+
+    if (node->fn != wf_subplan_node)
+        return false;
+    int rc = wf_subplan_start(run, index, node->ctx, &why);
+    if (rc)
+        wf_run_fail(
+            &run->run, rc, "task '%s' failed: %.180s",
+            wf_dag_label((const struct dag_plan *)run->run.plan, index).text,
+            why.text);
+    return !rc;
+}
+
 static struct task *execute(weft_worker *self, struct task *task)
 {
     struct run_node *n = (struct run_node *)task; /* its first member */
@@ -107,16 +160,14 @@ static struct task *execute(weft_worker *self, struct task *task)
 
     store_relaxed(&n->missing, node->before); /* [R] */
     if (node->fn && !load_relaxed(&run->run.error)) {
-        int rc = node->fn(self, node->ctx);
+        if (starts_plan(run, n->index, node))
+            return NULL;
+        int rc = node->fn == wf_subplan_node ? 0 : node->fn(self, node->ctx);
         if (rc)
             fail(plan, run, n->index, rc);
     }
-    if (!node->edges) {
-        wf_run_end(&run->run);
-        return NULL;
-    }
     struct task_list more = { 0 };
-    struct task *next = count_down(run, plan, node, &more);
+    struct task *next = go_on(self, run, node, &more);
     if (more.first)
         wf_push_list(self, &more);
     return next;
@@ -127,12 +178,21 @@ static struct dag_run *make_run(const struct dag_plan *plan)
     struct dag_run *run =
         malloc(sizeof *run + plan->node_count * sizeof run->node[0]);
 
+    if (run)
+        wf_subplans_init(&run->subplans);
     for (uint32_t i = 0; run && i < plan->node_count; i++) {
         run->node[i].task.run = execute;
         store_relaxed(&run->node[i].missing, plan->node[i].before);
         run->node[i].index = i;
     }
     return run;
+}
+
+static void free_run(struct dag_run *run)
+{
+    if (run)
+        wf_subplans_finish(&run->subplans);
+    free(run);
 }
 
 static struct dag_run *take_run(struct run_pool *pool)
@@ -145,6 +205,49 @@ static struct dag_run *take_run(struct run_pool *pool)
     }
     pthread_mutex_unlock(&pool->lock);
     return run;
+}
+
+static void destroy_run(struct weft_run *base)
+{
+    struct dag_run *run = (struct dag_run *)base;
+    struct run_pool *pool = ((const struct dag_plan *)base->plan)->pool;
+
+    pthread_mutex_lock(&pool->lock);
+    if (pool->count < KEPT_RUNS) {
+        run->next = pool->first;
+        pool->first = run;
+        pool->count++;
+        run = NULL;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    free_run(run);
+}
+
+static struct task *out_of_time(weft_worker *self, struct task *task)
+{
+    struct dag_run *run =
+        (struct dag_run *)((char *)task - offsetof(struct dag_run, deadline) -
+                           offsetof(struct timer, task));
+
+    wf_run_fail(&run->run, -ETIMEDOUT,
+                "the run took longer than its deadline of %u ms",
+                run->deadline_ms);
+    wf_subplans_visit(&run->subplans, weft_cancel);
+    count_out(run);
+    return NULL;
+}
+
+/* 0, or a negative errno: the deadline cannot be kept. */
+static int arm(struct dag_run *run, const struct weft_run_config *config)
+{
+    run->priority = config->priority;
+    run->deadline_ms = config->deadline_ms;
+    if (!run->deadline_ms)
+        return 0;
+    store_relaxed(&run->parties, 2);
+    run->deadline = (struct timer){ .task.run = out_of_time };
+    return wf_timer_start(run->run.sched, &run->deadline,
+                          wf_now_ns() + run->deadline_ms * (uint64_t)1000000);
 }
 
 static int start(struct weft_run **out, weft_sched *sched,
@@ -161,6 +264,12 @@ static int start(struct weft_run **out, weft_sched *sched,
         return wf_error(why, -ENOMEM, "no memory to run a graph of %u tasks",
                         plan->node_count);
     wf_run_init(&run->run, sched, base, config);
+    int rc = arm(run, config);
+    if (rc) {
+        wf_run_abandon(&run->run);
+        destroy_run(&run->run);
+        return wf_error(why, rc, "no thread for the deadline of a run");
+    }
     for (uint32_t i = 0; i < plan->root_count; i++)
         task_list_add(&roots, &run->node[plan->root[i]].task);
     if (out)
@@ -169,28 +278,16 @@ static int start(struct weft_run **out, weft_sched *sched,
     return 0;
 }
 
-/* A graph has no input: all of it is in flight. */
-static void drain(struct weft_run *run) {}
+/* A graph has no input: all of it is in flight. The plans of its nodes may. */
+static void drain(struct weft_run *run)
+{
+    wf_subplans_visit(&((struct dag_run *)run)->subplans, weft_drain);
+}
 
 static void cancel(struct weft_run *run)
 {
     wf_run_fail(run, -ECANCELED, "the run was cancelled");
-}
-
-static void destroy_run(struct weft_run *base)
-{
-    struct dag_run *run = (struct dag_run *)base;
-    struct run_pool *pool = ((const struct dag_plan *)base->plan)->pool;
-
-    pthread_mutex_lock(&pool->lock);
-    if (pool->count < KEPT_RUNS) {
-        run->next = pool->first;
-        pool->first = run;
-        pool->count++;
-        run = NULL;
-    }
-    pthread_mutex_unlock(&pool->lock);
-    free(run);
+    wf_subplans_visit(&((struct dag_run *)run)->subplans, weft_cancel);
 }
 
 static void destroy_plan(weft_plan *plan)
@@ -222,7 +319,7 @@ void wf_dag_destroy(struct dag_plan *plan)
         return;
     for (struct dag_run *run; plan->pool && (run = plan->pool->first);) {
         plan->pool->first = run->next;
-        free(run);
+        free_run(run);
     }
     if (plan->pool)
         pthread_mutex_destroy(&plan->pool->lock);

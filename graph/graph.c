@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "graph/drawing.h"
+#include "graph/subplan.h"
 #include "sched/sched.h"
 
 /* Indices and positions are 32 bits wide. Compiling adds nodes and edges of its
@@ -110,6 +111,20 @@ weft_node weft_task(weft_graph *g, const char *name, weft_fn *fn, void *ctx)
     nodes[g->node_count++] =
         (struct drawn_node){ .fn = fn, .ctx = ctx, .name = at };
     return (weft_node){ (unsigned)g->node_count };
+}
+
+weft_node weft_task_plan(weft_graph *g, const char *name, const weft_plan *plan)
+{
+    const weft_node none = { 0 };
+
+    if (plan)
+        return weft_task(g, name, wf_subplan_node, (void *)(uintptr_t)plan);
+    if (g && !g->error) {
+        struct label task = wf_label(name ? name : "", (uint32_t)g->node_count);
+        g->error = wf_error(&g->mistake, -EINVAL,
+                            "task '%s' has no plan to run", task.text);
+    }
+    return none;
 }
 
 static bool exists(weft_graph *g, weft_node node)

@@ -18,6 +18,13 @@ typedef int weft_fn(weft_worker *self, void *ctx);
  * memory included, is kept for weft_compile to report. */
 weft_graph *weft_graph_create(void);
 weft_node weft_task(weft_graph *g, const char *name, weft_fn *fn, void *ctx);
+
+/* A task that runs another plan, a pipeline or a graph, and has ended when that
+ * run has; no worker waits for it. Its error is the task's. A cancel, a drain
+ * or the deadline of the outer run reaches it. The plan is borrowed. */
+weft_node weft_task_plan(weft_graph *g, const char *name,
+                         const weft_plan *plan);
+
 /* `node` runs after the n nodes in `first`. */
 void weft_depend(weft_graph *g, weft_node node, const weft_node *first,
                  size_t n);

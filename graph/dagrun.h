@@ -1,0 +1,30 @@
+/* dagrun.h: one run of a compiled graph. Inside graph/ only. */
+#ifndef WEFT_GRAPH_DAGRUN_H
+#define WEFT_GRAPH_DAGRUN_H
+#include "graph/dag.h"
+#include "graph/subplan.h"
+#include "sched/sched.h"
+
+struct run_node {
+    struct task task;
+    _Atomic uint32_t missing; /* unless the node is behind only one */
+    uint32_t index;           /* leads from the task to the run */
+};
+
+struct dag_run {
+    struct weft_run run;
+    struct dag_run *next; /* in the pool */
+    unsigned priority;    /* of the runs that its nodes start */
+    unsigned deadline_ms; /* 0: none */
+    struct timer deadline;
+    _Atomic unsigned parties; /* with a deadline: that, and the nodes */
+    struct subplans subplans;
+    struct run_node node[];
+};
+
+/* In dag.c: [any] a node whose plan has ended, with this result. */
+void wf_dag_node_ended(weft_worker *self, struct dag_run *run, uint32_t index);
+
+/* In dag.c: what a sentence calls the node. */
+struct label wf_dag_label(const struct dag_plan *plan, uint32_t index);
+#endif

@@ -1,0 +1,170 @@
+/* subplan.c: nodes of a graph that run another plan.
+ *
+ * The node starts a run of the plan and lets its worker go; when that run ends,
+ * the node has. Meanwhile whoever cancels the graph cancels that run too.
+ *
+ *  [S] Three may need the inner run: who started it, until it knows that it has
+ *      not been cancelled before there was anything to cancel; the end; and a
+ *      visitor, who cancels it. Each holds a reference on the subplan, and the
+ *      last one to drop its own, acq_rel, destroys the inner run, which has
+ *      ended then: the end is one of them. The outer run may be gone by that
+ *      time: only the end, which is a part of it, and a visitor, whose caller
+ *      vouches for it, touch it.
+ *
+ *      A visitor holds no lock of the list while it cancels: the inner run may
+ *      end under its hands, and that takes the lock. */
+#include "graph/subplan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "graph/dagrun.h"
+#include "graph/drawing.h"
+
+struct subplan {
+    struct dag_run *run; /* the outer one */
+    uint32_t index;      /* of the node */
+    _Atomic unsigned refs;
+    pthread_mutex_t lock; /* of the two below */
+    struct weft_run *inner;
+    void (*missed)(struct weft_run *); /* what a visitor wanted too early */
+    struct subplan *next, *before;     /* in the list */
+    bool visited;
+};
+
+void wf_subplans_init(struct subplans *s)
+{
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->visit, NULL);
+    s->first = NULL;
+}
+
+void wf_subplans_finish(struct subplans *s)
+{
+    pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->visit);
+}
+
+int wf_subplan_node(weft_worker *self, void *plan) { return -ENOSYS; }
+
+static void drop(struct subplan *sub)
+{
+    if (sub_acq_rel(&sub->refs, 1) != 1) /* [S] */
+        return;
+    weft_run_destroy(sub->inner);
+    pthread_mutex_destroy(&sub->lock);
+    free(sub);
+}
+
+static void enlist(struct subplans *s, struct subplan *sub)
+{
+    pthread_mutex_lock(&s->lock);
+    sub->next = s->first;
+    if (s->first)
+        s->first->before = sub;
+    s->first = sub;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void delist(struct subplans *s, struct subplan *sub)
+{
+    pthread_mutex_lock(&s->lock);
+    if (sub->before)
+        sub->before->next = sub->next;
+    else
+        s->first = sub->next;
+    if (sub->next)
+        sub->next->before = sub->before;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void ended(struct weft_run *inner, int result, void *ctx)
+{
+    struct subplan *sub = ctx;
+    struct dag_run *run = sub->run;
+    uint32_t index = sub->index;
+
+    if (result) {
+        struct label node =
+            wf_dag_label((const struct dag_plan *)run->run.plan, index);
+        wf_run_fail(&run->run, result, "task '%s' failed: %.180s", node.text,
+                    inner->why.text);
+    }
+    delist(&run->subplans, sub);
+    drop(sub);
+    wf_dag_node_ended(wf_worker_here(), run, index);
+}
+
+int wf_subplan_start(struct dag_run *run, uint32_t index, const weft_plan *plan,
+                     weft_error *why)
+{
+    struct subplan *sub = calloc(1, sizeof *sub);
+    struct weft_run *inner;
+
+    if (!sub)
+        return wf_error(why, -ENOMEM, "no memory to run its plan");
+    sub->run = run;
+    sub->index = index;
+    atomic_init(&sub->refs, 2); /* the end's and ours */
+    pthread_mutex_init(&sub->lock, NULL);
+    enlist(&run->subplans, sub);
+    /* Who fails the run does so before the visit: either the visit finds us,
+     * or we find the error. */
+    int rc = load_relaxed(&run->run.error);
+    if (!rc)
+        rc = weft_start_with(&inner, run->run.sched, plan,
+                             weft_config(run, .priority = run->priority,
+                                         .on_end = ended, .ctx = sub),
+                             why);
+    if (rc) {
+        delist(&run->subplans, sub);
+        drop(sub); /* the end's, which does not come */
+        drop(sub);
+        return rc;
+    }
+    pthread_mutex_lock(&sub->lock);
+    sub->inner = inner;
+    void (*missed)(struct weft_run *) = sub->missed;
+    pthread_mutex_unlock(&sub->lock);
+    if (missed)
+        missed(inner);
+    drop(sub);
+    return 0;
+}
+
+/* One that has not been visited, with a reference; or NULL. */
+static struct subplan *next_to_visit(struct subplans *s)
+{
+    pthread_mutex_lock(&s->lock);
+    struct subplan *sub = s->first;
+    while (sub && sub->visited)
+        sub = sub->next;
+    if (sub) {
+        sub->visited = true;
+        add_relaxed(&sub->refs, 1); /* [S] */
+    }
+    pthread_mutex_unlock(&s->lock);
+    return sub;
+}
+
+void wf_subplans_visit(struct subplans *s, void (*what)(struct weft_run *))
+{
+    struct subplan *sub;
+
+    pthread_mutex_lock(&s->visit);
+    pthread_mutex_lock(&s->lock);
+    for (sub = s->first; sub; sub = sub->next)
+        sub->visited = false;
+    pthread_mutex_unlock(&s->lock);
+    while ((sub = next_to_visit(s))) {
+        pthread_mutex_lock(&sub->lock);
+        struct weft_run *inner = sub->inner;
+        if (!inner && sub->missed != weft_cancel)
+            sub->missed = what;
+        pthread_mutex_unlock(&sub->lock);
+        if (inner)
+            what(inner);
+        drop(sub);
+    }
+    pthread_mutex_unlock(&s->visit);
+}

@@ -1,0 +1,32 @@
+/* subplan.h: nodes of a graph that run another plan. */
+#ifndef WEFT_GRAPH_SUBPLAN_H
+#define WEFT_GRAPH_SUBPLAN_H
+#include <pthread.h>
+
+#include "weft/graph.h"
+
+struct dag_run;
+struct subplan;
+
+/* The runs that the nodes of one run have under way. */
+struct subplans {
+    pthread_mutex_t lock; /* of the list */
+    struct subplan *first;
+    pthread_mutex_t visit; /* one visitor at a time */
+};
+
+void wf_subplans_init(struct subplans *s);
+void wf_subplans_finish(struct subplans *s);
+
+/* What such a node has as its function; it is never called. */
+int wf_subplan_node(weft_worker *self, void *plan);
+
+/* Starts the node's plan: 0, and wf_dag_node_ended will be called; or a
+ * negative errno and a sentence. */
+int wf_subplan_start(struct dag_run *run, uint32_t index, const weft_plan *plan,
+                     weft_error *why);
+
+/* [any] Drains, or cancels, those that are under way. The run is not freed
+ * meanwhile. */
+void wf_subplans_visit(struct subplans *s, void (*what)(struct weft_run *));
+#endif
