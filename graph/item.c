@@ -21,6 +21,11 @@ unsigned weft_item_attempt(const void *item)
     return slot_of_item(item)->attempt;
 }
 
+void *weft_run_context(const void *item)
+{
+    return slot_of_item(item)->run->run.end_ctx;
+}
+
 int weft_fail(void *item, int error, const char *format, ...)
 {
     struct slot *slot = slot_of_item(item);

@@ -35,7 +35,7 @@ struct weft_run {
     pthread_mutex_t lock;   /* of `decided`, and of writing error and why */
     bool decided;           /* the result stands */
     weft_end_fn *on_end;
-    void *end_ctx;
+    void *end_ctx; /* for that, and for weft_run_context */
 };
 
 /* Makes the run one that runs, also where it has run before, and holds the

@@ -317,6 +317,7 @@ static int start(struct weft_run **out, weft_sched *sched,
     run->start_ns = wf_now_ns();
     run->start_ticks = wf_ticks();
     run->run.sched = sched;
+    run->run.end_ctx = config->ctx; /* if this fails, `finish` may ask for it */
     run->deadline.task.run = out_of_time;
     atomic_init(&run->parties, run->deadline_ms ? 2 : 1);
     int rc = init_run(run, &reason);

@@ -301,6 +301,10 @@ void weft_complete(weft_worker *self, void *item, int rc);
 int weft_fail(void *item, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* [any] While you have the item: the `ctx` of its run, from weft_run_config:
+ * what several runs of one plan do not share. NULL: it was given none. */
+void *weft_run_context(const void *item);
+
 /* [any] While you have the item: its number in its segment, 0 is the first; the
  * number of epochs that ended before it; for a piece, the number of the item
  * that it was scattered from; the attempt, 1 is the first. */

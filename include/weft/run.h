@@ -21,7 +21,7 @@ struct weft_run_config {
     unsigned deadline_ms; /* then the run is stopped, as by weft_cancel, with
                              -ETIMEDOUT; default: none */
     weft_end_fn *on_end;
-    void *ctx; /* for on_end */
+    void *ctx; /* for on_end; and what callbacks get of weft_run_context */
 };
 
 /* [any] Runs the plan to its end: 0, or the error that ended it. Not from a
