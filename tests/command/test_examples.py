@@ -4,6 +4,7 @@ EXAMPLES in the environment is the folder they were built in.
 """
 import os
 import pathlib
+import re
 import subprocess
 import unittest
 
@@ -33,6 +34,58 @@ class Lines(unittest.TestCase):
         out = output_of("lines", "\n".join(lines) + "\n")
         self.assertEqual([line.split(" ", 1)[1] for line in out], lines)
         self.assertEqual(out[0].split()[0], "7a3d60e7")
+
+
+class Chain(unittest.TestCase):
+    def test_a_step_that_fails_is_named_and_the_later_ones_are_not_called(self):
+        self.assertEqual(output_of("chain"), [
+            "6 * 7  42",
+            "six    parse: 'six' is no sum (EINVAL)",
+            "6 ? 7  check: nobody knows '?' (EOPNOTSUPP)",
+            "6 / 0  compute: 6 is divided by 0 (EDOM)",
+            "parse 4, check 3, compute 2",
+        ])
+
+
+class ManyChains(unittest.TestCase):
+    def test_they_take_not_nearly_as_long_as_one_after_the_other(self):
+        ended, took = output_of("many_chains")
+        self.assertEqual(
+            ended, "1000 chains ended, after pauses of 3000 ms in all")
+        took = int(re.fullmatch(r"it took (\d+) ms", took)[1])
+        self.assertGreaterEqual(took, 3)
+        self.assertLess(took, 1500)
+
+
+class FirstCompleted(unittest.TestCase):
+    def test_the_first_answer_decides_and_the_rest_is_left(self):
+        self.assertEqual(output_of("first_completed"), [
+            "east is first: 4 parts",
+            "all parts of east: 1000 bytes",
+            "2 questions were left",
+        ])
+
+
+class Loader(unittest.TestCase):
+    BATCHES = ["epoch 0, 4 pages, sum 6", "epoch 0, 4 pages, sum 23",
+               "epoch 0, 1 pages, sum 9", "epoch 1, 4 pages, sum 46",
+               "epoch 1, 4 pages, sum 62", "epoch 1, 2 pages, sum 37"]
+    STAGES = ["    pages     in 20, done 20, failed 0, retried 0",
+              "    download  in 20, done 19, failed 1, retried 6",
+              "    decode    in 19, done 19, failed 0, retried 0",
+              "    batch     in 19, done 19, failed 0, retried 0",
+              "    transfer  in  6, done  6, failed 0, retried 0",
+              "    consumer  in  6, done  6, failed 0, retried 0"]
+
+    def test_two_runs_load_batches_and_share_the_card(self):
+        out = output_of("loader")
+        for i, name in enumerate(["photos", "texts"]):
+            batches = [line for line in out if line.startswith(f"{name}: ep")]
+            self.assertEqual(batches,
+                             [f"{name}: {batch}" for batch in self.BATCHES])
+            self.assertEqual(out[12 + 7 * i:19 + 7 * i],
+                             [f"{name}: 1 lost", *self.STAGES])
+        self.assertEqual(out[26:], ["card: 12 transfers, 1 at a time"])
 
 
 class Readme(unittest.TestCase):
