@@ -10,7 +10,7 @@
  *
  *  A worker that waits is one that does not run what it waits for. This is
  *  refused always, also when it would happen to work: a mistake that shows on
- *  the first try, not under load. */
+ *  the first try, not under load. A worker may look, with a timeout of 0. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -103,10 +103,11 @@ int weft_start(struct weft_run **out, weft_sched *sched, const weft_plan *plan,
 
 int weft_wait(struct weft_run *run, int timeout_ms, weft_error *why)
 {
-    if (wf_worker_here())
+    if (wf_worker_here() && timeout_ms)
         return wf_error(why, -EDEADLK,
                         "a worker may not wait for a run: what it waits for "
-                        "may need that worker; wait on another thread");
+                        "may need that worker; wait on another thread, or let "
+                        "on_end be called");
 
     uint64_t deadline = deadline_in(timeout_ms);
     while (!load_acquire(&run->ended)) { /* [E] */
