@@ -65,7 +65,10 @@ typedef int weft_route_fn(weft_worker *self, void *item, unsigned *path,
 typedef uint64_t weft_bytes_fn(const void *item, void *ctx);
 
 /* Asks that a pending attempt ends soon: its deadline has passed, or the run is
- * cancelled. Its weft_complete is waited for all the same. */
+ * cancelled. Its weft_complete is waited for all the same. On any thread, once
+ * per attempt and not before the stage has returned; the weft_complete may come
+ * while it runs. The attempt is not over before it has returned: what it uses
+ * is freed by the next stage or by `reset`, not by whoever completes. */
 typedef void weft_cancel_fn(void *item, void *ctx);
 
 /* The items of a segment. New slots are zeroed; `reset` is called once for
@@ -293,7 +296,8 @@ int weft_pipeline_compile(weft_plan **out, const weft_pipeline *p,
 /* [any] Ends a stage that returned WEFT_PENDING: the item goes on, or fails, as
  * if the stage had returned `rc` (0, WEFT_FILTER or a negative errno; a source:
  * what it may return). Exactly once per attempt; it may come before the stage
- * has returned. `self` is the worker that you are on, NULL anywhere else. */
+ * has returned. `self` is the worker that you are on; NULL anywhere else, and
+ * where you do not know it. */
 void weft_complete(weft_worker *self, void *item, int rc);
 
 /* [any] Says why, for the failure report, and returns `error`:

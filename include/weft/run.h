@@ -32,8 +32,9 @@ int weft_run(weft_sched *sched, const weft_plan *plan, weft_error *why);
 int weft_start(struct weft_run **out, weft_sched *sched, const weft_plan *plan,
                weft_error *why);
 
-/* [any] The same with a configuration. `out` may be NULL if on_end destroys the
- * run. -EINVAL: a priority over 100. */
+/* [any] The same with a configuration. *out is written before anything of the
+ * run executes, so its callbacks find it. `out` may be NULL if on_end destroys
+ * the run. -EINVAL: a priority over 100. */
 int weft_start_with(struct weft_run **out, weft_sched *sched,
                     const weft_plan *plan, const struct weft_run_config *config,
                     weft_error *why);
