@@ -1,6 +1,7 @@
 /* test_many_runs.c: one plan that is run many times at once, each run with a
  * context of its own, and what a run tells when it ends. */
 #include <pthread.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 #include "tests/runs.h"
