@@ -1,5 +1,6 @@
 /* test_nested.c: a run of another plan as what a stage does. Through the public
  * API alone. */
+#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -155,6 +156,7 @@ static weft_plan *make_middle(struct next *next)
 }
 
 struct dead {
+    pthread_mutex_t lock; /* items may fail at one time */
     unsigned count;
     weft_error why;
 };
@@ -163,8 +165,10 @@ static void keep_sentence(const struct weft_failure *f, void *item, void *ctx)
 {
     struct dead *dead = ctx;
 
+    pthread_mutex_lock(&dead->lock);
     dead->count++;
     snprintf(dead->why.text, sizeof dead->why.text, "%s", f->text);
+    pthread_mutex_unlock(&dead->lock);
 }
 
 /* Checks what came out of two nested runs: four times the number. */
@@ -327,7 +331,7 @@ Test(nested, an_error_comes_through_two_runs_with_its_sentence, .timeout = 60)
 {
     struct world w = make_world(2);
     struct leaf leaf = { .fails_at = 57 };
-    struct dead dead = { 0 };
+    struct dead dead = { .lock = PTHREAD_MUTEX_INITIALIZER };
     struct weft_run *run;
     struct weft_flow flow;
 
@@ -461,7 +465,7 @@ Test(nested, a_deadline_ends_the_run_of_its_item, .timeout = 60)
 {
     struct world w = make_world(2);
     struct leaf leaf = { 0 };
-    struct dead dead = { 0 };
+    struct dead dead = { .lock = PTHREAD_MUTEX_INITIALIZER };
     struct weft_run *run;
     struct weft_flow flow;
 
