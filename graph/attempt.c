@@ -88,7 +88,9 @@ static uint64_t next_attempt_at(const struct slot *slot)
 static struct task *try_again(weft_worker *self, struct slot *slot)
 {
     slot->attempt++;
-    slot->arrived = ticks_of(slot->run);
+    slot->arrived = slot->ready = ticks_of(slot->run);
+    count(&counts_at(slot, self)->retry_wait,
+          since(slot->ended, slot->arrived));
     return wf_flow_ask(self, slot);
 }
 
@@ -142,10 +144,11 @@ static void count_outside(weft_worker *self, struct slot *slot, uint64_t now)
 {
     struct stage_counts *c = counts_at(slot, self);
     bool elsewhere = stage_of(slot)->stage->where >= WEFT_BLOCKING;
-    uint64_t ready = slot->completed ? slot->completed : slot->ended;
+    bool early = slot->completed < slot->ended; /* than the return, or none */
+    uint64_t ready = early ? slot->ended : slot->completed;
 
     if (elsewhere) {
-        count(&c->ready_wait, since(slot->handed, slot->began));
+        count(&c->ready_wait, since(slot->ready, slot->began));
         count(&c->run, since(slot->began, slot->ended));
     }
     if (slot->completed)
@@ -303,6 +306,9 @@ static struct task *call(weft_worker *self, struct slot *slot)
     const struct stage *stage = stage_of(slot)->stage;
 
     slot->began = ticks_of(slot->run);
+    if (self)
+        count(&counts_at(slot, self)->ready_wait,
+              since(slot->ready, slot->began));
     if (stage->where == WEFT_IO)
         return returned(self, slot, start_io(self, slot));
     if (stage->kind == ROUTER)

@@ -93,6 +93,7 @@ uint64_t wf_counts_add_up(const struct counts *c, unsigned stage,
                           double ns_per_tick, struct weft_stage_stats *out)
 {
     uint64_t started = 0, token = 0, ready = 0, run = 0, pending = 0;
+    uint64_t retry = 0, output = 0;
 
     for (unsigned w = 0; w < c->workers; w++) {
         const struct stage_counts *one = wf_counts_of(c, w, stage);
@@ -106,11 +107,15 @@ uint64_t wf_counts_add_up(const struct counts *c, unsigned stage,
         ready += load_relaxed(&one->ready_wait);
         run += load_relaxed(&one->run);
         pending += load_relaxed(&one->pending_wait);
+        retry += load_relaxed(&one->retry_wait);
+        output += load_relaxed(&one->output_wait);
     }
     out->token_wait_ns = (uint64_t)((double)token * ns_per_tick);
     out->ready_wait_ns = (uint64_t)((double)ready * ns_per_tick);
     out->run_ns = (uint64_t)((double)run * ns_per_tick);
     out->pending_wait_ns = (uint64_t)((double)pending * ns_per_tick);
+    out->retry_wait_ns = (uint64_t)((double)retry * ns_per_tick);
+    out->output_wait_ns = (uint64_t)((double)output * ns_per_tick);
     latency_of(c, stage, ns_per_tick, &out->latency);
     return started;
 }

@@ -64,7 +64,7 @@ struct slot *wf_feed_filled(struct slot *slot, bool marker, bool wants_next,
 
     slot->task.run = wf_flow_step;
     slot->stage = run->plan->stages[feeder].next;
-    slot->arrived = slot->entered = now;
+    slot->arrived = slot->entered = slot->ready = now;
     if (wants_next)
         note_hunger(run, segment);
     struct slot *next =
@@ -108,6 +108,7 @@ void wf_feed_got(struct pipeline_run *run, weft_worker *self, struct slot *slot)
         break;
     case SCATTER:
         sr->hand = slot;
+        sr->parent->ready = ticks_of(run);
         wf_ready(run->run.sched, self, &sr->parent->task);
         break;
     case MERGE:
@@ -139,11 +140,14 @@ static void over(struct pipeline_run *run, weft_worker *self, unsigned segment)
 void wf_feed_news(struct pipeline_run *run, weft_worker *self, unsigned segment,
                   struct segment_news news)
 {
-    if (news.marker)
-        task_list_add(&news.held, &news.marker->task);
     for (struct task *task; (task = task_list_take(&news.held));) {
-        put_at(slot_of_task(task), AT_DOOR);
-        wf_ready(slot_of_task(task)->run->run.sched, self, task);
+        struct slot *slot = slot_of_task(task);
+        put_at(slot, PAST_GATE);
+        wf_ready(slot->run->run.sched, self, task);
+    }
+    if (news.marker) {
+        put_at(news.marker, AT_DOOR);
+        wf_ready(news.marker->run->run.sched, self, &news.marker->task);
     }
     if (news.slot && has_cost(news.slot))
         wf_feed_got(run, self, news.slot);

@@ -71,7 +71,7 @@ static struct task *at(struct slot *slot, unsigned stage)
 
 struct task *wf_flow_on(struct slot *slot, uint64_t now)
 {
-    slot->arrived = slot->entered = now;
+    slot->arrived = slot->entered = slot->ready = now;
     return at(slot, after(stage_of(slot)->stage));
 }
 
@@ -112,13 +112,13 @@ static bool take_tokens(struct slot *slot)
     unsigned uses = sr->stage->use_count;
 
     put_at(slot, WANTS_TOKEN);
-    slot->ready = slot->arrived;
     if (uses) {
+        uint64_t ready = slot->ready;
         slot->ready = 0; /* whoever gives them does not know of our clock */
         if (!wf_claim_take(claim_of(slot), sr->uses, uses + 1,
                            slot->run->run.sched, &slot->task))
             return false;
-        slot->ready = slot->arrived;
+        slot->ready = ready;
         return true;
     }
     return wf_limit_take(&sr->limit) || wf_limit_wait(&sr->limit, &slot->task);
@@ -133,7 +133,6 @@ static struct task *has_token(weft_worker *self, struct slot *slot,
         if (!slot->ready)
             slot->ready = now;
         count(&c->token_wait, since(slot->arrived, slot->ready));
-        count(&c->ready_wait, since(slot->ready, now));
         count(&c->started, slot->attempt == 1);
         if (is_cancelled(slot)) {
             slot->outcome = CANCELLED;
@@ -144,7 +143,7 @@ static struct task *has_token(weft_worker *self, struct slot *slot,
     }
     switch (stage_of(slot)->stage->kind) {
     case GATHER:
-        return wf_gather_take(self, slot, now);
+        return wf_gather_take(self, slot);
     case SCATTER:
         return wf_scatter_take(self, slot, now);
     default:
@@ -380,6 +379,25 @@ static struct task *at_door(weft_worker *self, struct slot *slot)
     return has_bytes(slot) ? enter(self, slot) : NULL; /* [X] */
 }
 
+/* What it waited for without a token it has now; at the two ends of a router's
+ * paths that was the router's output. */
+static void has_waited(weft_worker *self, struct slot *slot)
+{
+    const struct stage *stage = stage_of(slot)->stage;
+    uint64_t now = ticks_of(slot->run);
+    unsigned fork = stage->kind == JOIN ? stage->join : slot->stage;
+
+    slot->ready = now;
+    if (stage->kind != FORK && stage->kind != JOIN)
+        return;
+    if (slot->outcome == GOOD) /* the router is the stage before its fork */
+        count(
+            &wf_counts_of(&slot->run->counts, weft_worker_index(self), fork - 1)
+                 ->output_wait,
+            since(slot->arrived, now));
+    slot->arrived = slot->entered = now;
+}
+
 struct task *wf_flow_step(weft_worker *self, struct task *task)
 {
     struct slot *slot = slot_of_task(task);
@@ -391,11 +409,16 @@ struct task *wf_flow_step(weft_worker *self, struct task *task)
         return NULL;
     case FILL:
         return wf_source_fill(self, slot);
+    case PAST_GATE:
+        has_waited(self, slot);
+        return at_door(self, slot);
     case AT_DOOR:
         return at_door(self, slot);
     case WANTS_BYTES:
+        has_waited(self, slot);
         return enter(self, slot);
     case WANTS_TURN:
+        has_waited(self, slot);
         wf_flow_hold(slot);
         return has_turn(self, slot);
     case WANTS_TOKEN:
@@ -403,6 +426,7 @@ struct task *wf_flow_step(weft_worker *self, struct task *task)
     case SCATTERS:
         return wf_scatter_take(self, slot, ticks_of(slot->run));
     case HAS_PATH:
+        has_waited(self, slot);
         return into_path(slot);
     case PENDS:
     case OUTSIDE:

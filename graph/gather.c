@@ -53,7 +53,7 @@ static struct task *take_marker(weft_worker *self, struct slot *slot)
     return NULL;
 }
 
-struct task *wf_gather_take(weft_worker *self, struct slot *slot, uint64_t now)
+struct task *wf_gather_take(weft_worker *self, struct slot *slot)
 {
     struct stage_run *sr = stage_of(slot);
     const struct stage *stage = sr->stage;
@@ -62,9 +62,11 @@ struct task *wf_gather_take(weft_worker *self, struct slot *slot, uint64_t now)
     if (slot->outcome == MARKER)
         return take_marker(self, slot);
     put_at(slot, RUNS);
+    uint64_t start = ticks_of(slot->run);
+    count(&c->ready_wait, since(slot->ready, start));
     int rc = stage->gather(self, sr->hand->item, slot->item, stage->ctx);
     uint64_t end = ticks_of(slot->run);
-    count(&c->run, since(now, end));
+    count(&c->run, since(start, end));
     if (rc > 0 && rc != WEFT_FULL)
         rc = weft_fail(slot->item, -EINVAL, "the gather returned %d", rc);
     if (rc < 0)
@@ -76,6 +78,8 @@ struct task *wf_gather_take(weft_worker *self, struct slot *slot, uint64_t now)
     if (!full || feed(self, sr, false))
         return wf_flow_leave(self, slot, 0, end);
     count(&c->done, 1); /* and the token stays away */
+    if (slot->run->times)
+        wf_counts_latency(c, since(slot->entered, end));
     return wf_flow_on(slot, end);
 }
 

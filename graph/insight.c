@@ -74,7 +74,7 @@ int weft_run_stage(struct weft_run *base, unsigned number,
     *out = (struct weft_stage_stats){ .name = sr->stage->name };
     uint64_t started = wf_counts_add_up(&run->counts, at, ns, out);
     out->waiting = out->in > started ? (unsigned)(out->in - started) : 0;
-    out->output_wait_ns =
+    out->output_wait_ns +=
         (uint64_t)((double)load_relaxed(&sr->hungry_ticks) * ns);
     switch (sr->stage->kind) {
     case MERGE:

@@ -207,7 +207,7 @@ struct task *wf_source_filled(weft_worker *self, struct slot *slot, int rc,
 int wf_source_array(struct slot *slot);
 
 /* gather.c, scatter.c: an item, or the end of an epoch, that has the token. */
-struct task *wf_gather_take(weft_worker *self, struct slot *slot, uint64_t now);
+struct task *wf_gather_take(weft_worker *self, struct slot *slot);
 struct task *wf_scatter_take(weft_worker *self, struct slot *slot,
                              uint64_t now);
 struct task *wf_gather_end(weft_worker *self, struct task *task);

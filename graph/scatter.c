@@ -25,15 +25,16 @@ static struct slot *slot_for_piece(struct slot *slot)
 
 /* The piece flows; whoever made it is next, or waits for the next slot. */
 static struct task *feed(weft_worker *self, struct slot *slot,
-                         struct slot *piece)
+                         struct slot *piece, uint64_t now)
 {
     struct stage_run *sr = stage_of(slot);
 
     piece->origin = slot->number;
     sr->hand = NULL;
     sr->parent = slot;
+    slot->ready = now;
     put_at(slot, SCATTERS);
-    struct slot *next = wf_feed_filled(piece, false, true, ticks_of(slot->run));
+    struct slot *next = wf_feed_filled(piece, false, true, now);
     if (next) { /* else somebody else may already go on with the item */
         sr->hand = next;
         wf_push(self, &slot->task);
@@ -65,9 +66,10 @@ struct task *wf_scatter_take(weft_worker *self, struct slot *slot, uint64_t now)
     uint64_t start = ticks_of(slot->run);
     int rc = stage->scatter(self, slot->item, piece->item, stage->ctx);
     uint64_t end = ticks_of(slot->run);
+    count(&counts_at(slot, self)->ready_wait, since(slot->ready, start));
     count(&counts_at(slot, self)->run, since(start, end));
     if (!rc)
-        return feed(self, slot, piece);
+        return feed(self, slot, piece, end);
     if (rc > 0 && rc != WEFT_END)
         rc = weft_fail(slot->item, -EINVAL, "the scatter returned %d", rc);
     return wf_flow_leave(self, slot, rc == WEFT_END ? 0 : rc, end);

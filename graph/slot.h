@@ -37,6 +37,7 @@ enum place {
     HAS_PATH,
     AT_MERGE,   /* waits to be moved into the merge's segment */
     AT_GATE,    /* waits for the end of the epoch before its own */
+    PAST_GATE,  /* that one has passed */
     ENDS_EPOCH, /* a marker whose epoch has passed */
     IN_OUTLET,  /* waits for the consumer */
     BORROWED,   /* the consumer has it */
@@ -61,7 +62,7 @@ struct slot {
     unsigned path[MOST_BRANCHES];       /* that it is in, or NOWHERE */
     uint64_t arrived;   /* at the stage, or at its door again: ticks */
     uint64_t entered;   /* the stage: ticks */
-    uint64_t ready;     /* got its token, or its completion: ticks */
+    uint64_t ready;     /* has all that it waited for, but a worker: ticks */
     uint64_t handed;    /* to another thread: ticks */
     uint64_t began;     /* the callback was called: ticks */
     uint64_t ended;     /* it has returned: ticks */

@@ -23,8 +23,13 @@ struct weft_latency {
 
 /* [any] What a stage did up to now, sources, gathers, scatters, routers, merges
  * and the consumer included, in the order of the drawing. Stage 0 is the
- * (first) source; -ERANGE past the last. The times of all its items, added up.
- */
+ * (first) source; -ERANGE past the last.
+ *
+ * The times of the good items that it was done with, added up. They leave no
+ * gap: all of a segment's stages together have as much as its items were in
+ * flight, what they were in the consumer's hands included (weft_run_sink). Only
+ * the output waits of a source and a gather are their own, not their items':
+ * the items behind a gather that waits for a slot wait for its token. */
 struct weft_stage_stats {
     const char *name;
     uint64_t in;   /* items that came to its door */
@@ -38,7 +43,9 @@ struct weft_stage_stats {
     uint64_t ready_wait_ns;      /* for a worker, or its thread */
     uint64_t run_ns;             /* in the callback */
     uint64_t pending_wait_ns;    /* for a completion or an operation */
-    uint64_t output_wait_ns;     /* for a slot of the next segment, for the
+    uint64_t retry_wait_ns;      /* for the time of its next attempt */
+    uint64_t output_wait_ns;     /* for a slot of the next segment, room in a
+                                    path, its turn behind the paths, the
                                     consumer to take; a source: for a free slot
                                   */
     struct weft_latency latency; /* of the items that left */
