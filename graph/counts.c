@@ -3,6 +3,13 @@
  * A worker adds to counters of its own, so counting costs no atomic
  * read-modify-write; whoever asks adds up what all have counted.
  *
+ *  [O] Nobody sees an item leave a stage that it has not entered. It is counted
+ *      `in`, then `started`, then out (done, filtered or failed), by whichever
+ *      worker has it then: each sees the counts before it, for it got the item
+ *      from the one that made them. Who adds up reads out first, then
+ *      `started`, then `in`; these stores are releases and the reads acquires,
+ *      so what is read later has at least what was counted before.
+ *
  * The histogram of latencies is that of HdrHistogram in its simplest form:
  * eight buckets for each power of two, so a value is known to an eighth. */
 #include "graph/counts.h"
@@ -89,19 +96,31 @@ static void latency_of(const struct counts *c, unsigned stage, double ns,
     out->max_ns = (uint64_t)((double)longest * ns);
 }
 
+/* [O] */
+static uint64_t sum_of(const struct counts *c, unsigned stage, size_t counter)
+{
+    uint64_t sum = 0;
+
+    for (unsigned w = 0; w < c->workers; w++) {
+        char *one = (char *)wf_counts_of(c, w, stage);
+        sum += load_acquire((_Atomic uint64_t *)(one + counter)); /* [O] */
+    }
+    return sum;
+}
+
 uint64_t wf_counts_add_up(const struct counts *c, unsigned stage,
                           double ns_per_tick, struct weft_stage_stats *out)
 {
-    uint64_t started = 0, token = 0, ready = 0, run = 0, pending = 0;
-    uint64_t retry = 0, output = 0;
+    uint64_t token = 0, ready = 0, run = 0, pending = 0, retry = 0, output = 0;
+
+    out->done += sum_of(c, stage, offsetof(struct stage_counts, done));
+    out->filtered += sum_of(c, stage, offsetof(struct stage_counts, filtered));
+    out->failed += sum_of(c, stage, offsetof(struct stage_counts, failed));
+    uint64_t started = sum_of(c, stage, offsetof(struct stage_counts, started));
+    out->in += sum_of(c, stage, offsetof(struct stage_counts, in));
 
     for (unsigned w = 0; w < c->workers; w++) {
         const struct stage_counts *one = wf_counts_of(c, w, stage);
-        out->in += load_relaxed(&one->in);
-        started += load_relaxed(&one->started);
-        out->done += load_relaxed(&one->done);
-        out->filtered += load_relaxed(&one->filtered);
-        out->failed += load_relaxed(&one->failed);
         out->retried += load_relaxed(&one->retried);
         token += load_relaxed(&one->token_wait);
         ready += load_relaxed(&one->ready_wait);

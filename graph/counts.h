@@ -39,6 +39,12 @@ static inline void count(_Atomic uint64_t *counter, uint64_t n)
     store_relaxed(counter, load_relaxed(counter) + n);
 }
 
+/* The same for what tells that an item has gone on: [O] in counts.c. */
+static inline void count_past(_Atomic uint64_t *counter, uint64_t n)
+{
+    store_release(counter, load_relaxed(counter) + n); /* [O] */
+}
+
 /* Clocks of two cores may differ by a little. */
 static inline uint64_t since(uint64_t from, uint64_t to)
 {
@@ -49,7 +55,8 @@ static inline uint64_t since(uint64_t from, uint64_t to)
 void wf_counts_latency(struct stage_counts *c, uint64_t ticks);
 
 /* All workers' counts of a stage, times in nanoseconds. Returns how many items
- * have started. */
+ * have started: at most as many as came in, and at least as many as are past
+ * it. */
 uint64_t wf_counts_add_up(const struct counts *c, unsigned stage,
                           double ns_per_tick, struct weft_stage_stats *out);
 #endif

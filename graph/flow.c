@@ -133,7 +133,7 @@ static struct task *has_token(weft_worker *self, struct slot *slot,
         if (!slot->ready)
             slot->ready = now;
         count(&c->token_wait, since(slot->arrived, slot->ready));
-        count(&c->started, slot->attempt == 1);
+        count_past(&c->started, slot->attempt == 1);
         if (is_cancelled(slot)) {
             slot->outcome = CANCELLED;
             wf_flow_give_token(self, slot);
@@ -164,15 +164,15 @@ struct task *wf_flow_leave(weft_worker *self, struct slot *slot, int rc,
     struct stage_counts *c = counts_at(slot, self);
 
     if (rc == 0) {
-        count(&c->done, 1);
+        count_past(&c->done, 1);
     } else if (rc == WEFT_FILTER) {
         slot->outcome = FILTERED;
-        count(&c->filtered, 1);
+        count_past(&c->filtered, 1);
     } else if (is_cancelled(slot) && rc == -ECANCELED) {
         slot->outcome = CANCELLED;
     } else {
         slot->outcome = FAILED;
-        count(&c->failed, 1);
+        count_past(&c->failed, 1);
         wf_item_failed(self, slot, rc);
     }
     if (slot->run->times)
@@ -289,8 +289,8 @@ static struct task *to_consumer(weft_worker *self, struct slot *slot)
 
     if (slot->outcome == GOOD) {
         struct stage_counts *c = counts_at(slot, self);
-        count(&c->started, 1);
-        count(&c->done, 1);
+        count_past(&c->started, 1);
+        count_past(&c->done, 1);
     }
     wf_flow_hold(slot);
     struct segment_news news =

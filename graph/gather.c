@@ -77,7 +77,7 @@ struct task *wf_gather_take(weft_worker *self, struct slot *slot)
     bool full = rc == WEFT_FULL || sr->count == stage->count;
     if (!full || feed(self, sr, false))
         return wf_flow_leave(self, slot, 0, end);
-    count(&c->done, 1); /* and the token stays away */
+    count_past(&c->done, 1); /* and the token stays away */
     if (slot->run->times)
         wf_counts_latency(c, since(slot->entered, end));
     return wf_flow_on(slot, end);

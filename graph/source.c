@@ -79,7 +79,7 @@ struct task *wf_source_filled(weft_worker *self, struct slot *slot, int rc,
         return end(self, slot);
 
     count(&c->in, rc == 0);
-    count(&c->done, rc == 0);
+    count_past(&c->done, rc == 0);
     struct slot *next = wf_feed_filled(slot, rc == WEFT_EPOCH, true, now);
     if (next)
         go_on_with(self, next);
