@@ -18,6 +18,12 @@
  * task that waits for the same token as its items. */
 #include "graph/pipeline.h"
 
+void wf_feed_paid(struct slot *slot)
+{
+    put_at(slot, IN_HAND);
+    wf_segment_block(segment_of(slot), false);
+}
+
 /* The slot is the feeder's, or waits for its bytes. */
 static bool has_cost(struct slot *slot)
 {
@@ -31,8 +37,12 @@ static bool has_cost(struct slot *slot)
         return true;
     slot->task.run = wf_flow_step;
     put_at(slot, WANTS_COST);
-    if (!wf_budget_ask(&run->budget, slot, cost))
-        return false;
+    if (!wf_budget_try(&run->budget, slot, cost)) {
+        wf_segment_block(segment_of(slot), true);
+        if (!wf_budget_ask(&run->budget, slot, cost))
+            return false;
+        wf_segment_block(segment_of(slot), false);
+    }
     put_at(slot, IN_HAND);
     return true;
 }
@@ -42,15 +52,8 @@ static struct stage_run *feeder_of(struct pipeline_run *run, unsigned segment)
     return &run->stages[run->plan->segments[segment].feeder];
 }
 
-/* It has to wait for what was taken. */
-static void note_hunger(struct pipeline_run *run, unsigned segment)
-{
-    store_relaxed(&feeder_of(run, segment)->hungry_since, ticks_of(run));
-}
-
 struct slot *wf_feed_take(struct pipeline_run *run, unsigned segment)
 {
-    note_hunger(run, segment);
     struct slot *slot = wf_segment_take(&run->segments[segment]);
     return slot && has_cost(slot) ? slot : NULL;
 }
@@ -65,8 +68,6 @@ struct slot *wf_feed_filled(struct slot *slot, bool marker, bool wants_next,
     slot->task.run = wf_flow_step;
     slot->stage = run->plan->stages[feeder].next;
     slot->arrived = slot->entered = slot->ready = now;
-    if (wants_next)
-        note_hunger(run, segment);
     struct slot *next =
         wf_segment_feed(&run->segments[segment], slot, marker, wants_next);
     return next && has_cost(next) ? next : NULL;
@@ -99,9 +100,7 @@ static void feed_source(struct slot *slot)
 void wf_feed_got(struct pipeline_run *run, weft_worker *self, struct slot *slot)
 {
     struct stage_run *sr = feeder_of(run, slot->segment);
-    uint64_t from = load_relaxed(&sr->hungry_since);
 
-    count(&sr->hungry_ticks, since(from, ticks_of(run)));
     switch (sr->stage->kind) {
     case GATHER:
         feed_gather(sr, self, slot);

@@ -404,7 +404,7 @@ struct task *wf_flow_step(weft_worker *self, struct task *task)
 
     switch (place_of(slot)) {
     case WANTS_COST:
-        put_at(slot, IN_HAND);
+        wf_feed_paid(slot);
         wf_feed_got(slot->run, self, slot);
         return NULL;
     case FILL:

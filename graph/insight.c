@@ -4,16 +4,6 @@
 
 #include "graph/pipeline.h"
 
-/* Ticks and nanoseconds of the run so far give the one in terms of the other:
- * no clock is calibrated. */
-double wf_pipeline_ns_per_tick(const struct pipeline_run *run)
-{
-    uint64_t ticks = since(run->start_ticks, wf_ticks());
-
-    return ticks ? (double)since(run->start_ns, wf_now_ns()) / (double)ticks
-                 : 0;
-}
-
 int weft_run_flow(struct weft_run *base, unsigned segment,
                   struct weft_flow *out)
 {
@@ -57,6 +47,29 @@ static void merge_stats(struct stage_run *sr, double ns,
     out->waiting = (unsigned)(out->in - out->done);
 }
 
+/* One that is fed from outside is counted by those who feed it. */
+static void add_fed(struct stage_run *sr, struct weft_stage_stats *out)
+{
+    uint64_t fed = load_relaxed(&sr->fed);
+
+    out->in += fed;
+    out->done += fed;
+    out->waiting = 0;
+}
+
+/* Those who fill slots wait for one. */
+static uint64_t blocked(struct stage_run *sr)
+{
+    const struct stage *stage = sr->stage;
+    unsigned segment = stage->segment;
+
+    if (stage->kind == GATHER || stage->kind == SCATTER)
+        segment = sr->run->plan->segments[segment].into;
+    else if (stage->kind != SOURCE)
+        return 0;
+    return wf_segment_blocked(&sr->run->segments[segment]);
+}
+
 int weft_run_stage(struct weft_run *base, unsigned number,
                    struct weft_stage_stats *out)
 {
@@ -74,8 +87,7 @@ int weft_run_stage(struct weft_run *base, unsigned number,
     *out = (struct weft_stage_stats){ .name = sr->stage->name };
     uint64_t started = wf_counts_add_up(&run->counts, at, ns, out);
     out->waiting = out->in > started ? (unsigned)(out->in - started) : 0;
-    out->output_wait_ns +=
-        (uint64_t)((double)load_relaxed(&sr->hungry_ticks) * ns);
+    out->output_wait_ns += (uint64_t)((double)blocked(sr) * ns);
     switch (sr->stage->kind) {
     case MERGE:
         merge_stats(sr, ns, out);
@@ -85,9 +97,7 @@ int weft_run_stage(struct weft_run *base, unsigned number,
         out->output_wait_ns = sink.ready_ns;
         break;
     case SOURCE:
-        out->in += load_relaxed(&sr->fed);
-        out->done += load_relaxed(&sr->fed);
-        out->waiting = 0;
+        add_fed(sr, out);
         tokens_of(sr, out);
         break;
     default:

@@ -112,8 +112,6 @@ struct stage_run {
     struct task end;      /* GATHER, SCATTER: its segment is over */
     struct router router; /* FORK */
     struct merge merge;   /* MERGE */
-    _Atomic uint64_t hungry_since;
-    _Atomic uint64_t hungry_ticks; /* it waited for a slot to fill */
 };
 
 struct pipeline_run {
@@ -122,6 +120,7 @@ struct pipeline_run {
     unsigned workers, priority;
     bool times; /* are taken */
     uint64_t start_ticks, start_ns;
+    _Atomic uint64_t ns_per_tick; /* a double's bits, once it is known */
     struct stage_run *stages;
     struct segment *segments;
     struct claim *claims; /* one a slot, where the plan claims */
@@ -217,6 +216,9 @@ struct task *wf_scatter_end(weft_worker *self, struct task *task);
  * hungry, and wf_feed_got will be called. */
 struct slot *wf_feed_take(struct pipeline_run *run, unsigned segment);
 
+/* feed.c: the slot has its bytes of the budget, and so its feeder has it. */
+void wf_feed_paid(struct slot *slot);
+
 /* feed.c: the slot is filled with an item, or with the end of an epoch: its
  * first stage is the one behind its feeder. Returns the feeder's next slot, as
  * wf_feed_take does, if it wants one. */
@@ -241,7 +243,10 @@ void wf_feed_news(struct pipeline_run *run, weft_worker *self, unsigned segment,
 void wf_pipeline_stop(struct pipeline_run *run, weft_worker *self,
                       unsigned segment, uint64_t ticket);
 void wf_pipeline_over(struct pipeline_run *run);
-double wf_pipeline_ns_per_tick(const struct pipeline_run *run);
+
+/* clock.c: both clocks at one moment, and how long a tick is. */
+void wf_read_clocks(uint64_t *ticks, uint64_t *ns);
+double wf_pipeline_ns_per_tick(struct pipeline_run *run);
 
 /* failure.c: an item, or the source, has failed for good. */
 void wf_item_failed(weft_worker *self, struct slot *slot, int error);

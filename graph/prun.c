@@ -158,6 +158,7 @@ static int init_segments(struct pipeline_run *run)
                        plan->stages[s->end].ordered;
         if (wf_segment_init(&run->segments[i], &s->items, run, i, ordered))
             rc = -ENOMEM;
+        run->segments[i].times = run->times;
         slots += s->items.slots;
     }
     if (plan->claims && !(run->claims = zeroed(slots, sizeof *run->claims)))
@@ -314,8 +315,7 @@ static int start(struct weft_run **out, weft_sched *sched,
     run->priority = config->priority;
     run->deadline_ms = config->deadline_ms;
     run->times = run->plan->config.statistics == WEFT_TIMES;
-    run->start_ns = wf_now_ns();
-    run->start_ticks = wf_ticks();
+    wf_read_clocks(&run->start_ticks, &run->start_ns);
     run->run.sched = sched;
     run->run.end_ctx = config->ctx; /* if this fails, `finish` may ask for it */
     run->deadline.task.run = out_of_time;

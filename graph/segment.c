@@ -87,13 +87,36 @@ void wf_segment_finish(struct segment *s)
 }
 
 /* Under the lock. */
+static void want(const struct segment *s, struct want *w)
+{
+    if (s->times && !w->since)
+        w->since = wf_ticks();
+}
+
+/* Under the lock: it is there, or is wanted no more. */
+static void got(struct want *w)
+{
+    if (w->since)
+        w->ticks += since(w->since, wf_ticks());
+    w->since = 0;
+}
+
+/* Under the lock: the time up to now. */
+static uint64_t wanted(const struct want *w)
+{
+    return w->ticks + (w->since ? since(w->since, wf_ticks()) : 0);
+}
+
+/* Under the lock. */
 static struct slot *take_free(struct segment *s)
 {
     struct task *task = task_list_take(&s->free);
 
     s->hungry = !task;
-    if (!task)
+    if (!task) {
+        want(s, &s->blocked);
         return NULL;
+    }
     s->in_hand++;
     struct slot *slot = slot_of_task(task);
     slot->number = s->flow.fed; /* if it is filled */
@@ -108,6 +131,7 @@ static void add_free(struct segment *s, struct slot *slot)
     struct task_list list = { 0 };
 
     put_at(slot, FREE);
+    got(&s->blocked);
     task_list_add(&list, &slot->task);
     task_list_join(&list, &s->free);
     s->free = list;
@@ -148,6 +172,8 @@ static void unlock_and_wake(struct segment *s, bool changed, bool freed)
     bool wake = changed && s->out.takers, feed = freed && s->reservers;
 
     signal_event(s);
+    if (dry(s))
+        got(&s->out.starved);
     if (changed)
         add_relaxed(&s->out.changed, 1);
     if (feed)
@@ -201,6 +227,8 @@ struct slot *wf_segment_reserve(struct segment *s, uint64_t deadline,
     struct slot *slot = NULL;
 
     pthread_mutex_lock(&s->lock);
+    if (!s->free.first && !s->ended)
+        want(s, &s->blocked);
     for (int64_t left;
          !s->free.first && !s->ended && (left = deadline_left(deadline));)
         sleep_for(s, &s->freed, &s->reservers, left);
@@ -208,6 +236,8 @@ struct slot *wf_segment_reserve(struct segment *s, uint64_t deadline,
     if (!s->ended && s->free.first) {
         slot = take_free(s);
         put_at(slot, RESERVED);
+        if (!s->free.first && s->reservers)
+            want(s, &s->blocked);
     }
     pthread_mutex_unlock(&s->lock);
     return slot;
@@ -275,6 +305,7 @@ struct segment_news wf_segment_end(struct segment *s, struct slot *last)
     news.over = !s->ended && empty(s);
     s->ended = true;
     s->hungry = false;
+    got(&s->blocked);
     unlock_and_wake(s, dry(s), true);
     return news;
 }
@@ -389,6 +420,8 @@ struct segment_news wf_segment_offer(struct segment *s, struct slot *slot,
             let_out(s, next, refused);
         }
     }
+    if (o->list.first)
+        got(&o->starved);
     unlock_and_wake(s, o->list.first, false);
     return news;
 }
@@ -399,6 +432,8 @@ struct slot *wf_segment_take_out(struct segment *s, uint64_t deadline,
     struct slot *slot = NULL;
 
     pthread_mutex_lock(&s->lock);
+    if (!s->out.list.first && !dry(s))
+        want(s, &s->out.starved);
     for (int64_t left;
          !s->out.list.first && !dry(s) && (left = deadline_left(deadline));)
         sleep_for(s, &s->out.changed, &s->out.takers, left);
@@ -411,6 +446,8 @@ struct slot *wf_segment_take_out(struct segment *s, uint64_t deadline,
         uint64_t now = slot->arrived ? wf_ticks() : 0;
         s->out.ready += since(slot->arrived, now);
         slot->arrived = now;
+        if (!s->out.list.first && s->out.takers)
+            want(s, &s->out.starved);
     }
     *is_dry = dry(s);
     /* Who takes the last item tells those who wait for another one. */
@@ -467,8 +504,27 @@ void wf_segment_sink(struct segment *s, double ns_per_tick,
         .taken = s->out.taken,
         .ready_ns = (uint64_t)((double)s->out.ready * ns_per_tick),
         .borrowed_ns = (uint64_t)((double)s->out.held * ns_per_tick),
+        .starved_ns = (uint64_t)((double)wanted(&s->out.starved) * ns_per_tick),
     };
     pthread_mutex_unlock(&s->lock);
+}
+
+void wf_segment_block(struct segment *s, bool blocked)
+{
+    pthread_mutex_lock(&s->lock);
+    if (blocked)
+        want(s, &s->blocked);
+    else
+        got(&s->blocked);
+    pthread_mutex_unlock(&s->lock);
+}
+
+uint64_t wf_segment_blocked(struct segment *s)
+{
+    pthread_mutex_lock(&s->lock);
+    uint64_t ticks = wanted(&s->blocked);
+    pthread_mutex_unlock(&s->lock);
+    return ticks;
 }
 
 int wf_segment_event(struct segment *s)

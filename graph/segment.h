@@ -9,6 +9,12 @@
 #include "weft/insight.h"
 #include "weft/pipeline.h"
 
+/* What somebody wants and does not have: for how long in all, and since when
+ * now. Ticks. */
+struct want {
+    uint64_t ticks, since;
+};
+
 /* Where good items wait for the consumer, in the order that it asked for. */
 struct outlet {
     struct task_list list;
@@ -20,12 +26,14 @@ struct outlet {
     int event;                /* readable while there is something; or -1 */
     bool signalled;
     uint64_t taken, ready, held; /* items, and ticks */
+    struct want starved;         /* a consumer, for an item */
 };
 
 struct segment {
     alignas(64) pthread_mutex_t lock; /* of what follows, but as noted */
     struct task_list free;            /* slots */
     struct outlet out;
+    struct want blocked;   /* who feeds it, for a slot or its bytes */
     unsigned in_hand;      /* slots that the feeder has, or that are reserved */
     bool hungry;           /* the feeder waits for one */
     bool ended;            /* nothing more will be fed */
@@ -44,6 +52,7 @@ struct segment {
     _Atomic uint64_t open;  /* the epoch that may pass; no lock to look */
     _Atomic uint64_t cancel_from; /* items of this ticket and above; no lock */
     struct weft_items items;      /* immutable, like what follows */
+    bool times;                   /* are taken */
     size_t stride;
     char *memory; /* of the slots */
 };
@@ -117,6 +126,11 @@ bool wf_segment_cancelled(struct segment *s, uint64_t ticket);
 void wf_segment_flow(struct segment *s, struct weft_flow *out);
 void wf_segment_sink(struct segment *s, double ns_per_tick,
                      struct weft_sink_stats *out);
+
+/* [any] Who feeds waits for the bytes of a slot, or has them. For how long it
+ * has waited, for them or for a slot: ticks. */
+void wf_segment_block(struct segment *s, bool blocked);
+uint64_t wf_segment_blocked(struct segment *s);
 
 /* [any] The consumer's descriptor, or a negative errno. */
 int wf_segment_event(struct segment *s);

@@ -77,13 +77,16 @@ static bool pay(struct slot *slot, int timeout_ms, uint64_t deadline)
     store_relaxed(&slot->refs, 0);
     if (wf_budget_ask(&run->budget, slot, cost))
         return true;
-    while (!load_acquire(&slot->refs)) { /* [P] */
+    wf_segment_block(segment_of(slot), true);
+    bool has;
+    while (!(has = load_acquire(&slot->refs))) { /* [P] */
         int64_t left = deadline_left(deadline);
         if (!left && wf_budget_withdraw(&run->budget, slot))
-            return false;
+            break;
         wf_sleep_while(&slot->refs, 0, left ? left : -1);
     }
-    return true;
+    wf_segment_block(segment_of(slot), false);
+    return has;
 }
 
 static void give_back(struct slot *slot)

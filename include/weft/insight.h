@@ -46,8 +46,8 @@ struct weft_stage_stats {
     uint64_t retry_wait_ns;      /* for the time of its next attempt */
     uint64_t output_wait_ns;     /* for a slot of the next segment, room in a
                                     path, its turn behind the paths, the
-                                    consumer to take; a source: for a free slot
-                                  */
+                                    consumer to take; a source: for a free slot,
+                                    while it, or who feeds it, wants one */
     struct weft_latency latency; /* of the items that left */
 };
 int weft_run_stage(struct weft_run *run, unsigned stage,
@@ -67,6 +67,7 @@ struct weft_sink_stats {
     uint64_t taken;       /* up to now */
     uint64_t ready_ns;    /* that items waited to be taken, added up */
     uint64_t borrowed_ns; /* that they were held, added up */
+    uint64_t starved_ns;  /* that nothing was there when one was asked for */
 };
 int weft_run_sink(struct weft_run *run, struct weft_sink_stats *out);
 #endif
