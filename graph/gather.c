@@ -96,6 +96,7 @@ struct task *wf_gather_end(weft_worker *self, struct task *task)
     if (!rest)
         drop(sr);
     sr->hand = NULL;
+    wf_limit_give(&sr->limit); /* nobody waits for it: all items have left */
     if (rest)
         wf_feed_filled(batch, false, false, ticks_of(run));
     wf_feed_ended(run, self, segment, rest ? NULL : batch);

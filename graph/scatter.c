@@ -82,6 +82,7 @@ struct task *wf_scatter_end(weft_worker *self, struct task *task)
     struct slot *hand = sr->hand;
 
     sr->hand = NULL;
+    wf_limit_give(&sr->limit); /* nobody waits for it: all items have left */
     wf_feed_ended(sr->run, self,
                   sr->run->plan->segments[sr->stage->segment].into, hand);
     return NULL;
