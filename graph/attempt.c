@@ -23,6 +23,10 @@
  *      what is pending to end soon, and sets DONE. So whoever asks holds up
  *      the end of the attempt meanwhile.
  *
+ *      An attempt that ends after its deadline is late also if its timer could
+ *      still be cancelled: EXPIRED is the clock's word, not that of the thread
+ *      which the timer wakes.
+ *
  *  [C] A cancelled run hurries the timers of its items. It stores the ticket,
  *      then passes the lock of the timers; who arms one passes that lock, then
  *      looks for the ticket. So one of the two hurries it. */
@@ -48,6 +52,14 @@ static bool sets_last(struct slot *slot, uint32_t bits)
 {
     uint32_t before = or_acq_rel(&slot->ends, bits); /* [A] */
     return ((before | bits) & ALL) == ALL;
+}
+
+/* EXPIRED: the deadline of the attempt, if it has one, has passed. */
+static uint32_t is_late(const struct slot *slot)
+{
+    return stage_of(slot)->stage->deadline_ms && wf_now_ns() > slot->timer.when
+               ? EXPIRED
+               : 0;
 }
 
 static void hook(struct slot *slot, bool ends, int result)
@@ -189,9 +201,11 @@ void weft_complete(weft_worker *self, void *item, int rc)
     }
     slot->result = rc;
     slot->completed = ticks_of(run);
-    bool cancelled = !(load_relaxed(&slot->ends) & DONE) &&
-                     wf_timer_cancel(sched, &slot->timer); /* [A] */
-    if (sets_last(slot, COMPLETED | (cancelled ? DONE : 0)))
+    uint32_t bits = COMPLETED;
+    if (!(load_relaxed(&slot->ends) & DONE) &&
+        wf_timer_cancel(sched, &slot->timer)) /* [A] */
+        bits |= DONE | is_late(slot);
+    if (sets_last(slot, bits))
         wf_ready(sched, self, &slot->task);
 }
 
@@ -235,9 +249,12 @@ static bool is_over(struct slot *slot)
 static bool is_settled(struct slot *slot, int rc)
 {
     slot->result = rc;
-    if ((load_relaxed(&slot->ends) & DONE) ||
-        wf_timer_cancel(slot->run->run.sched, &slot->timer))
+    if (load_relaxed(&slot->ends) & DONE)
         return true;
+    if (wf_timer_cancel(slot->run->run.sched, &slot->timer)) {
+        store_relaxed(&slot->ends, is_late(slot)); /* nobody else has it */
+        return true;
+    }
     uint32_t before = or_acq_rel(&slot->ends, RETURNED | COMPLETED); /* [A] */
     return before & EXPIRED;
 }
