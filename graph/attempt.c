@@ -151,6 +151,18 @@ static struct task *end(weft_worker *self, struct slot *slot, int rc)
     return wf_flow_leave(self, slot, rc, slot->ended);
 }
 
+/* After the operation. */
+static int after_io(weft_worker *self, struct slot *slot)
+{
+    const struct stage *stage = stage_of(slot)->stage;
+    int rc = stage->fn ? stage->fn(self, slot->item, stage->ctx) : 0;
+
+    if (rc == WEFT_PENDING)
+        return weft_fail(slot->item, -EINVAL,
+                         "after its operation it may not be pending");
+    return rc;
+}
+
 /* Counts what was not a worker's to count. */
 static void count_outside(weft_worker *self, struct slot *slot, uint64_t now)
 {
@@ -178,7 +190,7 @@ struct task *wf_attempt_ended(weft_worker *self, struct slot *slot)
     if (stage->where == WEFT_IO && stage->fn && !slot->result &&
         !(load_relaxed(&slot->ends) & EXPIRED)) {
         put_at(slot, RUNS);
-        slot->result = stage->fn(self, slot->item, stage->ctx);
+        slot->result = after_io(self, slot);
         slot->ended = ticks_of(slot->run);
         count(&counts_at(slot, self)->run, since(now, slot->ended));
     }
@@ -306,15 +318,18 @@ static int start_io(weft_worker *self, struct slot *slot)
     struct weft_io *io = NULL;
     int rc = stage->describe(self, slot->item, &io, stage->ctx);
 
+    if (rc == WEFT_PENDING)
+        return weft_fail(slot->item, -EINVAL,
+                         "a description cannot be pending");
     if (rc)
-        return rc == WEFT_PENDING ? -EINVAL : rc;
+        return rc;
     if (!io)
         return weft_fail(slot->item, -EINVAL, "it described no operation");
     io->done = io_done;
     io->ctx = slot;
     slot->io = io;
     rc = weft_io_start(self, io);
-    return !rc && stage->fn ? stage->fn(self, slot->item, stage->ctx) : rc;
+    return rc ? rc : after_io(self, slot);
 }
 
 /* On any thread. */

@@ -197,7 +197,8 @@ void weft_source_fed(weft_pipeline *p, const char *name);
 struct weft_stage_config {
     size_t size; /* set by weft_config(stage, ...) */
     const char *name;
-    weft_stage_fn *fn; /* WEFT_IO: may be NULL; called after the operation */
+    weft_stage_fn *fn; /* WEFT_IO: may be NULL; called after the operation, and
+                          may not be pending */
     void *ctx;
     unsigned tokens;       /* default: one per worker; blocking 16, I/O 64,
                               pinned 1. WEFT_UNLIMITED: as many as come */
