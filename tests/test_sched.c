@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "sched/sched.h"
+#include "tests/asleep.h"
 #include "tests/test.h"
 #include "tests/times.h"
 
@@ -157,11 +158,8 @@ Test(sched, an_idle_scheduler_sleeps, .timeout = 10)
         wf_ready(sched, NULL, &many[i].task);
     }
     wait_for(1000);
-    do { /* the last of them goes to sleep */
-        weft_sched_stats(sched, &before);
-        usleep(20000);
-        weft_sched_stats(sched, &after);
-    } while (before.parks != after.parks);
+    wait_until_idle();
+    weft_sched_stats(sched, &before);
     getrusage(RUSAGE_SELF, &use[0]);
     usleep(300000);
     getrusage(RUSAGE_SELF, &use[1]);

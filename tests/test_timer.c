@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "sched/sched.h"
+#include "tests/asleep.h"
 #include "tests/test.h"
 #include "tests/times.h"
 
@@ -288,46 +289,6 @@ static int timer_thread(void)
     }
     closedir(d);
     return found;
-}
-
-struct status {
-    char state;
-    long sleeps; /* how often it has gone to sleep */
-};
-
-static struct status status_of(const char *thread)
-{
-    char path[300], line[128];
-    struct status status = { 0 };
-    snprintf(path, sizeof path, "/proc/self/task/%s/status", thread);
-    FILE *f = fopen(path, "re");
-    while (f && fgets(line, sizeof line, f)) {
-        sscanf(line, "State: %c", &status.state);
-        sscanf(line, "voluntary_ctxt_switches: %ld", &status.sleeps);
-    }
-    if (f)
-        fclose(f);
-    return status;
-}
-
-/* All threads but this one. */
-static bool others_sleep(void)
-{
-    bool all = true;
-    DIR *d = opendir("/proc/self/task");
-    for (struct dirent *e; (e = readdir(d));)
-        if (e->d_name[0] != '.' && atoi(e->d_name) != getpid())
-            all &= status_of(e->d_name).state == 'S';
-    closedir(d);
-    return all;
-}
-
-/* One that has not gone to sleep yet may have been without a core for long, and
- * one that sleeps may have waited for a lock. */
-static void wait_until_idle(void)
-{
-    for (int calm = 0; calm < 2; calm = others_sleep() ? calm + 1 : 0)
-        usleep(20000);
 }
 
 Test(timer, a_time_that_is_past_needs_no_thread, .timeout = 10)
