@@ -7,9 +7,10 @@
  *
  * Stages inside a path have an order of their own, by the number of the item
  * in its path: an item that took another path is no hole in it. The number is
- * given when the path is chosen, which a router with ordered paths does in its
- * own order. Who has no path yet gets the number when it is let in: then the
- * oldest comes first too. */
+ * given when the item is let in. A router with ordered paths is asked in the
+ * order of its items, and room that comes back goes to the oldest of those that
+ * wait for the path or take any; so items get into each path in their order.
+ */
 #include "graph/router.h"
 
 #include <errno.h>
@@ -30,7 +31,7 @@ void wf_router_finish(struct router *r)
 }
 
 /* Under the lock. */
-static void choose(struct router *r, struct slot *slot, unsigned depth,
+static void let_in(struct router *r, struct slot *slot, unsigned depth,
                    unsigned path)
 {
     slot->path[depth] = path;
@@ -64,35 +65,42 @@ bool wf_router_enter(struct router *r, struct slot *slot, unsigned depth)
             task_list_add(&r->undecided, &slot->task);
     } else {
         entered = r->paths[path].inside < r->paths[path].slots;
-        if (!entered) {
-            choose(r, slot, depth, path);
+        if (!entered)
             task_list_add(&r->paths[path].waiting, &slot->task);
-        }
     }
     if (entered) {
-        choose(r, slot, depth, path);
+        let_in(r, slot, depth, path);
         r->paths[path].inside++;
     }
     pthread_mutex_unlock(&r->lock);
     return entered;
 }
 
+/* Under the lock: the oldest that wants to go there, or NULL. */
+static struct task *oldest_for(struct router *r, struct router_path *path,
+                               unsigned depth)
+{
+    struct task *here = path->waiting.first, *any = r->undecided.first;
+    bool takes_any = any && (!here || slot_of_task(any)->ticket[depth] <
+                                          slot_of_task(here)->ticket[depth]);
+
+    return task_list_take(takes_any ? &r->undecided : &path->waiting);
+}
+
 struct task *wf_router_leave(struct router *r, struct slot *slot,
                              unsigned depth)
 {
-    struct router_path *path = &r->paths[slot->path[depth]];
+    unsigned number = slot->path[depth];
+    struct router_path *path = &r->paths[number];
 
     pthread_mutex_lock(&r->lock);
-    struct task *next = task_list_take(&path->waiting);
-    if (!next) {
-        next = task_list_take(&r->undecided);
-        if (next)
-            choose(r, slot_of_task(next), depth, slot->path[depth]);
-    }
-    if (next)
+    struct task *next = oldest_for(r, path, depth);
+    if (next) {
+        let_in(r, slot_of_task(next), depth, number);
         put_at(slot_of_task(next), HAS_PATH);
-    else
+    } else {
         path->inside--;
+    }
     pthread_mutex_unlock(&r->lock);
     return next;
 }

@@ -25,9 +25,9 @@ struct router {
 int wf_router_init(struct router *r, unsigned paths);
 void wf_router_finish(struct router *r);
 
-/* [any] The slot goes to slot->path[depth], or to any with room. In the order
- * of the calls it gets its ticket there. False: the path is full; the slot
- * waits and is returned by wf_router_leave. */
+/* [any] The slot goes to slot->path[depth], or to any with room, and gets its
+ * ticket there. False: the path is full; the slot waits and is returned by
+ * wf_router_leave, which gives it the ticket. */
 bool wf_router_enter(struct router *r, struct slot *slot, unsigned depth);
 
 /* [any] The slot has left its path: the task that is let in instead, for the
