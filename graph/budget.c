@@ -11,6 +11,10 @@
  *      bytes in use are never more than the budget and one item; an item that
  *      is larger than the budget waits until it is the oldest.
  *
+ *      What an item may hold while it asks is its place in a path of a router.
+ *      So where stages in the paths take bytes, items enter the paths in their
+ *      order, as they do for ordered stages: no younger one keeps it out.
+ *
  * Where several segments ask (batches of items that have asked before), each
  * has its oldest: a batch must not wait for the items that wait for the batch.
  */

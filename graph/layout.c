@@ -270,7 +270,8 @@ static int lay_router(struct layout *l, const struct element *e,
         rc = lay_paths(l, e, at, fork, ends);
     unsigned join = l->plan->stage_count;
     for (unsigned i = fork + 1; i < join; i++)
-        stage_at(l, fork)->ordered |= stage_at(l, i)->ordered;
+        stage_at(l, fork)->ordered |=
+            stage_at(l, i)->ordered || stage_at(l, i)->bytes;
     at->last = NOWHERE;
     snprintf(name, sizeof name, "%s join", e->stage.name);
     stage = (struct stage){ .kind = JOIN,
