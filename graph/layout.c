@@ -240,6 +240,16 @@ static int lay_paths(struct layout *l, const struct element *e,
     return rc;
 }
 
+static int bad_router(struct layout *l, const char *name, unsigned paths)
+{
+    if (!paths)
+        return wf_error(l->why, -EINVAL, "router '%s' has no paths", name);
+    return wf_error(l->why, -EINVAL,
+                    "router '%s' is inside of %d others: that is as deep as "
+                    "they may be",
+                    name, MOST_DEPTH);
+}
+
 static int lay_router(struct layout *l, const struct element *e,
                       struct place_in_layout *at)
 {
@@ -251,10 +261,7 @@ static int lay_router(struct layout *l, const struct element *e,
 
     if (!e->part_count || at->depth == MOST_DEPTH) {
         free(ends);
-        return wf_error(l->why, -EINVAL,
-                        e->part_count ? "router '%s' is nested too deep"
-                                      : "router '%s' has no paths",
-                        e->stage.name);
+        return bad_router(l, stage_at(l, at->last)->name, e->part_count);
     }
     stage_at(l, at->last)->lane_count = e->part_count; /* to check its choice */
     stage.lanes = calloc(e->part_count, sizeof *stage.lanes);
@@ -375,6 +382,17 @@ static void set_defaults(struct stage *stage)
             stage->uses[i].tokens = 1;
 }
 
+/* A router joins in order just before: then what follows takes the items in
+ * that order, whatever it asks for itself. Else two of them that leave the join
+ * one after the other would race for it. */
+static bool comes_in_order(struct layout *l, const struct place_in_layout *at)
+{
+    if (at->last == NOWHERE)
+        return false;
+    const struct stage *last = stage_at(l, at->last);
+    return last->kind == JOIN && last->ordered;
+}
+
 static int lay_element(struct layout *l, const weft_pipeline *p,
                        const struct element *e, struct place_in_layout *at)
 {
@@ -384,6 +402,7 @@ static int lay_element(struct layout *l, const weft_pipeline *p,
     if (e->embeds)
         return lay_part(l, &e->parts[0], at, &e->stage);
     int rc = check_place(l, at, &e->stage);
+    bool in_order = comes_in_order(l, at);
     if (!rc && e->stage.kind == MERGE)
         return lay_merge(l, e, at, items);
     if (!rc)
@@ -398,6 +417,7 @@ static int lay_element(struct layout *l, const weft_pipeline *p,
     rc = wf_check_stage(stage, l->plan->segments[at->segment].items.slots,
                         l->plan->budgeted, l->why);
     set_defaults(stage);
+    stage->ordered |= in_order;
     if (!rc && e->stage.kind == ROUTER)
         rc = lay_router(l, e, at);
     if (!rc && (e->stage.kind == GATHER || e->stage.kind == SCATTER))
