@@ -104,4 +104,7 @@ void wf_source_failed(struct slot *slot, int error)
                 "source '%s' failed on item %" PRIu64 ", attempt 1: %s: %s",
                 stage_of(slot)->stage->name, slot->number, name_of(error),
                 text_of(slot, error));
+    /* The other inputs of a merge might never end. The slot is still in the
+     * source's hand, so the run is there. */
+    weft_drain(&slot->run->run);
 }

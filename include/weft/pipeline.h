@@ -31,10 +31,11 @@ typedef struct weft_pipeline weft_pipeline; /* still a drawing */
 /* ---- what you write ---------------------------------------------------- */
 
 /* A source fills the item: 0, WEFT_END, WEFT_EPOCH (the item is not filled, an
- * epoch ends here), WEFT_PENDING or a negative errno, which ends the input and,
- * after the items before it, is the result of the run. One call at a time. A
- * stage transforms it: 0, WEFT_FILTER, WEFT_PENDING or a negative errno. `self`
- * is NULL on threads that are no workers: in blocking and pinned stages. */
+ * epoch ends here), WEFT_PENDING or a negative errno, which ends the input (of
+ * a merge: all inputs) and, after the items before it, is the result of the
+ * run. One call at a time. A stage transforms it: 0, WEFT_FILTER, WEFT_PENDING
+ * or a negative errno. `self` is NULL on threads that are no workers: in
+ * blocking and pinned stages. */
 typedef int weft_stage_fn(weft_worker *self, void *item, void *ctx);
 
 /* Says which operation the item needs: fills a struct weft_io in the item, all
