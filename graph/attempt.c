@@ -37,9 +37,12 @@
 
 enum { RETURNED = 1, COMPLETED = 2, DONE = 4, EXPIRED = 8 };
 enum { ALL = RETURNED | COMPLETED | DONE };
+enum { JUDGED = 32 }; /* its result stands */
 
 #define MILLISECOND ((uint64_t)1000000)
-#define NEVER       (UINT64_MAX / 2) /* a timer that only a cancel makes go off */
+
+/* A timer that only a cancel makes go off. */
+#define NEVER (UINT64_MAX / 2)
 
 static struct slot *slot_of_timer(struct task *task)
 {
@@ -128,13 +131,14 @@ static struct task *back_off(weft_worker *self, struct slot *slot)
     return rc ? try_again(self, slot) : NULL;
 }
 
-static struct task *end(weft_worker *self, struct slot *slot, int rc)
+/* Its result, also where it took too long. On the thread that made the attempt,
+ * unless that was pending or outlived its deadline. */
+static int judge(struct slot *slot, int rc)
 {
     const struct stage *stage = stage_of(slot)->stage;
     bool expired = load_relaxed(&slot->ends) & EXPIRED;
     bool source = stage->kind == SOURCE;
 
-    store_relaxed(&slot->ends, NO_ATTEMPT);
     if (expired && !source && is_cancelled(slot))
         rc = -ECANCELED;
     else if (expired && stage->deadline_ms)
@@ -144,7 +148,17 @@ static struct task *end(weft_worker *self, struct slot *slot, int rc)
     if (rc > 0 && rc != WEFT_FILTER && !source)
         rc = weft_fail(slot->item, -EINVAL, "the stage returned %d", rc);
     hook(slot, true, rc);
-    if (source)
+    return rc;
+}
+
+static struct task *end(weft_worker *self, struct slot *slot, int rc)
+{
+    const struct stage *stage = stage_of(slot)->stage;
+
+    if (!(load_relaxed(&slot->ends) & JUDGED))
+        rc = judge(slot, rc);
+    store_relaxed(&slot->ends, NO_ATTEMPT);
+    if (stage->kind == SOURCE)
         return wf_source_filled(self, slot, rc, slot->ended);
     if (rc < 0 && slot->attempt < stage->retry.attempts && !is_cancelled(slot))
         return back_off(self, slot);
@@ -284,7 +298,11 @@ static struct task *returned(weft_worker *self, struct slot *slot, int rc)
     }
     if (!is_settled(slot, rc))
         return NULL;
-    return self ? end(self, slot, rc) : &slot->task;
+    if (self)
+        return end(self, slot, rc);
+    slot->result = judge(slot, rc);
+    store_relaxed(&slot->ends, JUDGED);
+    return &slot->task;
 }
 
 /* ---- the call ---------------------------------------------------------- */
@@ -337,6 +355,7 @@ static struct task *call(weft_worker *self, struct slot *slot)
 {
     const struct stage *stage = stage_of(slot)->stage;
 
+    hook(slot, false, 0);
     slot->began = ticks_of(slot->run);
     if (self)
         count(&counts_at(slot, self)->ready_wait,
@@ -356,6 +375,13 @@ static struct task *outside(weft_worker *none, struct task *task)
     return call(NULL, slot_of_task(task));
 }
 
+static struct task *not_made(weft_worker *self, struct slot *slot, int rc,
+                             const char *why)
+{
+    hook(slot, false, 0);
+    return returned(self, slot, weft_fail(slot->item, rc, "%s", why));
+}
+
 static struct task *hand_over(weft_worker *self, struct slot *slot)
 {
     struct stage_run *sr = stage_of(slot);
@@ -372,8 +398,7 @@ static struct task *hand_over(weft_worker *self, struct slot *slot)
         return NULL;
     slot->task.run = wf_flow_step;
     slot->began = slot->handed;
-    return returned(self, slot,
-                    weft_fail(slot->item, rc, "no helper thread could start"));
+    return not_made(self, slot, rc, "no helper thread could start");
 }
 
 /* Arms the timer of the attempt, if it has one: 0 or a negative errno. */
@@ -407,11 +432,9 @@ struct task *wf_attempt(weft_worker *self, struct slot *slot, uint64_t now)
     slot->io = NULL;
     slot->completed = 0;
     slot->began = now;
-    hook(slot, false, 0);
     int rc = arm(slot);
     if (rc)
-        return returned(self, slot,
-                        weft_fail(slot->item, rc, "its timer cannot start"));
+        return not_made(self, slot, rc, "its timer cannot start");
     if (stage->where >= WEFT_BLOCKING)
         return hand_over(self, slot);
     return call(self, slot);

@@ -141,7 +141,8 @@ struct weft_failure {
 typedef void weft_failure_fn(const struct weft_failure *failure, void *item,
                              void *ctx);
 
-/* Called around every attempt, on the thread that makes it. */
+/* Called around every attempt, on the thread that makes it; the end of one that
+ * was pending, or took longer than its deadline, on a worker. */
 struct weft_attempt {
     const char *stage;
     uint64_t item;
