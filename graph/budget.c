@@ -76,7 +76,9 @@ static bool is_oldest(const struct budget *b, const struct slot *slot)
 bool wf_budget_ask(struct budget *b, struct slot *slot, uint64_t bytes)
 {
     pthread_mutex_lock(&b->lock);
-    bool has = is_oldest(b, slot) || (!b->waiting.first && fits(b, bytes));
+    /* Who wants nothing must not wait: nobody would see that it is oldest. */
+    bool has = !bytes || is_oldest(b, slot) ||
+               (!b->waiting.first && fits(b, bytes));
     if (has) {
         grant(b, slot, bytes);
     } else {
