@@ -169,7 +169,6 @@ static int init_segments(struct pipeline_run *run)
 static int init_run(struct pipeline_run *run, weft_error *why)
 {
     const struct pipeline_plan *plan = run->plan;
-    int rc = 0;
 
     wf_error(why, 0, "no memory for the slots of a run");
     run->stages = zeroed(plan->stage_count, sizeof *run->stages);
@@ -181,14 +180,14 @@ static int init_run(struct pipeline_run *run, weft_error *why)
     if (!run->stages || !run->segments ||
         wf_counts_init(&run->counts, run->workers, plan->stage_count) ||
         wf_budget_init(&run->budget, plan->config.budget_bytes,
-                       plan->segment_count))
-        rc = -ENOMEM;
-    if (run->segments && run->stages && init_segments(run))
-        rc = -ENOMEM;
-    for (unsigned i = 0; run->stages && i < plan->stage_count; i++) {
-        int failed = init_stage(run, i, why);
-        rc = rc ? rc : failed;
+                       plan->segment_count)) {
+        free(run->segments); /* none of them is there to be finished */
+        run->segments = NULL;
+        return -ENOMEM;
     }
+    int rc = init_segments(run);
+    for (unsigned i = 0; !rc && i < plan->stage_count; i++)
+        rc = init_stage(run, i, why);
     return rc;
 }
 

@@ -5,6 +5,7 @@
  * thread fails, for n = 0, 1, 2 ... until nothing fails any more. Each time the
  * call that needed memory says -ENOMEM and leaves its result alone. What leaks
  * on the way is found by LeakSanitizer. */
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "tests/runs.h"
@@ -210,8 +211,11 @@ Test(nomem, pipeline_says_so_wherever_memory_ends)
 {
     weft_sched *s = workers(1);
     int n = 0, got;
+    if (fcntl(0, F_GETFD) < 0)
+        cr_assert_eq(open("/dev/null", O_RDONLY | O_CLOEXEC), 0);
     while ((got = draw_and_flow(s, n)) < 0) {
         cr_assert_eq(got, -ENOMEM);
+        cr_assert(fcntl(0, F_GETFD) >= 0); /* what is half made is not closed */
         n++;
     }
     cr_assert(n > 10);
