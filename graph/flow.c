@@ -46,6 +46,7 @@ void wf_flow_finish(weft_worker *self, struct slot *slot)
 
     if (sub_acq_rel(&slot->refs, 1) != 1) /* [R] */
         return;
+    wf_segment_reset(&run->segments[segment], slot);
     if (run->plan->budgeted)
         ready = wf_budget_leave(&run->budget, slot);
     for (struct task *task; (task = task_list_take(&ready));)

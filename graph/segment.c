@@ -371,12 +371,15 @@ static void settle(struct segment *s, const struct slot *slot)
     }
 }
 
+void wf_segment_reset(struct segment *s, struct slot *slot)
+{
+    if (s->items.reset && slot->outcome != MARKER && !slot->moved)
+        s->items.reset(slot->item, s->items.ctx);
+}
+
 struct segment_news wf_segment_release(struct segment *s, struct slot *slot)
 {
     struct segment_news news = { 0 };
-
-    if (s->items.reset && slot->outcome != MARKER && !slot->moved)
-        s->items.reset(slot->item, s->items.ctx);
 
     pthread_mutex_lock(&s->lock);
     settle(s, slot);

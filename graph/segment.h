@@ -101,6 +101,10 @@ struct segment_news wf_segment_end(struct segment *s, struct slot *last);
  * or ends one that has not passed: it is kept, and news will tell. */
 bool wf_segment_pass_gate(struct segment *s, struct slot *slot);
 
+/* [any] The item leaves: its `reset` is called, before what it held is anybody
+ * else's. */
+void wf_segment_reset(struct segment *s, struct slot *slot);
+
 /* [any] The item, or marker, has left. */
 struct segment_news wf_segment_release(struct segment *s, struct slot *slot);
 
