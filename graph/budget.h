@@ -5,16 +5,22 @@
 
 #include "graph/slot.h"
 
-/* The slots of one segment that are in use, the oldest first. */
-struct ages {
-    struct slot *oldest, *newest;
+/* What one segment has of it. Its slots are in a feeder's hand, or flow. */
+struct share {
+    struct slot *oldest, *newest; /* that flow, in the order of their tickets */
+    uint64_t held;                /* by all its slots */
+    uint64_t flowing;             /* by those that flow */
+    uint64_t least;               /* is kept for it while it holds less */
+    unsigned hands;               /* slots in hand that wait */
+    unsigned into;                /* the segment behind it, or NOWHERE */
 };
 
 struct budget {
-    pthread_mutex_t lock; /* of what follows */
+    pthread_mutex_t lock; /* of what follows, and of what slots have of it */
     uint64_t bytes;       /* 0: no budget */
     uint64_t used, peak;
-    struct ages *ages; /* one a segment */
+    uint64_t kept;        /* what the segments do not hold of their least */
+    struct share *shares; /* one a segment */
     unsigned segments;
     struct task_list waiting;
 };
@@ -23,22 +29,32 @@ struct budget {
 int wf_budget_init(struct budget *b, uint64_t bytes, unsigned segments);
 void wf_budget_finish(struct budget *b);
 
-/* The slot is in use, and the newest in its segment. */
-void wf_budget_enter(struct budget *b, struct slot *slot);
+/* Before anything is asked: the segment leads into another, or NOWHERE, and its
+ * items cost so much. */
+void wf_budget_share(struct budget *b, unsigned segment, unsigned into,
+                     uint64_t cost);
 
-/* [any] So many bytes more for the slot. False: it waits, and its task is
- * returned by wf_budget_leave. */
-bool wf_budget_ask(struct budget *b, struct slot *slot, uint64_t bytes);
+/* [any] The slot flows from now on. Under the lock of its segment, in the order
+ * of the tickets. */
+void wf_budget_flows(struct budget *b, struct slot *slot);
 
-/* [any] The same for a thread that does not wait: false, it has none. */
+/* [any] So many bytes for the slot, all in all. False: it waits for what it
+ * lacks, and its task will be in one of the lists that are returned here. If it
+ * has more, the rest goes back, and `ready` gets those who can have it. */
+bool wf_budget_ask(struct budget *b, struct slot *slot, uint64_t bytes,
+                   struct task_list *ready);
+
+/* [any] The same for a thread that does not wait: false, it has what it had. */
 bool wf_budget_try(struct budget *b, struct slot *slot, uint64_t bytes);
 
-/* [any] The slot does not wait for bytes any more. False: it has them already.
- */
+/* [any] The slot does not wait for bytes any more. False: it has them already,
+ * or was withdrawn before. */
 bool wf_budget_withdraw(struct budget *b, struct slot *slot);
 
-/* [any] What was in one slot is in the other now. */
-void wf_budget_move(struct budget *b, struct slot *from, struct slot *to);
+/* [any] An item moves: what it has above its cost is the other slot's, which is
+ * in hand. */
+void wf_budget_move(struct budget *b, struct slot *from, struct slot *to,
+                    uint64_t cost);
 
 /* [any] The slot is no longer in use: gives all its bytes back. The tasks that
  * have theirs now, for the caller to make ready. */

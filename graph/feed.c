@@ -30,16 +30,13 @@ static bool has_cost(struct slot *slot)
     struct pipeline_run *run = slot->run;
     uint64_t cost = segment_of(slot)->items.cost;
 
-    if (!run->plan->budgeted)
-        return true;
-    wf_budget_enter(&run->budget, slot);
     if (!cost)
         return true;
     slot->task.run = wf_flow_step;
     put_at(slot, WANTS_COST);
     if (!wf_budget_try(&run->budget, slot, cost)) {
         wf_segment_block(segment_of(slot), true);
-        if (!wf_budget_ask(&run->budget, slot, cost))
+        if (!wf_budget_ask(&run->budget, slot, cost, NULL))
             return false;
         wf_segment_block(segment_of(slot), false);
     }

@@ -336,15 +336,20 @@ static bool is_end(const struct stage *stage)
            stage->kind == MERGE || stage->kind == CONSUMER;
 }
 
-static bool has_bytes(struct slot *slot)
+static bool has_bytes(weft_worker *self, struct slot *slot)
 {
     const struct stage *stage = stage_of(slot)->stage;
+    struct pipeline_run *run = slot->run;
+    struct task_list ready = { 0 };
 
-    if (slot->outcome != GOOD || !stage->bytes || !slot->run->plan->budgeted)
+    if (slot->outcome != GOOD || !stage->bytes || !run->plan->budgeted)
         return true;
     uint64_t bytes = stage->bytes(slot->item, stage->ctx);
     put_at(slot, WANTS_BYTES);
-    return wf_budget_ask(&slot->run->budget, slot, bytes); /* [X] */
+    bool has = wf_budget_ask(&run->budget, slot, bytes, &ready); /* [X] */
+    for (struct task *task; (task = task_list_take(&ready));)
+        wf_ready(run->run.sched, self, task);
+    return has;
 }
 
 /* It has come to a stage, with its bytes. */
@@ -377,7 +382,7 @@ static struct task *at_door(weft_worker *self, struct slot *slot)
         return to_consumer(self, slot);
     if (stage->kind == JOIN)
         leave_path(self, slot);
-    return has_bytes(slot) ? enter(self, slot) : NULL; /* [X] */
+    return has_bytes(self, slot) ? enter(self, slot) : NULL; /* [X] */
 }
 
 /* What it waited for without a token it has now; at the two ends of a router's

@@ -124,7 +124,8 @@ static void move(struct stage_run *sr, weft_worker *self, struct slot *slot,
         exchange(slot, hand, segment_of(hand)->items.bytes);
         slot->moved = true;
         if (run->plan->budgeted)
-            wf_budget_move(&run->budget, slot, hand);
+            wf_budget_move(&run->budget, slot, hand,
+                           segment_of(slot)->items.cost);
         hand->origin = slot->number;
     }
     wf_feed_filled(hand, marker, false, ticks_of(run));

@@ -40,7 +40,7 @@ static void destroy_run(struct weft_run *base)
     for (unsigned i = 0; run->stages && i < plan->stage_count; i++)
         destroy_stage(&run->stages[i]);
     wf_counts_finish(&run->counts);
-    if (run->budget.ages)
+    if (run->budget.shares)
         wf_budget_finish(&run->budget);
     free(run->segments);
     free(run->stages);
@@ -159,6 +159,9 @@ static int init_segments(struct pipeline_run *run)
         if (wf_segment_init(&run->segments[i], &s->items, run, i, ordered))
             rc = -ENOMEM;
         run->segments[i].times = run->times;
+        if (plan->budgeted)
+            run->segments[i].budget = &run->budget;
+        wf_budget_share(&run->budget, i, s->into, s->items.cost);
         slots += s->items.slots;
     }
     if (plan->claims && !(run->claims = zeroed(slots, sizeof *run->claims)))

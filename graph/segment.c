@@ -258,6 +258,8 @@ static void account_for(struct segment *s, struct slot *filled, bool marker)
     }
     filled->outcome = marker ? MARKER : GOOD;
     filled->passed = filled->moved = false;
+    if (s->budget)
+        wf_budget_flows(s->budget, filled);
     put_at(filled, AT_DOOR);
     atomic_init(&filled->refs, 1);
 }
@@ -293,6 +295,20 @@ struct segment_news wf_segment_return(struct segment *s, struct slot *slot)
     return news;
 }
 
+/* Under the lock: the threads outside that wait for bytes do not get them any
+ * more: [P] in supply.c. One that is told may be gone before it is woken. */
+static void turn_away(struct segment *s)
+{
+    for (unsigned i = 0; i < s->items.slots; i++) {
+        struct slot *slot = slot_at(s, i);
+        if (place_of(slot) != WANTS_COST ||
+            !wf_budget_withdraw(s->budget, slot))
+            continue;
+        store_release(&slot->refs, TOO_LATE); /* [P] */
+        wf_wake_all(&slot->refs);
+    }
+}
+
 struct segment_news wf_segment_end(struct segment *s, struct slot *last)
 {
     struct segment_news news = { 0 };
@@ -302,12 +318,22 @@ struct segment_news wf_segment_end(struct segment *s, struct slot *last)
         add_free(s, last);
         s->in_hand--;
     }
+    if (s->budget && !s->ended)
+        turn_away(s);
     news.over = !s->ended && empty(s);
     s->ended = true;
     s->hungry = false;
     got(&s->blocked);
     unlock_and_wake(s, dry(s), true);
     return news;
+}
+
+bool wf_segment_ended(struct segment *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool ended = s->ended;
+    pthread_mutex_unlock(&s->lock);
+    return ended;
 }
 
 /* Under the lock: the slot gets past the gate. */

@@ -5,7 +5,7 @@
 #define WEFT_GRAPH_SEGMENT_H
 #include <pthread.h>
 
-#include "graph/slot.h"
+#include "graph/budget.h"
 #include "weft/insight.h"
 #include "weft/pipeline.h"
 
@@ -53,6 +53,7 @@ struct segment {
     _Atomic uint64_t cancel_from; /* items of this ticket and above; no lock */
     struct weft_items items;      /* immutable, like what follows */
     bool times;                   /* are taken */
+    struct budget *budget;        /* or NULL: there is none */
     size_t stride;
     char *memory; /* of the slots */
 };
@@ -96,6 +97,9 @@ struct segment_news wf_segment_return(struct segment *s, struct slot *slot);
 /* The feeder has no more. `last` is the slot in its hand, not filled, or NULL.
  */
 struct segment_news wf_segment_end(struct segment *s, struct slot *last);
+
+/* [any] Nothing more will be fed but what is reserved. */
+bool wf_segment_ended(struct segment *s);
 
 /* [any] False: the slot is of an epoch that has to wait for the one before it,
  * or ends one that has not passed: it is kept, and news will tell. */

@@ -16,11 +16,15 @@ enum { NO_ATTEMPT = 16 };   /* in slot.ends: attempt.c */
  * MARKER is no item: an epoch ends where it is. */
 enum outcome { GOOD, FILTERED, FAILED, CANCELLED, MARKER };
 
+/* What a thread outside sleeps on while its slot has no bytes: supply.c. */
+enum payment { UNPAID, PAID, TOO_LATE };
+
 /* Where an item is: what its task does when it runs next. */
 enum place {
     FREE,
     IN_HAND,     /* its feeder has it */
-    WANTS_COST,  /* in hand, and waits for its bytes of the budget */
+    WANTS_COST,  /* in hand, or about to be reserved: waits for its bytes of
+                    the budget */
     RESERVED,    /* a thread outside fills it */
     FILL,        /* its source is to fill it */
     AT_DOOR,     /* of a stage */
@@ -69,8 +73,9 @@ struct slot {
     uint64_t completed; /* a pending attempt: ticks, or 0 */
     struct timer timer;
     struct weft_io *io;         /* that is under way */
-    struct slot *older, *newer; /* that have bytes of the budget */
-    uint64_t bytes, wants;      /* of the budget */
+    struct slot *older, *newer; /* in the budget's order of those that flow */
+    uint64_t bytes, wants;      /* of the budget: has, and waits for, in all */
+    bool flows;                 /* it is in that order */
     char why[256];              /* what weft_fail said in this attempt */
     alignas(max_align_t) char item[];
 };

@@ -7,10 +7,13 @@
  * still be fed.
  *
  *  [P] A thread that waits for bytes of the budget sleeps on a word of its
- * slot. The task that the budget makes ready stores it with release, so the
- *      thread sees the budget's grant; it wakes by the address alone. A thread
- *      that stops waiting withdraws; if it comes too late for that, the task is
- *      on its way, and is waited for. */
+ *      slot. The task that the budget makes ready stores it with release, so
+ *      the thread sees the budget's grant; it wakes by the address alone. A
+ *      thread that stops waiting withdraws; if it comes too late for that, the
+ *      task is on its way, and is waited for. When the input ends,
+ * wf_segment_end withdraws in its place, under the segment's lock. A thread
+ * that asks passes that lock afterwards, so it is seen there or sees the end.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -54,39 +57,50 @@ static struct task *paid(weft_worker *self, struct task *task)
 {
     _Atomic uint32_t *word = &slot_of_task(task)->refs;
 
-    store_release(word, 1); /* [P] */
+    store_release(word, PAID); /* [P] */
     wf_wake_all(word);
     return NULL;
 }
 
-/* The cost of an item, where it has a fixed one. False: it was not to be had
- * before the deadline. */
-static bool pay(struct slot *slot, int timeout_ms, uint64_t deadline)
+/* Sleeps until the budget has granted what the slot waits for: PAID. Or until
+ * it will not: UNPAID after the deadline, TOO_LATE after the end. */
+static enum payment wait_for_bytes(struct slot *slot, uint64_t deadline)
 {
-    struct pipeline_run *run = slot->run;
+    struct budget *budget = &slot->run->budget;
+    uint32_t word;
+
+    if (wf_segment_ended(segment_of(slot)) && /* [P] */
+        wf_budget_withdraw(budget, slot))
+        return TOO_LATE;
+    while ((word = load_acquire(&slot->refs)) == UNPAID) { /* [P] */
+        int64_t left = deadline_left(deadline);
+        if (!left && wf_budget_withdraw(budget, slot))
+            return UNPAID;
+        wf_sleep_while(&slot->refs, UNPAID, left ? left : -1);
+    }
+    return (enum payment)word;
+}
+
+/* The cost of an item, where it has a fixed one. */
+static enum payment pay(struct slot *slot, int timeout_ms, uint64_t deadline)
+{
+    struct budget *budget = &slot->run->budget;
     uint64_t cost = segment_of(slot)->items.cost;
 
-    if (!run->plan->budgeted)
-        return true;
-    wf_budget_enter(&run->budget, slot);
-    if (!cost || wf_budget_try(&run->budget, slot, cost))
-        return true;
+    if (!cost || wf_budget_try(budget, slot, cost))
+        return PAID;
     if (!timeout_ms)
-        return false;
+        return UNPAID;
     slot->task.run = paid;
-    store_relaxed(&slot->refs, 0);
-    if (wf_budget_ask(&run->budget, slot, cost))
-        return true;
+    store_relaxed(&slot->refs, UNPAID);
+    put_at(slot, WANTS_COST);
     wf_segment_block(segment_of(slot), true);
-    bool has;
-    while (!(has = load_acquire(&slot->refs))) { /* [P] */
-        int64_t left = deadline_left(deadline);
-        if (!left && wf_budget_withdraw(&run->budget, slot))
-            break;
-        wf_sleep_while(&slot->refs, 0, left ? left : -1);
-    }
+    enum payment payment = wf_budget_ask(budget, slot, cost, NULL)
+                               ? PAID
+                               : wait_for_bytes(slot, deadline);
     wf_segment_block(segment_of(slot), false);
-    return has;
+    put_at(slot, RESERVED);
+    return payment;
 }
 
 static void give_back(struct slot *slot)
@@ -109,6 +123,7 @@ static int reserve(struct pipeline_run *run, unsigned segment,
 {
     uint64_t deadline = deadline_in(timeout_ms);
     bool ended;
+    int rc;
 
     if (wf_worker_here() && timeout_ms)
         return wf_error(why, -EDEADLK,
@@ -116,12 +131,21 @@ static int reserve(struct pipeline_run *run, unsigned segment,
     *out = wf_segment_reserve(&run->segments[segment], deadline, &ended);
     if (ended)
         return has_ended(run, why);
-    if (*out && pay(*out, timeout_ms, deadline))
+    if (!*out)
+        return wf_error(why, -ETIMEDOUT, "no slot was free within %d ms",
+                        timeout_ms);
+    switch (pay(*out, timeout_ms, deadline)) {
+    case PAID:
         return 0;
-    if (*out)
-        give_back(*out);
-    return wf_error(why, -ETIMEDOUT, "no slot was free within %d ms",
-                    timeout_ms);
+    case TOO_LATE:
+        rc = has_ended(run, why);
+        break;
+    default:
+        rc = wf_error(why, -ETIMEDOUT,
+                      "the budget had no bytes left within %d ms", timeout_ms);
+    }
+    give_back(*out);
+    return rc;
 }
 
 int weft_reserve(struct weft_run *base, const char *source, void **item,

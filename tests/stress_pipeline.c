@@ -15,10 +15,10 @@ Test(budget, who_wants_nothing_never_waits)
 
     cr_assert_eq(wf_budget_init(&b, 10, 1), 0);
     for (int i = 0; i < 4; i++)
-        wf_budget_enter(&b, &slot[i]);
-    cr_assert(wf_budget_ask(&b, &slot[0], 4));
-    cr_assert(wf_budget_ask(&b, &slot[2], 6));
-    cr_assert(!wf_budget_ask(&b, &slot[3], 5));
-    cr_assert(wf_budget_ask(&b, &slot[1], 0));
+        wf_budget_flows(&b, &slot[i]);
+    cr_assert(wf_budget_ask(&b, &slot[0], 4, NULL));
+    cr_assert(wf_budget_ask(&b, &slot[2], 6, NULL));
+    cr_assert(!wf_budget_ask(&b, &slot[3], 5, NULL));
+    cr_assert(wf_budget_ask(&b, &slot[1], 0, NULL));
     wf_budget_finish(&b);
 }

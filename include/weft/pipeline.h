@@ -62,7 +62,9 @@ typedef int weft_route_fn(weft_worker *self, void *item, unsigned *path,
                           void *ctx);
 #define WEFT_ANY_PATH UINT32_MAX
 
-/* How many bytes the item will hold from here on, for the budget. */
+/* How many bytes the item will hold from here on, for the budget: all in all,
+ * what it costs included. It has them until it leaves and has been reset, or
+ * until another stage says that it holds less. */
 typedef uint64_t weft_bytes_fn(const void *item, void *ctx);
 
 /* Asks that a pending attempt ends soon: its deadline has passed, or the run is
@@ -165,6 +167,12 @@ struct weft_pipeline_config {
     uint64_t budget_bytes; /* default: no limit */
     enum { WEFT_TIMES, WEFT_COUNTS_ONLY } statistics;
 };
+
+/* A budget bounds what the items of a run hold at one time, as `cost` and
+ * `bytes` tell it, to budget_bytes and one item; where stages of several
+ * segments have `bytes`, to one item of each. An item that is larger than the
+ * budget runs when it is the oldest of its segment. What a consumer holds
+ * counts: it may have to release an item before the next one comes. */
 
 /* Of a part of another pipeline only `items` count; 0 bytes: as what it is used
  * in. `config` may be NULL. */
