@@ -424,9 +424,12 @@ struct segment_news wf_segment_release(struct segment *s, struct slot *slot)
 static void let_out(struct segment *s, struct slot *slot,
                     struct task_list *refused)
 {
-    if (slot->outcome == GOOD && wf_segment_cancelled(s, 0))
+    bool cancelled = wf_segment_cancelled(s, 0);
+
+    if (cancelled && slot->outcome == GOOD)
         slot->outcome = CANCELLED;
-    bool good = slot->outcome == GOOD || slot->outcome == MARKER;
+    bool good =
+        slot->outcome == GOOD || (slot->outcome == MARKER && !cancelled);
     if (good)
         put_at(slot, IN_OUTLET);
     task_list_add(good ? &s->out.list : refused, &slot->task);
