@@ -424,7 +424,7 @@ struct segment_news wf_segment_release(struct segment *s, struct slot *slot)
 static void let_out(struct segment *s, struct slot *slot,
                     struct task_list *refused)
 {
-    bool cancelled = wf_segment_cancelled(s, 0);
+    bool cancelled = wf_segment_cancelled(s, slot->ticket[0]);
 
     if (cancelled && slot->outcome == GOOD)
         slot->outcome = CANCELLED;
