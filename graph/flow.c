@@ -184,7 +184,9 @@ struct task *wf_flow_leave(weft_worker *self, struct slot *slot, int rc,
 
 /* ---- turns ------------------------------------------------------------- */
 
-/* Does the stage do anything with it? Else it only takes its turn there. */
+/* Does the stage do anything with it? Else it only takes its turn there. Of an
+ * epoch that is cut short nobody is told the end: what cut it came before its
+ * marker, which waits at the gate for all of it. */
 static bool concerns(const struct stage *stage, const struct slot *slot)
 {
     switch (stage->kind) {
@@ -195,7 +197,8 @@ static bool concerns(const struct stage *stage, const struct slot *slot)
     case GATHER:
     case SCATTER:
     case MERGE:
-        return slot->outcome == GOOD || slot->outcome == MARKER;
+        return slot->outcome == GOOD ||
+               (slot->outcome == MARKER && !is_cancelled(slot));
     default:
         return slot->outcome == GOOD;
     }
@@ -308,10 +311,10 @@ static struct task *to_merge(weft_worker *self, struct slot *slot)
     struct stage_run *sr = stage_of(slot);
 
     wf_flow_hold(slot);
-    in_turn(slot);
+    struct task *mine = in_turn(slot); /* it may have been cancelled since */
     wf_merge_move(sr, self);
     wf_flow_finish(self, slot); /* [R] */
-    return NULL;
+    return mine;
 }
 
 /* An item is out of its path; who waits for room there is let in. */
