@@ -108,14 +108,20 @@ static uint64_t sum_of(const struct counts *c, unsigned stage, size_t counter)
     return sum;
 }
 
+void wf_counts_outcomes(const struct counts *c, unsigned stage,
+                        struct weft_stage_stats *out)
+{
+    out->done += sum_of(c, stage, offsetof(struct stage_counts, done));
+    out->filtered += sum_of(c, stage, offsetof(struct stage_counts, filtered));
+    out->failed += sum_of(c, stage, offsetof(struct stage_counts, failed));
+}
+
 uint64_t wf_counts_add_up(const struct counts *c, unsigned stage,
                           double ns_per_tick, struct weft_stage_stats *out)
 {
     uint64_t token = 0, ready = 0, run = 0, pending = 0, retry = 0, output = 0;
 
-    out->done += sum_of(c, stage, offsetof(struct stage_counts, done));
-    out->filtered += sum_of(c, stage, offsetof(struct stage_counts, filtered));
-    out->failed += sum_of(c, stage, offsetof(struct stage_counts, failed));
+    wf_counts_outcomes(c, stage, out);
     uint64_t started = sum_of(c, stage, offsetof(struct stage_counts, started));
     out->in += sum_of(c, stage, offsetof(struct stage_counts, in));
 

@@ -54,6 +54,10 @@ static inline uint64_t since(uint64_t from, uint64_t to)
 /* How long an item was in the stage. */
 void wf_counts_latency(struct stage_counts *c, uint64_t ticks);
 
+/* All workers' counts of what has left a stage. */
+void wf_counts_outcomes(const struct counts *c, unsigned stage,
+                        struct weft_stage_stats *out);
+
 /* All workers' counts of a stage, times in nanoseconds. Returns how many items
  * have started: at most as many as came in, and at least as many as are past
  * it. */

@@ -20,50 +20,62 @@ static const char *text_of(const struct slot *slot, int error)
     return text ? text : "no reason was given";
 }
 
-/* What has left a segment so far, the one that fails now included. */
-static double seen_in(struct segment *s)
+/* Of how many items it is decided whether they fail: those that have left, or
+ * those that got past this stage, where they do not wait for slow ones. */
+static double seen_so_far(const struct slot *slot)
 {
+    const struct pipeline_run *run = slot->run;
+    uint64_t past = 0;
     struct weft_flow f;
 
-    wf_segment_flow(s, &f);
-    return (double)(f.delivered + f.filtered + f.failed + 1);
+    for (unsigned i = 0; i <= slot->stage; i++) {
+        struct weft_stage_stats s = { 0 };
+        if (run->plan->stages[i].segment != slot->segment)
+            continue;
+        wf_counts_outcomes(&run->counts, i, &s);
+        past += s.filtered + s.failed + (i == slot->stage ? s.done : 0);
+    }
+    wf_segment_flow(segment_of(slot), &f);
+    uint64_t left = f.delivered + f.filtered + f.failed + 1; /* and this one */
+    return (double)(left > past ? left : past);
 }
 
 static double seen_at(const struct slot *slot)
 {
     struct weft_stage_stats s = { 0 };
 
-    wf_counts_add_up(&slot->run->counts, slot->stage, 0, &s);
+    wf_counts_outcomes(&slot->run->counts, slot->stage, &s);
     return (double)(s.done + s.filtered + s.failed);
 }
 
-/* Whether the policy lets the others go on after so many failures. */
-static bool tolerates(const struct weft_failures *f, uint64_t failures,
-                      double seen)
+static bool is_above(const struct weft_failures *f, uint64_t failures,
+                     double seen)
 {
+    return seen >= f->sample && (double)failures > f->rate * seen;
+}
+
+/* Whether the policy that answers for it lets the others go on. */
+static bool goes_on(struct slot *slot)
+{
+    struct pipeline_run *run = slot->run;
+    struct stage_run *sr = stage_of(slot);
+    const struct weft_failures *own = &sr->stage->failures;
+    const struct weft_failures *f =
+        own->policy ? own : &run->plan->config.failures;
+    uint64_t failures =
+        add_relaxed(own->policy ? &sr->failures : &run->failures, 1) + 1;
+
     switch (f->policy) {
     case WEFT_SKIP:
         return true;
     case WEFT_AT_MOST:
         return failures <= f->most;
     case WEFT_AT_RATE:
-        return seen < f->sample || (double)failures <= f->rate * seen;
+        return !is_above(f, failures,
+                         own->policy ? seen_at(slot) : seen_so_far(slot));
     default:
         return false;
     }
-}
-
-static bool goes_on(struct slot *slot)
-{
-    struct pipeline_run *run = slot->run;
-    struct stage_run *sr = stage_of(slot);
-    const struct weft_failures *own = &sr->stage->failures;
-
-    if (own->policy)
-        return tolerates(own, add_relaxed(&sr->failures, 1) + 1, seen_at(slot));
-    return tolerates(&run->plan->config.failures,
-                     add_relaxed(&run->failures, 1) + 1,
-                     seen_in(segment_of(slot)));
 }
 
 static uint64_t time_of_day(void)
