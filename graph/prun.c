@@ -9,7 +9,10 @@
  *  [D] A source that waits for something outside is asked to end, by hurrying
  *      its timer, when the run is drained. The store of `draining` and the lock
  *      of the timers are passed by both sides: a source that arms its timer
- *      after it was to be hurried looks at `draining` and hurries it itself. */
+ *      after it was to be hurried looks at `draining` and hurries it itself. In
+ *      the same way a source that waits for a slot is ended at once: who drains
+ *      the run finds it hungry under the segment's lock, or it finds the run
+ *      drained after it became hungry there. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -252,10 +255,12 @@ static void end_inputs(struct pipeline_run *run, weft_worker *self)
         struct stage_run *sr = &run->stages[plan->segments[i].feeder];
         if (sr->stage->kind != SOURCE)
             continue;
-        if (sr->stage->fed)
+        if (sr->stage->fed) {
             wf_feed_ended(run, self, i, NULL);
-        else
-            wf_segment_hurry_source(&run->segments[i], run->run.sched);
+            continue;
+        }
+        wf_segment_hurry_source(&run->segments[i], run->run.sched);
+        wf_feed_news(run, self, i, wf_segment_end_hungry(&run->segments[i]));
     }
 }
 

@@ -143,9 +143,12 @@ static bool empty(const struct segment *s)
     return s->free.count == s->items.slots;
 }
 
-/* Under the lock: the consumer will get nothing any more. */
+/* Under the lock: the consumer will get nothing any more. Of a run that was
+ * cancelled it gets nothing, whatever is still under way. */
 static bool dry(const struct segment *s)
 {
+    if (load_relaxed(&s->cancel_from) == 0 && !s->out.list.first)
+        return true;
     return s->ended && s->free.count + s->out.borrowed == s->items.slots;
 }
 
@@ -309,11 +312,11 @@ static void turn_away(struct segment *s)
     }
 }
 
-struct segment_news wf_segment_end(struct segment *s, struct slot *last)
+/* Under the lock, which it leaves. */
+static struct segment_news end_and_unlock(struct segment *s, struct slot *last)
 {
     struct segment_news news = { 0 };
 
-    pthread_mutex_lock(&s->lock);
     if (last) {
         add_free(s, last);
         s->in_hand--;
@@ -334,6 +337,21 @@ bool wf_segment_ended(struct segment *s)
     bool ended = s->ended;
     pthread_mutex_unlock(&s->lock);
     return ended;
+}
+
+struct segment_news wf_segment_end(struct segment *s, struct slot *last)
+{
+    pthread_mutex_lock(&s->lock);
+    return end_and_unlock(s, last);
+}
+
+struct segment_news wf_segment_end_hungry(struct segment *s)
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->hungry)
+        return end_and_unlock(s, NULL);
+    pthread_mutex_unlock(&s->lock);
+    return (struct segment_news){ 0 };
 }
 
 /* Under the lock: the slot gets past the gate. */
@@ -509,7 +527,7 @@ struct task_list wf_segment_cancel(struct segment *s, weft_sched *sched,
             if (slot_of_task(task)->outcome == GOOD)
                 slot_of_task(task)->outcome = CANCELLED;
     }
-    unlock_and_wake(s, false, false);
+    unlock_and_wake(s, dry(s), false);
     return out;
 }
 

@@ -101,6 +101,10 @@ struct segment_news wf_segment_end(struct segment *s, struct slot *last);
 /* [any] Nothing more will be fed but what is reserved. */
 bool wf_segment_ended(struct segment *s);
 
+/* [any] The same for a feeder that would only end with the slot that it is
+ * hungry for; nothing, if it is not. */
+struct segment_news wf_segment_end_hungry(struct segment *s);
+
 /* [any] False: the slot is of an epoch that has to wait for the one before it,
  * or ends one that has not passed: it is kept, and news will tell. */
 bool wf_segment_pass_gate(struct segment *s, struct slot *slot);

@@ -83,5 +83,8 @@ struct task *wf_source_filled(weft_worker *self, struct slot *slot, int rc,
     struct slot *next = wf_feed_filled(slot, rc == WEFT_EPOCH, true, now);
     if (next)
         go_on_with(self, next);
+    else if (load_relaxed(&slot->run->draining)) /* [D] in prun.c */
+        wf_feed_news(slot->run, self, slot->segment,
+                     wf_segment_end_hungry(segment_of(slot)));
     return &slot->task;
 }
