@@ -17,9 +17,11 @@
  *      of this one. So a run that has ended is ready to start, with no pass
  *      over its nodes. The plan keeps a few of these.
  *
- *  [E] End. With a deadline a run has two parties that touch it: its nodes, and
- *      the deadline, until it was cancelled or has gone off. Each counts itself
- *      out, acq_rel, and the second ends the run.
+ *  [E] End. A run has parties that may still touch it: its nodes; its deadline,
+ *      until that was cancelled or has gone off; and whoever cancels or drains
+ *      it, for so long: the nodes' plans may end under their hands. Each counts
+ *      itself out, acq_rel, and the last one ends the run. Nobody becomes a
+ *      party of a run that has none.
  *
  *  After the first error nothing is called any more, but everything is counted
  *  down all the same, so the run ends in the usual way. What depends on the
@@ -93,21 +95,29 @@ static struct task *count_down(struct dag_run *run, const struct dag_plan *plan,
     return next;
 }
 
-/* [E] The last node has ended, or the deadline will touch the run no more. */
-static void count_out(struct dag_run *run)
+/* So many parties are out. */
+static void count_out(struct dag_run *run, unsigned parties)
 {
-    if (sub_acq_rel(&run->parties, 1) == 1) /* [E] */
+    if (sub_acq_rel(&run->parties, parties) == parties) /* [E] */
         wf_run_end(&run->run);
+}
+
+/* Becomes a party; false: the run is over. */
+static bool count_in(struct dag_run *run)
+{
+    unsigned parties = load_relaxed(&run->parties);
+
+    while (parties && !cas_relaxed(&run->parties, &parties, parties + 1))
+        ;
+    return parties;
 }
 
 static void end(struct dag_run *run)
 {
-    if (!run->deadline_ms)
-        wf_run_end(&run->run);
-    else if (wf_timer_cancel(run->run.sched, &run->deadline))
-        wf_run_end(&run->run); /* the deadline is out, and we are the last */
-    else
-        count_out(run);
+    bool cancelled =
+        run->deadline_ms && wf_timer_cancel(run->run.sched, &run->deadline);
+
+    count_out(run, cancelled ? 2 : 1);
 }
 
 /* The node is done: what is behind it. */
@@ -233,7 +243,7 @@ static struct task *out_of_time(weft_worker *self, struct task *task)
                 "the run took longer than its deadline of %u ms",
                 run->deadline_ms);
     wf_subplans_visit(&run->subplans, weft_cancel);
-    count_out(run);
+    count_out(run, 1);
     return NULL;
 }
 
@@ -242,9 +252,9 @@ static int arm(struct dag_run *run, const struct weft_run_config *config)
 {
     run->priority = config->priority;
     run->deadline_ms = config->deadline_ms;
+    store_relaxed(&run->parties, run->deadline_ms ? 2 : 1);
     if (!run->deadline_ms)
         return 0;
-    store_relaxed(&run->parties, 2);
     run->deadline = (struct timer){ .task.run = out_of_time };
     return wf_timer_start(run->run.sched, &run->deadline,
                           wf_now_ns() + run->deadline_ms * (uint64_t)1000000);
@@ -279,15 +289,25 @@ static int start(struct weft_run **out, weft_sched *sched,
 }
 
 /* A graph has no input: all of it is in flight. The plans of its nodes may. */
-static void drain(struct weft_run *run)
+static void drain(struct weft_run *base)
 {
-    wf_subplans_visit(&((struct dag_run *)run)->subplans, weft_drain);
+    struct dag_run *run = (struct dag_run *)base;
+
+    if (!count_in(run))
+        return;
+    wf_subplans_visit(&run->subplans, weft_drain);
+    count_out(run, 1);
 }
 
-static void cancel(struct weft_run *run)
+static void cancel(struct weft_run *base)
 {
-    wf_run_fail(run, -ECANCELED, "the run was cancelled");
-    wf_subplans_visit(&((struct dag_run *)run)->subplans, weft_cancel);
+    struct dag_run *run = (struct dag_run *)base;
+
+    if (!count_in(run))
+        return;
+    wf_run_fail(base, -ECANCELED, "the run was cancelled");
+    wf_subplans_visit(&run->subplans, weft_cancel);
+    count_out(run, 1);
 }
 
 static void destroy_plan(weft_plan *plan)

@@ -17,7 +17,7 @@ struct dag_run {
     unsigned priority;    /* of the runs that its nodes start */
     unsigned deadline_ms; /* 0: none */
     struct timer deadline;
-    _Atomic unsigned parties; /* with a deadline: that, and the nodes */
+    _Atomic unsigned parties; /* that may still touch it: [E] in dag.c */
     struct subplans subplans;
     struct run_node node[];
 };
