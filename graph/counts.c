@@ -122,6 +122,7 @@ uint64_t wf_counts_add_up(const struct counts *c, unsigned stage,
     uint64_t token = 0, ready = 0, run = 0, pending = 0, retry = 0, output = 0;
 
     wf_counts_outcomes(c, stage, out);
+    out->bytes += sum_of(c, stage, offsetof(struct stage_counts, bytes));
     uint64_t started = sum_of(c, stage, offsetof(struct stage_counts, started));
     out->in += sum_of(c, stage, offsetof(struct stage_counts, in));
 

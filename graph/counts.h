@@ -15,6 +15,7 @@ struct stage_counts {
     _Atomic uint64_t started, done, filtered, failed, retried;
     _Atomic uint64_t token_wait, ready_wait, run, pending_wait;
     _Atomic uint64_t retry_wait, output_wait;
+    _Atomic uint64_t bytes; /* of the budget */
     _Atomic uint64_t longest;
     _Atomic uint32_t latency[BUCKETS];
 };

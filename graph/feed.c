@@ -89,6 +89,7 @@ static void feed_source(struct slot *slot)
 
     slot->task.run = wf_flow_step;
     slot->stage = slot->run->plan->segments[slot->segment].feeder;
+    slot->ready = ticks_of(slot->run);
     put_at(slot, FILL);
     task_list_add(&list, &slot->task);
     wf_inject(slot->run->run.sched, &list);

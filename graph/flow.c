@@ -348,6 +348,7 @@ static bool has_bytes(weft_worker *self, struct slot *slot)
     if (slot->outcome != GOOD || !stage->bytes || !run->plan->budgeted)
         return true;
     uint64_t bytes = stage->bytes(slot->item, stage->ctx);
+    count(&counts_at(slot, self)->bytes, bytes);
     put_at(slot, WANTS_BYTES);
     bool has = wf_budget_ask(&run->budget, slot, bytes, &ready); /* [X] */
     for (struct task *task; (task = task_list_take(&ready));)

@@ -219,6 +219,15 @@ static int lay_part(struct layout *l, const struct drawn_part *part,
     return rc;
 }
 
+/* Keeps the name of a path or an input, if it has one. */
+static int name_lane(struct layout *l, struct lane *lane,
+                     const struct drawn_part *part)
+{
+    if (part->name && !(lane->name = strdup(part->name)))
+        return no_memory(l);
+    return 0;
+}
+
 static int lay_paths(struct layout *l, const struct element *e,
                      struct place_in_layout *at, unsigned fork, unsigned *ends)
 {
@@ -234,7 +243,9 @@ static int lay_paths(struct layout *l, const struct element *e,
         in.lane = i;
         in.depth++;
         in.path = e->parts[i].name ? e->parts[i].name : e->stage.name;
-        rc = lay_part(l, &e->parts[i], &in, &e->stage);
+        rc = name_lane(l, lane, &e->parts[i]);
+        if (!rc)
+            rc = lay_part(l, &e->parts[i], &in, &e->stage);
         ends[i] = in.last;
     }
     return rc;
@@ -338,8 +349,9 @@ static int join_inputs(struct layout *l, const struct element *e,
         from->into = at->segment;
         from->lane = i;
         stage_at(l, merge)->lanes[i].weight = e->parts[i].weight;
+        rc = name_lane(l, &stage_at(l, merge)->lanes[i], &e->parts[i]);
         link_to(l, ends[i], 0, merge);
-        if (from->items.bytes != items->bytes)
+        if (!rc && from->items.bytes != items->bytes)
             rc = wf_error(l->why, -EINVAL,
                           "input %u of merge '%s' gives items of %zu bytes, "
                           "but the merge makes some of %zu",

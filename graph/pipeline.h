@@ -1,6 +1,7 @@
 /* pipeline.h: a compiled pipeline and one run of it. Inside graph/ only. */
 #ifndef WEFT_GRAPH_PIPELINE_H
 #define WEFT_GRAPH_PIPELINE_H
+#include "graph/account.h"
 #include "graph/budget.h"
 #include "graph/claim.h"
 #include "graph/counts.h"
@@ -66,6 +67,7 @@ struct stage {
 
 /* A path of a router, or an input of a merge. */
 struct lane {
+    char *name;      /* or NULL */
     unsigned first;  /* FORK: its first stage, or the join */
     unsigned slots;  /* FORK */
     unsigned weight; /* MERGE */
@@ -125,6 +127,9 @@ struct pipeline_run {
     struct segment *segments;
     struct claim *claims; /* one a slot, where the plan claims */
     struct counts counts;
+    struct limit_mark *limits; /* all that its stages take of */
+    unsigned limit_count;
+    _Atomic uint64_t end_ns; /* or 0 */
     struct budget budget;
     _Atomic bool draining; /* no new input */
     _Atomic uint64_t failures;

@@ -48,6 +48,7 @@ static void destroy_run(struct weft_run *base)
     free(run->segments);
     free(run->stages);
     free(run->claims);
+    free(run->limits);
     free(run);
 }
 
@@ -186,7 +187,8 @@ static int init_run(struct pipeline_run *run, weft_error *why)
     if (!run->stages || !run->segments ||
         wf_counts_init(&run->counts, run->workers, plan->stage_count) ||
         wf_budget_init(&run->budget, plan->config.budget_bytes,
-                       plan->segment_count)) {
+                       plan->segment_count) ||
+        wf_account_begin(run)) {
         free(run->segments); /* none of them is there to be finished */
         run->segments = NULL;
         return -ENOMEM;
@@ -214,6 +216,7 @@ static void first_slots(struct pipeline_run *run, struct task_list *ready)
         } else if (slot) {
             slot->task.run = wf_flow_step;
             slot->stage = feeder;
+            slot->ready = ticks_of(run);
             put_at(slot, FILL);
             task_list_add(ready, &slot->task);
         }
@@ -242,6 +245,7 @@ void wf_pipeline_over(struct pipeline_run *run)
     bool cancelled =
         run->deadline_ms && wf_timer_cancel(run->run.sched, &run->deadline);
 
+    wf_account_end(run);
     count_out(run, cancelled ? 2 : 1);
 }
 
@@ -373,8 +377,11 @@ static void destroy_plan(weft_plan *base)
     struct pipeline_plan *plan = (struct pipeline_plan *)base;
 
     for (unsigned i = 0; plan->stages && i < plan->stage_count; i++) {
-        free(plan->stages[i].name);
-        free(plan->stages[i].lanes);
+        const struct stage *stage = &plan->stages[i];
+        for (unsigned k = 0; stage->lanes && k < stage->lane_count; k++)
+            free(stage->lanes[k].name);
+        free(stage->name);
+        free(stage->lanes);
     }
     free(plan->stages);
     free(plan->shown);

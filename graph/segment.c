@@ -326,6 +326,8 @@ static struct segment_news end_and_unlock(struct segment *s, struct slot *last)
     news.over = !s->ended && empty(s);
     s->ended = true;
     s->hungry = false;
+    if (s->times && !s->ended_at)
+        s->ended_at = wf_ticks();
     got(&s->blocked);
     unlock_and_wake(s, dry(s), true);
     return news;
@@ -575,6 +577,15 @@ uint64_t wf_segment_blocked(struct segment *s)
     uint64_t ticks = wanted(&s->blocked);
     pthread_mutex_unlock(&s->lock);
     return ticks;
+}
+
+uint64_t wf_segment_open(struct segment *s, uint64_t start)
+{
+    pthread_mutex_lock(&s->lock);
+    uint64_t end = s->ended_at ? s->ended_at : wf_ticks();
+    uint64_t open = since(wanted(&s->blocked), since(start, end));
+    pthread_mutex_unlock(&s->lock);
+    return open;
 }
 
 int wf_segment_event(struct segment *s)

@@ -33,6 +33,7 @@ struct segment {
     alignas(64) pthread_mutex_t lock; /* of what follows, but as noted */
     struct task_list free;            /* slots */
     struct outlet out;
+    uint64_t ended_at;     /* ticks, or 0 */
     struct want blocked;   /* who feeds it, for a slot or its bytes */
     unsigned in_hand;      /* slots that the feeder has, or that are reserved */
     bool hungry;           /* the feeder waits for one */
@@ -143,6 +144,10 @@ void wf_segment_sink(struct segment *s, double ns_per_tick,
  * has waited, for them or for a slot: ticks. */
 void wf_segment_block(struct segment *s, bool blocked);
 uint64_t wf_segment_blocked(struct segment *s);
+
+/* [any] For how long, since the tick `start`, it could be fed: neither ended
+ * nor blocked. */
+uint64_t wf_segment_open(struct segment *s, uint64_t start);
 
 /* [any] The consumer's descriptor, or a negative errno. */
 int wf_segment_event(struct segment *s);

@@ -42,19 +42,20 @@ struct task *wf_source_fill(weft_worker *self, struct slot *slot)
         wf_segment_filling(segment_of(slot), slot);
     slot->attempt = 1;
     slot->why[0] = '\0';
-    slot->arrived = slot->ready = now;
+    slot->arrived = now;
     return wf_attempt(self, slot, now);
 }
 
 /* The source's next slot: its turn comes after the item that it has just fed,
  * or after everything else. */
-static void go_on_with(weft_worker *self, struct slot *next)
+static void go_on_with(weft_worker *self, struct slot *next, uint64_t now)
 {
     struct pipeline_run *run = next->run;
     struct task_list list = { 0 };
 
     next->task.run = wf_flow_step;
     next->stage = run->plan->segments[next->segment].feeder;
+    next->ready = now;
     put_at(next, FILL);
     if (++segment_of(next)->turns % (QUANTUM * run->priority)) {
         wf_push(self, &next->task);
@@ -82,7 +83,7 @@ struct task *wf_source_filled(weft_worker *self, struct slot *slot, int rc,
     count_past(&c->done, rc == 0);
     struct slot *next = wf_feed_filled(slot, rc == WEFT_EPOCH, true, now);
     if (next)
-        go_on_with(self, next);
+        go_on_with(self, next, now);
     else if (load_relaxed(&slot->run->draining)) /* [D] in prun.c */
         wf_feed_news(slot->run, self, slot->segment,
                      wf_segment_end_hungry(segment_of(slot)));

@@ -59,6 +59,11 @@ TESTED_WITH = {
     "consumer": "pipeline",
     "feed": "flow",
     "prun": "flow",
+    "clock": "insight",
+    "counts": "insight",
+    "account": "explain",  # what is found, and what it is found from
+    "advice": "explain",
+    "bounds": "explain",
 }
 
 READMES = ["sched", "graph", "cli", "tests", "perf"]

@@ -48,6 +48,7 @@ struct weft_stage_stats {
                                     path, its turn behind the paths, the
                                     consumer to take; a source: for a free slot,
                                     while it, or who feeds it, wants one */
+    uint64_t bytes;              /* of the budget, that its items took there */
     struct weft_latency latency; /* of the items that left */
 };
 int weft_run_stage(struct weft_run *run, unsigned stage,
@@ -70,4 +71,51 @@ struct weft_sink_stats {
     uint64_t starved_ns;  /* that nothing was there when one was asked for */
 };
 int weft_run_sink(struct weft_run *run, struct weft_sink_stats *out);
+
+/* ---- why it is not faster ---------------------------------------------- */
+
+/* [any] What a run has used up to now, to be compared with later. It does not
+ * hold the run, and is of use no longer than that. -ENOMEM; -EINVAL: the run is
+ * no pipeline's. */
+typedef struct weft_moment weft_moment;
+int weft_moment_create(weft_moment **out, struct weft_run *run);
+void weft_moment_destroy(weft_moment *moment);
+
+/* What sets the speed of a run: what was in use (almost) all of the time. And
+ * how many items a second there would be with a little more: one more token of
+ * that stage or limit; one more worker, on a core of its own; twice the slots
+ * where they are short; twice the budget. Where that would change nothing it is
+ * items_per_s.
+ *
+ * All else is taken to stay as it was: how long callbacks and operations take,
+ * what others use of a limit, and that the speed does not vary. What is changed
+ * in a run (weft_set_tokens, weft_limit_set) counts as if it had always been
+ * so: take a moment after the change. */
+struct weft_advice {
+    enum {
+        WEFT_BY_NOTHING, /* nothing was delivered: there is no telling */
+        WEFT_BY_SOURCE,  /* it, or who feeds it, gives no more */
+        WEFT_BY_STAGE,   /* all its tokens are in use, or its one thread */
+        WEFT_BY_WORKERS, /* all are busy */
+        WEFT_BY_LIMIT,
+        WEFT_BY_CONSUMER, /* it takes no more */
+        WEFT_BY_SLOTS,    /* of a segment, or a path: full of items at work */
+        WEFT_BY_BUDGET,
+    } what;
+    const char *stage; /* that it is; of a limit or the workers: that uses most;
+                          of slots: that fills them, or the router. Lives as
+                          long as the plan, like the next one */
+    const char *limit; /* its name, or NULL */
+    double use;        /* of it, over the time: 0 .. 1 */
+    double others;     /* a limit: the part of the time that others used */
+    double items_per_s;
+    double more_tokens, more_workers, more_slots, more_bytes;
+    weft_error sentence; /* all of this */
+};
+
+/* [any] Of the time since that moment (NULL: the start of the run), up to now
+ * or to its end. -EINVAL: the run is no pipeline's; -ENODATA: its statistics
+ * are WEFT_COUNTS_ONLY; -ENOMEM. */
+int weft_pipeline_explain(struct weft_run *run, const weft_moment *since,
+                          struct weft_advice *out);
 #endif

@@ -1,0 +1,499 @@
+/* test_explain.c: graph/explain.c, account.c, bounds.c and advice.c: the
+ * bottleneck of a run, and what more of it would give.
+ *
+ * Each case is built so that its bottleneck is known. It runs as it is, and as
+ * the advice says, three times each. The gain that was predicted is compared
+ * with the one that was measured: the medians. All of this, and all cases, run
+ * at the same time: they sleep, and take nothing from each other. They sleep
+ * for so long that being woken late does not matter. */
+#include "tests/built.h"
+
+/* ---- the cases --------------------------------------------------------- */
+
+/* What is changed as the advice says. */
+enum remedy { TOKEN, LIMIT_TOKEN, WORKER, SLOTS, KNOT_SLOTS, BYTES, ALL };
+
+struct built {
+    const char *fact;
+    struct shape before;
+    enum remedy remedy;
+    unsigned knot; /* TOKEN, KNOT_SLOTS: whose */
+    int what;
+    const char *stage, *says; /* the sentence, up to the first figure */
+    double least, most;       /* gain, if no thread ever were late */
+    /* while it is measured */
+    struct shape after;
+    struct trial is[TRIES], becomes[TRIES];
+    pthread_t threads[2 * TRIES];
+};
+
+static struct built cases[] = {
+    { .fact = "a slow serial stage gets faster until the next one is it",
+      .before = { .knots = { { NAP, "quick", 40, 4 },
+                             { NAP, "slow", 100, 1 },
+                             { NAP, "next", 70, 1 } } },
+      .remedy = TOKEN,
+      .knot = 1,
+      .what = WEFT_BY_STAGE,
+      .stage = "slow",
+      .says = "stage 'slow' is the bottleneck: its one token was in use ",
+      .least = 1.3,
+      .most = 1.5 },
+    { .fact = "one more of too few tokens",
+      .before = { .knots = { { NAP, "fetch", 120, 3 } } },
+      .remedy = TOKEN,
+      .knot = 0,
+      .what = WEFT_BY_STAGE,
+      .stage = "fetch",
+      .says = "stage 'fetch' is the bottleneck: its 3 tokens were in use ",
+      .least = 1.3,
+      .most = 1.4 },
+    { .fact = "nothing helps against a slow source",
+      .before = { .source_ms = 80, .knots = { { NAP, "fetch", 100, 2 } } },
+      .remedy = ALL,
+      .what = WEFT_BY_SOURCE,
+      .stage = "source",
+      .says = "source 'source' is the bottleneck: it was making an item ",
+      .least = 1,
+      .most = 1.02 },
+    { .fact = "nothing helps against slow feeding",
+      .before = { .source_ms = 80,
+                  .fed = true,
+                  .knots = { { NAP, "fetch", 100, 2 } } },
+      .remedy = ALL,
+      .what = WEFT_BY_SOURCE,
+      .stage = "source",
+      .says = "source 'source' is the bottleneck: it could have been fed ",
+      .least = 1,
+      .most = 1.02 },
+    { .fact = "nothing helps against a slow consumer",
+      .before = { .consumer_ms = 80, .knots = { { NAP, "fetch", 100, 2 } } },
+      .remedy = ALL,
+      .what = WEFT_BY_CONSUMER,
+      .stage = "consumer",
+      .says = "the consumer is the bottleneck: it did not wait for an item ",
+      .least = 1,
+      .most = 1.02 },
+    /* Callbacks that sleep hold a worker, and leave the processor to others: so
+     * the gain does not depend on how many cores this machine has to spare. */
+    { .fact = "one more of too few workers",
+      .before = { .workers = 1,
+                  .knots = { { HOLD, "decode", 60 }, { HOLD, "resize", 30 } } },
+      .remedy = WORKER,
+      .what = WEFT_BY_WORKERS,
+      .stage = "decode",
+      .says = "the one worker is the bottleneck: ",
+      .least = 1.95,
+      .most = 2.05 },
+    { .fact = "twice as many of too few slots",
+      .before = { .slots = 4, .knots = { { NAP, "fetch", 160, 16 } } },
+      .remedy = SLOTS,
+      .what = WEFT_BY_SLOTS,
+      .stage = "source",
+      .says =
+          "the slots behind 'source' are the bottleneck: items at work had ",
+      .least = 1.9,
+      .most = 2.1 },
+    { .fact = "twice as many slots for batches",
+      .before = { .knots = { { NAP, "read", 30, 2 },
+                             { GATHER, "batch", .count = 4, .slots = 1 },
+                             { NAP, "train", 100, 2 } } },
+      .remedy = KNOT_SLOTS,
+      .knot = 1,
+      .what = WEFT_BY_SLOTS,
+      .stage = "batch",
+      .says = "the slots behind 'batch' are the bottleneck: items at work had ",
+      .least = 1.5,
+      .most = 1.8 },
+    { .fact = "twice as much room in a path",
+      .before = { .knots = { { PATH, "fetch", 120, 8, .slots = 2 } } },
+      .remedy = KNOT_SLOTS,
+      .knot = 0,
+      .what = WEFT_BY_SLOTS,
+      .stage = "router",
+      .says = "path 'only' of 'router' is the bottleneck: items at work had ",
+      .least = 1.9,
+      .most = 2.1 },
+    { .fact = "twice the budget",
+      .before = { .cost = 1000,
+                  .budget = 3000,
+                  .knots = { { NAP, "fetch", 120, 16 } } },
+      .remedy = BYTES,
+      .what = WEFT_BY_BUDGET,
+      .stage = "",
+      .says = "the budget is the bottleneck: items at work had ",
+      .least = 1.9,
+      .most = 2.1 },
+    { .fact = "one more token of a limit that is shared with another run",
+      .before = { .limit_tokens = 2,
+                  .rival_ms = 120,
+                  .knots = { { LIMIT, "copy", 80, 4 } } },
+      .remedy = LIMIT_TOKEN,
+      .what = WEFT_BY_LIMIT,
+      .stage = "copy",
+      .says = "limit 'gpu' is the bottleneck: it is shared, and ",
+      .least = 1.4,
+      .most = 1.6 },
+    { .fact = "a token behind a gather gives batches",
+      .before = { .slots = 5,
+                  .knots = { { NAP, "read", 30, 2 },
+                             { GATHER, "batch", .count = 4, .slots = 2 },
+                             { NAP, "train", 100, 1 } } },
+      .remedy = TOKEN,
+      .knot = 2,
+      .what = WEFT_BY_STAGE,
+      .stage = "train",
+      .says = "stage 'train' is the bottleneck: its one token was in use ",
+      .least = 1.5,
+      .most = 1.8 },
+    { .fact = "a token behind a scatter gives pieces",
+      .before = { .slots = 5,
+                  .knots = { { NAP, "list", 100, 2 },
+                             { SCATTER, "split", .count = 3, .slots = 8 },
+                             { NAP, "piece", 60, 1 } } },
+      .remedy = TOKEN,
+      .knot = 2,
+      .what = WEFT_BY_STAGE,
+      .stage = "piece",
+      .says = "stage 'piece' is the bottleneck: its one token was in use ",
+      .least = 1.8,
+      .most = 2.1 },
+    { .fact = "one more helper thread is one more token",
+      .before = { .knots = { { BLOCK, "query", 120, 2 } } },
+      .remedy = TOKEN,
+      .knot = 0,
+      .what = WEFT_BY_STAGE,
+      .stage = "query",
+      .says = "stage 'query' is the bottleneck: its 2 tokens were in use ",
+      .least = 1.4,
+      .most = 1.6 },
+    { .fact = "a pinned stage has one thread whatever its tokens",
+      .before = { .knots = { { PIN, "sqlite", 80, 2 } } },
+      .remedy = TOKEN,
+      .knot = 0,
+      .what = WEFT_BY_STAGE,
+      .stage = "sqlite",
+      .says = "the thread of 'sqlite' is the bottleneck: it was in a callback ",
+      .least = 1,
+      .most = 1.02 },
+};
+
+enum { CASES = sizeof cases / sizeof cases[0] };
+
+static struct shape with(const struct built *b)
+{
+    struct shape s = b->before;
+
+    switch (b->remedy) {
+    case TOKEN:
+        s.knots[b->knot].tokens++;
+        break;
+    case LIMIT_TOKEN:
+        s.limit_tokens++;
+        break;
+    case WORKER:
+        s.workers++;
+        break;
+    case SLOTS:
+        s.slots *= 2;
+        break;
+    case KNOT_SLOTS:
+        s.knots[b->knot].slots *= 2;
+        break;
+    case BYTES:
+        s.budget *= 2;
+        break;
+    case ALL:
+        s.knots[0].tokens++;
+        s.slots = 32;
+        break;
+    }
+    return s;
+}
+
+/* The gain that is predicted for it. */
+static double predicted(const struct built *b, const struct weft_advice *a)
+{
+    const double *more[] = {
+        [TOKEN] = &a->more_tokens,     [LIMIT_TOKEN] = &a->more_tokens,
+        [WORKER] = &a->more_workers,   [SLOTS] = &a->more_slots,
+        [KNOT_SLOTS] = &a->more_slots, [BYTES] = &a->more_bytes,
+        [ALL] = &a->more_tokens,
+    };
+
+    return *more[b->remedy] / a->items_per_s;
+}
+
+static double median(const double *of)
+{
+    double low = of[0] < of[1] ? of[0] : of[1];
+    double high = of[0] < of[1] ? of[1] : of[0];
+    return of[2] < low ? low : of[2] > high ? high : of[2];
+}
+
+static void start_case(struct built *b, weft_sched *sched)
+{
+    b->after = with(b);
+    for (int i = 0; i < TRIES; i++) {
+        b->is[i] = (struct trial){ .shape = &b->before, .sched = sched };
+        b->becomes[i] = (struct trial){ .shape = &b->after, .sched = sched };
+        pthread_create(&b->threads[2 * i], NULL, measure, &b->is[i]);
+        pthread_create(&b->threads[2 * i + 1], NULL, measure, &b->becomes[i]);
+    }
+}
+
+/* More of anything gives nothing, says the advice. */
+static void nothing_helps(const struct weft_advice *a)
+{
+    cr_assert(a->more_tokens < 1.02 * a->items_per_s);
+    cr_assert(a->more_workers < 1.02 * a->items_per_s);
+    cr_assert(a->more_slots < 1.02 * a->items_per_s);
+    cr_assert(a->more_bytes < 1.02 * a->items_per_s);
+}
+
+static void check_advice(const struct built *b, const struct trial *t)
+{
+    const struct weft_advice *a = &t->advice;
+
+    cr_assert_eq((int)a->what, b->what);
+    cr_assert_eq(strcmp(t->stage_name, b->stage), 0);
+    cr_assert_eq(strncmp(a->sentence.text, b->says, strlen(b->says)), 0);
+    cr_assert(a->use > 0.7);
+    if (b->remedy == ALL)
+        nothing_helps(a);
+    cr_assert_eq(strcmp(t->limit_name, b->remedy == LIMIT_TOKEN ? "gpu" : ""),
+                 0);
+    if (b->remedy != LIMIT_TOKEN)
+        return;
+    cr_assert(a->others > 0.5 && a->others < 0.7); /* 120 to 80 */
+}
+
+static void finish_case(struct built *b)
+{
+    double p[TRIES], m[TRIES];
+
+    for (int i = 0; i < 2 * TRIES; i++)
+        pthread_join(b->threads[i], NULL);
+    for (int i = 0; i < TRIES; i++) {
+        p[i] = predicted(b, &b->is[i].advice);
+        m[i] = b->becomes[i].items_per_s / b->is[i].items_per_s;
+    }
+    printf("%s:\n    %s\n    predicted %.3f, measured %.3f\n", b->fact,
+           b->is[0].advice.sentence.text, median(p), median(m));
+    for (int i = 0; i < TRIES; i++)
+        check_advice(b, &b->is[i]);
+    cr_assert(median(p) > b->least - 0.2 && median(p) < b->most + 0.2);
+    cr_assert(median(m) > 0.85 * median(p));
+    cr_assert(median(m) < 1.15 * median(p));
+}
+
+Test(explain, the_gain_that_is_predicted_is_the_one_that_is_measured,
+     .timeout = 60)
+{
+    weft_sched *sched = workers(4);
+
+    for (unsigned i = 0; i < CASES; i++)
+        start_case(&cases[i], sched);
+    for (unsigned i = 0; i < CASES; i++)
+        finish_case(&cases[i]);
+    weft_sched_destroy(sched);
+}
+
+/* The same with callbacks that need the processor; what a second one really
+ * gives is printed. */
+Test(explain, workers_that_compute_all_the_time_are_too_few, .timeout = 60)
+{
+    const struct shape before = { .workers = 1,
+                                  .knots = { { SPIN, "decode", 4 } } };
+    struct shape after = before;
+    struct trial one = { .shape = &before, .ms = 1000 };
+    struct trial two = { .shape = &after, .ms = 1000 };
+
+    after.workers = 2;
+    measure(&one);
+    measure(&two);
+    printf("%s\n%s: predicted %.3f, measured %.3f\n", one.advice.sentence.text,
+           two.advice.sentence.text,
+           one.advice.more_workers / one.advice.items_per_s,
+           two.items_per_s / one.items_per_s);
+    cr_assert_eq(one.advice.what, WEFT_BY_WORKERS);
+    cr_assert_eq(two.advice.what, WEFT_BY_WORKERS);
+    cr_assert(one.advice.more_workers > 1.9 * one.advice.items_per_s);
+    cr_assert(two.advice.more_workers < 1.6 * two.advice.items_per_s);
+}
+
+Test(explain, a_serial_stage_that_computes_wants_no_worker, .timeout = 60)
+{
+    const struct shape shape = { .workers = 2,
+                                 .knots = { { HOLD, "serial", 40, 1 } } };
+    struct trial t = { .shape = &shape, .ms = 1000 };
+
+    measure(&t);
+    printf("%s\n", t.advice.sentence.text);
+    cr_assert_eq(t.advice.what, WEFT_BY_STAGE);
+    cr_assert(t.advice.more_workers < 1.02 * t.advice.items_per_s);
+    cr_assert(t.advice.more_tokens > 1.5 * t.advice.items_per_s);
+}
+
+/* ---- what else it may be asked ----------------------------------------- */
+
+static int ten(weft_worker *self, void *item, void *ctx)
+{
+    unsigned *n = ctx;
+    return (*n)++ < 10 ? 0 : WEFT_END;
+}
+
+static struct weft_run *ten_items(weft_sched *sched, weft_plan **plan,
+                                  unsigned *n, bool counts_only)
+{
+    struct weft_run *run = NULL;
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline, .items = { .bytes = sizeof(struct bead) },
+                    .statistics = counts_only ? WEFT_COUNTS_ONLY : WEFT_TIMES));
+
+    *n = 0;
+    weft_source(p, "ten", ten, n);
+    weft_consumer(p, WEFT_ANY);
+    cr_assert_eq(weft_pipeline_compile(plan, p, NULL), 0);
+    weft_pipeline_destroy(p);
+    cr_assert_eq(weft_start(&run, sched, *plan, NULL), 0);
+    return run;
+}
+
+static uint64_t ready(struct weft_run *run)
+{
+    struct weft_sink_stats sink;
+    cr_assert_eq(weft_run_sink(run, &sink), 0);
+    return sink.ready;
+}
+
+Test(explain, a_consumer_that_takes_nothing_is_the_bottleneck)
+{
+    struct weft_advice a;
+    weft_plan *plan;
+    unsigned n;
+    weft_sched *sched = workers(1);
+    struct weft_run *run = ten_items(sched, &plan, &n, false);
+
+    while (ready(run) < 10)
+        sleep_ms(1);
+    cr_assert_eq(weft_pipeline_explain(run, NULL, &a), 0);
+    cr_assert_eq((int)a.what, WEFT_BY_CONSUMER);
+    cr_assert_eq(strcmp(a.sentence.text, "the consumer is the bottleneck: it "
+                                         "has released nothing yet"),
+                 0);
+    weft_cancel(run);
+    weft_run_destroy(run);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
+
+/* The clock goes on, and so does what was shared; the answer does not. */
+Test(explain, a_run_that_has_ended_is_explained_as_it_was)
+{
+    struct weft_advice a, b;
+    weft_plan *plan;
+    unsigned n;
+    void *item;
+    weft_sched *sched = workers(1);
+    struct weft_run *run = ten_items(sched, &plan, &n, false);
+
+    while (weft_next(run, &item, -1, NULL) == 1) {
+        sleep_ms(2);
+        weft_release(item);
+    }
+    cr_assert_eq(weft_wait(run, -1, NULL), 0);
+    cr_assert_eq(weft_pipeline_explain(run, NULL, &a), 0);
+    sleep_ms(50);
+    cr_assert_eq(weft_pipeline_explain(run, NULL, &b), 0);
+    cr_assert(a.items_per_s == b.items_per_s);
+    cr_assert_eq(strcmp(a.sentence.text, b.sentence.text), 0);
+    cr_assert_eq((int)a.what, WEFT_BY_CONSUMER);
+    weft_run_destroy(run);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
+
+Test(explain, where_nothing_was_delivered_there_is_no_telling)
+{
+    struct weft_advice a;
+    weft_moment *moment;
+    weft_plan *plan;
+    unsigned n;
+    void *item;
+    weft_sched *sched = workers(1);
+    struct weft_run *run = ten_items(sched, &plan, &n, false);
+
+    while (weft_next(run, &item, -1, NULL) == 1)
+        weft_release(item);
+    cr_assert_eq(weft_wait(run, -1, NULL), 0);
+    cr_assert_eq(weft_moment_create(&moment, run), 0);
+    cr_assert_eq(weft_pipeline_explain(run, moment, &a), 0);
+    cr_assert_eq((int)a.what, WEFT_BY_NOTHING);
+    cr_assert_eq(strcmp(a.sentence.text,
+                        "nothing was delivered, so there is no telling: "
+                        "weft_run_report says what each item waits for"),
+                 0);
+    weft_moment_destroy(moment);
+    weft_moment_destroy(NULL);
+    weft_run_destroy(run);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
+
+Test(explain, without_times_there_is_no_explanation)
+{
+    struct weft_advice a;
+    weft_plan *plan;
+    unsigned n;
+    void *item;
+    weft_sched *sched = workers(1);
+    struct weft_run *run = ten_items(sched, &plan, &n, true);
+
+    while (weft_next(run, &item, -1, NULL) == 1)
+        weft_release(item);
+    cr_assert_eq(weft_pipeline_explain(run, NULL, &a), -ENODATA);
+    weft_run_destroy(run);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
+
+Test(explain, a_graph_has_no_bottleneck_to_explain)
+{
+    struct weft_advice a;
+    weft_moment *moment;
+    struct weft_run *run;
+    weft_sched *sched = workers(1);
+    weft_graph *g = weft_graph_create();
+
+    weft_task(g, "only", nothing, NULL);
+    weft_plan *plan = compiled(g);
+    cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
+    cr_assert_eq(weft_pipeline_explain(run, NULL, &a), -EINVAL);
+    cr_assert_eq(weft_moment_create(&moment, run), -EINVAL);
+    weft_run_destroy(run);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
+
+/* Another run keeps the only worker. */
+Test(explain, workers_that_others_keep_busy_are_the_bottleneck, .timeout = 60)
+{
+    const struct shape small = { .knots = { { HOLD, "small", 2 } } };
+    const struct shape large = { .knots = { { HOLD, "large", 20 } } };
+    weft_sched *sched = workers(1);
+    struct trial t = { .shape = &small, .sched = sched, .ms = 1000 };
+    struct trial other = { .shape = &large };
+    weft_plan *plan = draw(&other);
+    struct weft_run *run;
+
+    cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
+    measure(&t);
+    printf("%s\n", t.advice.sentence.text);
+    cr_assert_eq((int)t.advice.what, WEFT_BY_WORKERS);
+    cr_assert(strstr(t.advice.sentence.text, "were ready and waited") != NULL);
+    weft_cancel(run);
+    weft_run_destroy(run);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
