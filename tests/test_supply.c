@@ -207,9 +207,9 @@ Test(supply, no_wake_up_of_a_thread_that_waits_for_room_is_lost, .timeout = 120)
 /* ---- workers ----------------------------------------------------------- */
 
 struct inner {
+    int rc;
     _Atomic(struct weft_run *) run;
     _Atomic unsigned refused, ran;
-    int rc;
     weft_error why;
 };
 
@@ -232,7 +232,7 @@ static int feed_next(weft_worker *self, void *item, void *ctx)
 Test(supply, a_stage_feeds_the_run_that_it_is_in, .timeout = 30)
 {
     for (unsigned n = 1; n <= 2; n++) {
-        struct inner in = { .run = NULL };
+        struct inner in = { .rc = 0 };
         weft_sched *sched = workers(n);
         weft_pipeline *p = fed_by_hand(n + 1);
 
