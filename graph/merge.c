@@ -14,7 +14,8 @@
  *      and touches nothing any more.
  *
  * An input at whose head a marker stands has ended its epoch, and waits. When
- * all have, or have no more at all, the markers go and one enters. */
+ * all have, or have no more at all, the markers go and one enters. The next
+ * epoch begins with the first input: its turns are those of the first epoch. */
 #include "graph/merge.h"
 
 #include <errno.h>
@@ -168,6 +169,7 @@ static struct slot *take_next(struct merge *m, int input,
                            ticks_of(slot_of_task(task)->run));
         return slot_of_task(task);
     }
+    m->turn = m->taken = 0;
     for (unsigned i = 0; i < m->count; i++)
         if (is_marked(&m->inputs[i]))
             task_list_add(more, task_list_take(&m->inputs[i].waiting));
