@@ -233,6 +233,7 @@ Test(io_stage, a_description_of_nothing_is_a_failure)
 
 static int pend(weft_worker *self, void *item, void *ctx)
 {
+    check(self, item, ctx);
     return WEFT_PENDING;
 }
 
