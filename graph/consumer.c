@@ -59,6 +59,7 @@ int weft_next(struct weft_run *base, void **item, int timeout_ms,
     struct slot *slot =
         wf_segment_take_out(sink, deadline_in(timeout_ms), &dry);
     if (slot && slot->outcome == MARKER) {
+        put_at(slot, RELEASED);
         wf_flow_finish(wf_worker_here(), slot);
         return WEFT_EPOCH;
     }
@@ -74,8 +75,10 @@ int weft_next(struct weft_run *base, void **item, int timeout_ms,
 void weft_release(void *item)
 {
     struct slot *slot = slot_of_item(item);
+    unsigned borrowed = BORROWED;
 
-    if (place_of(slot) != BORROWED) {
+    /* The slot may be kept for a moment longer: who comes twice is told. */
+    if (!cas_relaxed(&slot->place, &borrowed, (unsigned)RELEASED)) {
         wf_misuse("weft_release: item %" PRIu64
                   " is not yours: it was released "
                   "before, or never taken with weft_next",

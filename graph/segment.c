@@ -430,7 +430,7 @@ struct segment_news wf_segment_release(struct segment *s, struct slot *slot)
     pthread_mutex_lock(&s->lock);
     settle(s, slot);
     pass(s, slot, &news);
-    if (place_of(slot) == BORROWED) {
+    if (place_of(slot) == RELEASED) {
         s->out.borrowed--;
         s->out.held += since(slot->arrived, slot->arrived ? wf_ticks() : 0);
     }

@@ -45,6 +45,7 @@ enum place {
     ENDS_EPOCH, /* a marker whose epoch has passed */
     IN_OUTLET,  /* waits for the consumer */
     BORROWED,   /* the consumer has it */
+    RELEASED,   /* no more: it leaves, now or when [R] in flow.c lets it */
 };
 
 struct slot {

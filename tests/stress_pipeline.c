@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "graph/budget.h"
+#include "tests/aborts.h"
 #include "tests/runs.h"
 
 enum { LONG_MS = 5000 }; /* what does not end by then hangs */
@@ -286,5 +287,44 @@ Test(end, it_is_told_to_a_consumer_that_holds_all_slots, .timeout = 120)
         stop_while_all_is_held(sched, false, weft_cancel, -ECANCELED);
         stop_while_all_is_held(sched, true, weft_cancel, -ECANCELED);
     }
+    weft_sched_destroy(sched);
+}
+
+/* As in graph/pipeline.h, which has a `count` of its own. */
+void wf_flow_hold(struct slot *slot);
+void wf_flow_finish(weft_worker *self, struct slot *slot);
+
+static void *twice;
+
+static bool release_again(void)
+{
+    weft_release(twice);
+    return true;
+}
+
+/* The worker that offered the item may be late and still hold its slot. */
+Test(end, who_releases_twice_is_told_while_a_worker_has_the_slot, .timeout = 60)
+{
+    weft_sched *sched = workers(1);
+    struct weft_run *run;
+    uint64_t left = 1;
+
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline, .items = { .bytes = 8, .slots = 2 }));
+    weft_source(p, "in", produce, &left);
+    weft_consumer(p, WEFT_ANY);
+    weft_plan *plan = drawn(p);
+    cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
+    cr_assert_eq(weft_next(run, &twice, -1, NULL), 1);
+    wf_flow_hold(slot_of_item(twice));
+    weft_release(twice);
+    cr_assert(is_misuse(release_again,
+                        "weft_release: item 0 is not yours: it was released "
+                        "before, or never taken with weft_next"));
+    cr_assert_eq(weft_wait(run, 0, NULL), -ETIMEDOUT);
+    wf_flow_finish(NULL, slot_of_item(twice));
+    cr_assert_eq(weft_wait(run, LONG_MS, NULL), 0);
+    weft_run_destroy(run);
+    weft_plan_destroy(plan);
     weft_sched_destroy(sched);
 }
