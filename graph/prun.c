@@ -338,17 +338,19 @@ static int start(struct weft_run **out, weft_sched *sched,
     }
     wf_run_init(&run->run, sched, base, config);
     first_slots(run, &ready);
+    if (out)
+        *out = &run->run; /* the deadline may end it at once */
     if (run->deadline_ms)
         rc = wf_timer_start(sched, &run->deadline,
                             run->start_ns +
                                 run->deadline_ms * (uint64_t)1000000);
     if (rc) {
+        if (out)
+            *out = NULL;
         wf_run_abandon(&run->run);
         destroy_run(&run->run);
         return wf_error(why, rc, "no thread for the deadline of a run");
     }
-    if (out)
-        *out = &run->run;
     if (ready.first)
         wf_inject(sched, &ready);
     return 0;

@@ -328,3 +328,41 @@ Test(end, who_releases_twice_is_told_while_a_worker_has_the_slot, .timeout = 60)
     weft_plan_destroy(plan);
     weft_sched_destroy(sched);
 }
+
+struct known {
+    struct weft_run *run;
+    _Atomic unsigned ended, unknown;
+};
+
+static void is_known(struct weft_run *run, int result, void *ctx)
+{
+    struct known *k = ctx;
+    add_relaxed(&k->unknown, k->run != run || result != -ETIMEDOUT);
+    add_release(&k->ended, 1); /* for the load of who waits */
+}
+
+/* A run without a source of its own that may be over before weft_start is. */
+Test(end, who_starts_a_run_knows_it_before_its_deadline_ends_it, .timeout = 120)
+{
+    weft_sched *sched = workers(3);
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline, .items = { .bytes = 8, .slots = 3000 }));
+    weft_source_fed(p, "in");
+    weft_stage(p, weft_config(stage, .name = "pass", .fn = pass_on));
+    weft_plan *plan = drawn(p);
+
+    for (int i = 0; i < TIMES(500, 100); i++) {
+        struct known k = { 0 };
+        cr_assert_eq(weft_start_with(&k.run, sched, plan,
+                                     weft_config(run, .deadline_ms = 1,
+                                                 .on_end = is_known, .ctx = &k),
+                                     NULL),
+                     0);
+        while (!load_acquire(&k.ended)) /* for its store */
+            usleep(50);
+        cr_assert_eq(k.unknown, 0);
+        weft_run_destroy(k.run);
+    }
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
