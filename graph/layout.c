@@ -127,6 +127,7 @@ static int add_stage(struct layout *l, struct place_in_layout *at,
         plan->stages = grown;
     if (!grown || !name) {
         free(name);
+        free(drawn->lanes); /* they would be the stage's */
         return no_memory(l);
     }
     int rc = check_name(l, name);
@@ -340,9 +341,10 @@ static int join_inputs(struct layout *l, const struct element *e,
     if (!stage.lanes)
         return no_memory(l);
     int rc = add_stage(l, at, &stage);
+    if (rc)
+        return rc;
     unsigned merge = at->last;
-    if (!rc)
-        rc = add_segment(l, at, items, merge);
+    rc = add_segment(l, at, items, merge);
     for (unsigned i = 0; !rc && i < e->part_count; i++) {
         struct segment_plan *from = &l->plan->segments[segments[i]];
         from->end = merge;
@@ -428,7 +430,8 @@ static int lay_element(struct layout *l, const weft_pipeline *p,
         stage->segment = at->segment;
     rc = wf_check_stage(stage, l->plan->segments[at->segment].items.slots,
                         l->plan->budgeted, l->why);
-    set_defaults(stage);
+    if (!rc)
+        set_defaults(stage);
     stage->ordered |= in_order;
     if (!rc && e->stage.kind == ROUTER)
         rc = lay_router(l, e, at);
