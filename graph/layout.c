@@ -197,14 +197,16 @@ static int lay_part(struct layout *l, const struct drawn_part *part,
 {
     char prefix[MOST_NAME];
 
+    if (part->itself)
+        return wf_error(l->why, -EINVAL, "'%s' is a part of itself",
+                        owner->name);
     if (!part->stages)
         return wf_error(l->why, -EINVAL, "part '%s' of '%s' has no stages",
                         part->name ? part->name : "", owner->name);
     if (++at->nested > MOST_PARTS)
         return wf_error(l->why, -EINVAL,
-                        "parts are nested deeper than %d in '%s': is it a part "
-                        "of itself?",
-                        MOST_PARTS, owner->name);
+                        "parts are nested deeper than %d in '%s'", MOST_PARTS,
+                        owner->name);
     int length = part->name
                      ? snprintf(prefix, sizeof prefix, "%s%s%s", at->prefix,
                                 *at->prefix ? "." : "", part->name)

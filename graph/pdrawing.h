@@ -8,6 +8,7 @@
 struct drawn_part {
     char *name; /* or NULL: the names of its stages stay as they are */
     weft_pipeline *stages;
+    bool itself; /* it would be a part of itself: `stages` is NULL */
     unsigned slots, weight;
 };
 

@@ -48,9 +48,22 @@ void weft_pipeline_destroy(weft_pipeline *p)
     free(p);
 }
 
-/* Copies the parts: false, no memory. */
-static bool add_parts(struct element *e, const struct weft_path *paths,
-                      unsigned count)
+static bool contains(const weft_pipeline *whole, const weft_pipeline *part)
+{
+    if (!whole || whole == part)
+        return whole;
+    for (unsigned i = 0; i < whole->count; i++)
+        for (unsigned k = 0; k < whole->elements[i].part_count; k++)
+            if (contains(whole->elements[i].parts[k].stages, part))
+                return true;
+    return false;
+}
+
+/* Copies the parts: false, no memory. A pipeline that is a part of itself would
+ * never be freed; compile tells the mistake. Only one that somebody uses, or
+ * that is itself the part, may become one. */
+static bool add_parts(weft_pipeline *p, struct element *e,
+                      const struct weft_path *paths, unsigned count)
 {
     e->parts = calloc(count ? count : 1, sizeof *e->parts);
     if (!e->parts)
@@ -62,7 +75,9 @@ static bool add_parts(struct element *e, const struct weft_path *paths,
             return false;
         part->slots = path->slots;
         part->weight = path->weight ? path->weight : 1;
-        part->stages = path->stages;
+        part->itself =
+            (p->users > 1 || path->stages == p) && contains(path->stages, p);
+        part->stages = part->itself ? NULL : path->stages;
         if (part->stages)
             part->stages->users++;
     }
@@ -79,7 +94,8 @@ static void add(weft_pipeline *p, const char *name, struct element e,
     if (grown)
         p->elements = grown;
     e.stage.name = strdup(name ? name : "");
-    p->no_memory = !grown || !e.stage.name || !add_parts(&e, paths, path_count);
+    p->no_memory =
+        !grown || !e.stage.name || !add_parts(p, &e, paths, path_count);
     if (p->no_memory)
         free_element(&e);
     else
