@@ -30,17 +30,17 @@ int wf_check_items(const struct weft_items *items, const char *whose,
 {
     if (items->slots > MOST_SLOTS)
         return wf_error(why, -EINVAL,
-                        "%s has %u slots: at most %d are possible", whose,
+                        "'%s' has %u slots: at most %d are possible", whose,
                         items->slots, MOST_SLOTS);
     if (items->cost && !budget)
         return wf_error(why, -EINVAL,
-                        "the items of %s cost %" PRIu64 " bytes, but the "
+                        "the items of '%s' cost %" PRIu64 " bytes, but the "
                         "pipeline has no budget_bytes",
                         whose, items->cost);
     if (items->cost > budget)
         return wf_error(why, -EINVAL,
                         "the budget of %" PRIu64 " bytes is below the cost of "
-                        "one item of %s, %" PRIu64 " bytes",
+                        "one item of '%s', %" PRIu64 " bytes",
                         budget, whose, items->cost);
     return 0;
 }

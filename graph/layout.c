@@ -31,13 +31,13 @@ struct layout {
 struct place_in_layout {
     const char *prefix; /* of names, or "" */
     const char *path;   /* of a router that it is in, or NULL */
+    unsigned room;      /* in that path: items */
     unsigned last;      /* the stage before, or NOWHERE */
     unsigned lane;      /* of that, where it is a fork: the path's */
     unsigned segment;   /* or NOWHERE: no source yet */
     unsigned depth;     /* in routers */
     unsigned nested;    /* in parts */
-    const struct weft_items *items; /* of the whole, for parts without */
-    bool input;                     /* of a merge */
+    const struct weft_items *items; /* of the part, or of what has it */
 };
 
 static int lay(struct layout *l, const weft_pipeline *p,
@@ -101,11 +101,11 @@ static char *full_name(const char *prefix, const char *name)
     return full;
 }
 
-static int check_name(struct layout *l, const char *name)
+static int check_name(struct layout *l, const char *drawn, const char *name)
 {
     const struct pipeline_plan *plan = l->plan;
 
-    if (!*name || name[strlen(name) - 1] == '.')
+    if (!*drawn)
         return wf_error(l->why, -EINVAL, "stage %u has no name",
                         plan->stage_count);
     for (unsigned i = 0; i < plan->stage_count; i++)
@@ -130,7 +130,7 @@ static int add_stage(struct layout *l, struct place_in_layout *at,
         free(drawn->lanes); /* they would be the stage's */
         return no_memory(l);
     }
-    int rc = check_name(l, name);
+    int rc = check_name(l, drawn->name, name);
     struct stage *stage = &grown[number];
     *stage = *drawn;
     stage->name = name;
@@ -169,10 +169,11 @@ static int check_place(struct layout *l, const struct place_in_layout *at,
         return wf_error(l->why, -EINVAL,
                         "'%s' comes after the consumer, which is the end",
                         name);
-    if (drawn->kind == CONSUMER && at->input)
+    if (drawn->kind == CONSUMER && at->nested)
         return wf_error(l->why, -EINVAL,
-                        "an input of a merge has a consumer: only the whole "
-                        "can have one");
+                        "the consumer is in part '%s': only the whole can have "
+                        "one",
+                        at->prefix);
     return 0;
 }
 
@@ -246,6 +247,8 @@ static int lay_paths(struct layout *l, const struct element *e,
         in.lane = i;
         in.depth++;
         in.path = e->parts[i].name ? e->parts[i].name : e->stage.name;
+        if (!at->path || lane->slots < at->room)
+            in.room = lane->slots;
         rc = name_lane(l, lane, &e->parts[i]);
         if (!rc)
             rc = lay_part(l, &e->parts[i], &in, &e->stage);
@@ -319,7 +322,6 @@ static int lay_inputs(struct layout *l, const struct element *e,
 
     for (unsigned i = 0; !rc && i < e->part_count; i++) {
         struct place_in_layout in = *at;
-        in.input = true;
         rc = lay_part(l, &e->parts[i], &in, &e->stage);
         if (!rc && in.last == NOWHERE)
             rc = wf_error(l->why, -EINVAL,
@@ -331,9 +333,27 @@ static int lay_inputs(struct layout *l, const struct element *e,
     return rc;
 }
 
+/* Their items change places, with whatever they have grown. */
+static int check_input(struct layout *l, unsigned input,
+                       const struct weft_items *from, const char *merge,
+                       const struct weft_items *to)
+{
+    if (from->bytes != to->bytes)
+        return wf_error(l->why, -EINVAL,
+                        "input %u of merge '%s' gives items of %zu bytes, but "
+                        "the merge makes some of %zu",
+                        input, merge, from->bytes, to->bytes);
+    if (from->reset != to->reset || from->finish != to->finish)
+        return wf_error(l->why, -EINVAL,
+                        "the items of input %u of merge '%s' are not reset and "
+                        "finished as those of the merge are, but they change "
+                        "places",
+                        input, merge);
+    return 0;
+}
+
 static int join_inputs(struct layout *l, const struct element *e,
-                       struct place_in_layout *at,
-                       const struct weft_items *items, const unsigned *segments,
+                       struct place_in_layout *at, const unsigned *segments,
                        const unsigned *ends)
 {
     struct stage stage = e->stage;
@@ -346,7 +366,7 @@ static int join_inputs(struct layout *l, const struct element *e,
     if (rc)
         return rc;
     unsigned merge = at->last;
-    rc = add_segment(l, at, items, merge);
+    rc = add_segment(l, at, at->items, merge);
     for (unsigned i = 0; !rc && i < e->part_count; i++) {
         struct segment_plan *from = &l->plan->segments[segments[i]];
         from->end = merge;
@@ -355,19 +375,16 @@ static int join_inputs(struct layout *l, const struct element *e,
         stage_at(l, merge)->lanes[i].weight = e->parts[i].weight;
         rc = name_lane(l, &stage_at(l, merge)->lanes[i], &e->parts[i]);
         link_to(l, ends[i], 0, merge);
-        if (!rc && from->items.bytes != items->bytes)
-            rc = wf_error(l->why, -EINVAL,
-                          "input %u of merge '%s' gives items of %zu bytes, "
-                          "but the merge makes some of %zu",
-                          i, stage_at(l, merge)->name, from->items.bytes,
-                          items->bytes);
+        if (!rc)
+            rc = check_input(l, i, &from->items, stage_at(l, merge)->name,
+                             at->items);
     }
     stage_at(l, merge)->segment = at->segment;
     return rc;
 }
 
 static int lay_merge(struct layout *l, const struct element *e,
-                     struct place_in_layout *at, const struct weft_items *items)
+                     struct place_in_layout *at)
 {
     unsigned *numbers = calloc(2 * e->part_count + 1, sizeof *numbers);
 
@@ -380,7 +397,7 @@ static int lay_merge(struct layout *l, const struct element *e,
     if (!rc)
         rc = lay_inputs(l, e, at, numbers, numbers + e->part_count);
     if (!rc)
-        rc = join_inputs(l, e, at, items, numbers, numbers + e->part_count);
+        rc = join_inputs(l, e, at, numbers, numbers + e->part_count);
     free(numbers);
     return rc;
 }
@@ -398,6 +415,19 @@ static void set_defaults(struct stage *stage)
             stage->uses[i].tokens = 1;
 }
 
+/* More tokens than items that can be there. */
+static int check_window(struct layout *l, const struct place_in_layout *at,
+                        const struct stage *stage)
+{
+    if (!at->path || !stage->ordered || stage->tokens <= at->room ||
+        stage->tokens == WEFT_UNLIMITED)
+        return 0;
+    return wf_error(l->why, -EINVAL,
+                    "ordered stage '%s' has %u tokens, but only %u items are "
+                    "in path '%s': give the path as many slots",
+                    stage->name, stage->tokens, at->room, at->path);
+}
+
 /* A router joins in order just before: then what follows takes the items in
  * that order, whatever it asks for itself. Else two of them that leave the join
  * one after the other would race for it. */
@@ -409,22 +439,19 @@ static bool comes_in_order(struct layout *l, const struct place_in_layout *at)
     return last->kind == JOIN && last->ordered;
 }
 
-static int lay_element(struct layout *l, const weft_pipeline *p,
-                       const struct element *e, struct place_in_layout *at)
+static int lay_element(struct layout *l, const struct element *e,
+                       struct place_in_layout *at)
 {
-    const struct weft_items *items =
-        p->config.items.bytes || !at->nested ? &p->config.items : at->items;
-
     if (e->embeds)
         return lay_part(l, &e->parts[0], at, &e->stage);
     int rc = check_place(l, at, &e->stage);
     bool in_order = comes_in_order(l, at);
     if (!rc && e->stage.kind == MERGE)
-        return lay_merge(l, e, at, items);
+        return lay_merge(l, e, at);
     if (!rc)
         rc = add_stage(l, at, &e->stage);
     if (!rc && e->stage.kind == SOURCE)
-        rc = add_segment(l, at, items, at->last);
+        rc = add_segment(l, at, at->items, at->last);
     if (rc)
         return rc;
     struct stage *stage = stage_at(l, at->last);
@@ -432,6 +459,8 @@ static int lay_element(struct layout *l, const weft_pipeline *p,
         stage->segment = at->segment;
     rc = wf_check_stage(stage, l->plan->segments[at->segment].items.slots,
                         l->plan->budgeted, l->why);
+    if (!rc)
+        rc = check_window(l, at, stage);
     if (!rc)
         set_defaults(stage);
     stage->ordered |= in_order;
@@ -447,12 +476,16 @@ static int lay_element(struct layout *l, const weft_pipeline *p,
 static int lay(struct layout *l, const weft_pipeline *p,
                struct place_in_layout *at)
 {
+    const struct weft_items *before = at->items;
     int rc = p->no_memory
                  ? wf_error(l->why, -ENOMEM, "no memory to draw the pipeline")
                  : 0;
 
+    if (p->config.items.bytes)
+        at->items = &p->config.items;
     for (unsigned i = 0; !rc && i < p->count; i++)
-        rc = lay_element(l, p, &p->elements[i], at);
+        rc = lay_element(l, &p->elements[i], at);
+    at->items = before;
     return rc;
 }
 
