@@ -76,7 +76,9 @@ typedef void weft_cancel_fn(void *item, void *ctx);
 
 /* The items of a segment. New slots are zeroed; `reset` is called once for
  * every item when it leaves, `finish` once for every slot when the run is
- * destroyed. Both may be NULL. Into a merge, items move by their bytes. */
+ * destroyed. Both may be NULL. Into a merge, items move by their bytes, and
+ * what was there takes their place: its inputs reset and finish theirs as it
+ * does. */
 struct weft_items {
     size_t bytes;
     unsigned slots; /* items in flight; default 64 */
@@ -271,13 +273,14 @@ struct weft_router_config {
     unsigned tokens;
     const struct weft_path *paths;
     unsigned path_count;
-    enum weft_order join; /* how they leave it */
+    enum weft_order join; /* how they leave it: WEFT_INPUT is kept by the next
+                             stage, or the consumer, whatever its own order */
 };
 void weft_router(weft_pipeline *p, const struct weft_router_config *config);
 
 /* Several sources in one: each input is a pipeline with a source (or a merge)
  * of its own, and with slots of its own. An epoch ends when all inputs have
- * ended it. */
+ * ended it; in turn, the next one begins with the first input. */
 struct weft_merge_config {
     size_t size; /* set by weft_config(merge, ...) */
     const char *name;
@@ -321,8 +324,10 @@ int weft_fail(void *item, int error, const char *format, ...)
 void *weft_run_context(const void *item);
 
 /* [any] While you have the item: its number in its segment, 0 is the first; the
- * number of epochs that ended before it; for a piece, the number of the item
- * that it was scattered from; the attempt, 1 is the first. */
+ * number of epochs that ended before it; where it comes from: for a piece, the
+ * number of the item that it was scattered from, for a merged item its number
+ * in its input, for a batch that of its first item; the attempt, 1 is the
+ * first. */
 uint64_t weft_item_number(const void *item);
 uint64_t weft_item_epoch(const void *item);
 uint64_t weft_item_origin(const void *item);
