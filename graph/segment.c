@@ -452,6 +452,7 @@ static void let_out(struct segment *s, struct slot *slot,
         slot->outcome == GOOD || (slot->outcome == MARKER && !cancelled);
     if (good)
         put_at(slot, IN_OUTLET);
+    s->out.marks += good && slot->outcome == MARKER;
     task_list_add(good ? &s->out.list : refused, &slot->task);
 }
 
@@ -492,10 +493,12 @@ struct slot *wf_segment_take_out(struct segment *s, uint64_t deadline,
     struct task *task = task_list_take(&s->out.list);
     if (task) {
         slot = slot_of_task(task);
+        bool marker = slot->outcome == MARKER;
         put_at(slot, BORROWED);
         s->out.borrowed++;
-        s->out.taken += slot->outcome == GOOD;
-        uint64_t now = slot->arrived ? wf_ticks() : 0;
+        s->out.marks -= marker;
+        s->out.taken += !marker;
+        uint64_t now = slot->arrived && !marker ? wf_ticks() : 0;
         s->out.ready += since(slot->arrived, now);
         slot->arrived = now;
         if (!s->out.list.first && s->out.takers)
@@ -525,6 +528,7 @@ struct task_list wf_segment_cancel(struct segment *s, weft_sched *sched,
     /* Whoever offers an item after this sees the ticket: it has the lock. */
     if (ticket == 0) {
         task_list_join(&out, &s->out.list);
+        s->out.marks = 0;
         for (struct task *task = out.first; task; task = task->next)
             if (slot_of_task(task)->outcome == GOOD)
                 slot_of_task(task)->outcome = CANCELLED;
@@ -551,7 +555,7 @@ void wf_segment_sink(struct segment *s, double ns_per_tick,
 {
     pthread_mutex_lock(&s->lock);
     *out = (struct weft_sink_stats){
-        .ready = (unsigned)s->out.list.count,
+        .ready = (unsigned)s->out.list.count - s->out.marks,
         .borrowed = s->out.borrowed,
         .taken = s->out.taken,
         .ready_ns = (uint64_t)((double)s->out.ready * ns_per_tick),

@@ -18,6 +18,7 @@ struct want {
 /* Where good items wait for the consumer, in the order that it asked for. */
 struct outlet {
     struct task_list list;
+    unsigned marks;           /* ends of epochs that are in it */
     struct slot **early;      /* ordered: a ring of those before their turn */
     uint64_t mask, next;      /* ordered: whose turn it is */
     unsigned borrowed;        /* items that the consumer has */
