@@ -119,6 +119,7 @@ static struct task *back_off(weft_worker *self, struct slot *slot)
 {
     weft_sched *sched = slot->run->run.sched;
 
+    note_time(slot, slot->ended);
     count(&counts_at(slot, self)->retried, 1);
     wf_flow_give_token(self, slot);
     put_at(slot, BACKS_OFF);
@@ -235,6 +236,14 @@ void weft_complete(weft_worker *self, void *item, int rc)
         wf_ready(sched, self, &slot->task);
 }
 
+struct attempt_seen wf_attempt_look(const struct slot *slot)
+{
+    uint32_t ends = load_relaxed(&slot->ends);
+
+    return (struct attempt_seen){ .completed = ends & COMPLETED,
+                                  .asked = ends & EXPIRED };
+}
+
 /* Its deadline has passed, or the run is cancelled. */
 static void ask_to_end(struct slot *slot)
 {
@@ -289,6 +298,7 @@ static bool is_settled(struct slot *slot, int rc)
 static struct task *returned(weft_worker *self, struct slot *slot, int rc)
 {
     slot->ended = ticks_of(slot->run);
+    note_time(slot, slot->ended);
     if (self)
         count(&counts_at(slot, self)->run, since(slot->began, slot->ended));
     if (rc == WEFT_PENDING) {
@@ -357,6 +367,7 @@ static struct task *call(weft_worker *self, struct slot *slot)
 
     hook(slot, false, 0);
     slot->began = ticks_of(slot->run);
+    note_time(slot, slot->began);
     if (self)
         count(&counts_at(slot, self)->ready_wait,
               since(slot->ready, slot->began));
@@ -371,8 +382,14 @@ static struct task *call(weft_worker *self, struct slot *slot)
 
 static struct task *outside(weft_worker *none, struct task *task)
 {
+    struct slot *slot = slot_of_task(task);
+
     task->run = wf_flow_step;
-    return call(NULL, slot_of_task(task));
+    put_at(slot, RUNS);
+    struct task *next = call(NULL, slot);
+    if (next)
+        put_at(slot, IS_BACK);
+    return next;
 }
 
 static struct task *not_made(weft_worker *self, struct slot *slot, int rc,

@@ -205,6 +205,14 @@ void wf_claim_give(struct claim *c)
     finish(&granted, now);
 }
 
+void wf_limit_look(weft_limit *l, wf_claim_fn *visit, void *ctx)
+{
+    lock();
+    for (const struct claim_use *u = l->first; u; u = u->next)
+        visit(ctx, u);
+    unlock();
+}
+
 void wf_named_limit_init(struct weft_limit *l, const char *name,
                          unsigned tokens)
 {

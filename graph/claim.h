@@ -50,6 +50,11 @@ const char *wf_limit_name(const weft_limit *l);
 bool wf_claim_take(struct claim *c, const struct weft_use *uses, unsigned count,
                    weft_sched *sched, struct task *task);
 
+/* [any] Visits the claims that wait there, oldest first, under the lock: it may
+ * only look. */
+typedef void wf_claim_fn(void *ctx, const struct claim_use *waiting);
+void wf_limit_look(weft_limit *l, wf_claim_fn *visit, void *ctx);
+
 /* [any] Gives all of them back, and makes ready who has all of theirs now. */
 void wf_claim_give(struct claim *c);
 #endif

@@ -65,6 +65,7 @@ struct slot *wf_feed_filled(struct slot *slot, bool marker, bool wants_next,
     slot->task.run = wf_flow_step;
     slot->stage = run->plan->stages[feeder].next;
     slot->arrived = slot->entered = slot->ready = now;
+    note_time(slot, now);
     struct slot *next =
         wf_segment_feed(&run->segments[segment], slot, marker, wants_next);
     return next && has_cost(next) ? next : NULL;

@@ -73,6 +73,7 @@ static struct task *at(struct slot *slot, unsigned stage)
 struct task *wf_flow_on(struct slot *slot, uint64_t now)
 {
     slot->arrived = slot->entered = slot->ready = now;
+    note_time(slot, now);
     return at(slot, after(stage_of(slot)->stage));
 }
 
@@ -439,7 +440,7 @@ struct task *wf_flow_step(weft_worker *self, struct task *task)
         has_waited(self, slot);
         return into_path(slot);
     case PENDS:
-    case OUTSIDE:
+    case IS_BACK:
         return wf_attempt_ended(self, slot);
     default: /* nothing queues it there */
         return NULL;

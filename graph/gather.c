@@ -13,7 +13,7 @@ static bool feed(weft_worker *self, struct stage_run *sr, bool marker)
 {
     struct slot *batch = sr->hand;
 
-    sr->count = 0;
+    store_relaxed(&sr->count, 0);
     sr->hand = NULL;
     struct slot *next = wf_feed_filled(batch, marker, true, ticks_of(sr->run));
     if (next)
@@ -26,14 +26,14 @@ static void drop(struct stage_run *sr)
 {
     const struct weft_items *items = &segment_of(sr->hand)->items;
 
-    if (sr->count && items->reset)
+    if (load_relaxed(&sr->count) && items->reset)
         items->reset(sr->hand->item, items->ctx);
-    sr->count = 0;
+    store_relaxed(&sr->count, 0);
 }
 
 static bool has_rest(const struct stage_run *sr)
 {
-    return sr->count && !sr->stage->drop_rest &&
+    return load_relaxed(&sr->count) && !sr->stage->drop_rest &&
            !wf_segment_cancelled(segment_of(sr->hand), 0);
 }
 
@@ -72,9 +72,11 @@ struct task *wf_gather_take(weft_worker *self, struct slot *slot)
     if (rc < 0)
         return wf_flow_leave(self, slot, rc, end);
 
-    if (!sr->count++)
+    unsigned items = load_relaxed(&sr->count) + 1;
+    store_relaxed(&sr->count, items);
+    if (items == 1)
         sr->hand->origin = slot->number;
-    bool full = rc == WEFT_FULL || sr->count == stage->count;
+    bool full = rc == WEFT_FULL || items == stage->count;
     if (!full || feed(self, sr, false))
         return wf_flow_leave(self, slot, 0, end);
     count_past(&c->done, 1); /* and the token stays away */

@@ -108,12 +108,12 @@ struct stage_run {
     _Atomic uint64_t failures;
     _Atomic uint64_t array_next; /* SOURCE */
     _Atomic uint64_t fed;        /* SOURCE: from outside */
-    struct slot *hand;    /* GATHER: the batch; SCATTER: the next piece */
-    struct slot *parent;  /* SCATTER: what waits for a piece */
-    unsigned count;       /* GATHER: items in the batch */
-    struct task end;      /* GATHER, SCATTER: its segment is over */
-    struct router router; /* FORK */
-    struct merge merge;   /* MERGE */
+    struct slot *hand;      /* GATHER: the batch; SCATTER: the next piece */
+    struct slot *parent;    /* SCATTER: what waits for a piece */
+    _Atomic unsigned count; /* GATHER: items in the batch; others only look */
+    struct task end;        /* GATHER, SCATTER: its segment is over */
+    struct router router;   /* FORK */
+    struct merge merge;     /* MERGE */
 };
 
 struct pipeline_run {
@@ -203,6 +203,12 @@ void wf_flow_give_token(weft_worker *self, struct slot *slot);
 /* attempt.c: calls what the stage is, on whatever thread that is. */
 struct task *wf_attempt(weft_worker *self, struct slot *slot, uint64_t now);
 struct task *wf_attempt_ended(weft_worker *self, struct slot *slot);
+
+/* attempt.c: what has come of the end of an attempt; to look at. */
+struct attempt_seen {
+    bool completed, asked; /* to end */
+};
+struct attempt_seen wf_attempt_look(const struct slot *slot);
 
 /* source.c: a slot that the source is to fill, and what became of it. */
 struct task *wf_source_fill(weft_worker *self, struct slot *slot);

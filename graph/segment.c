@@ -260,6 +260,7 @@ static void account_for(struct segment *s, struct slot *filled, bool marker)
         s->flow.fed++;
     }
     filled->outcome = marker ? MARKER : GOOD;
+    filled->marker = marker;
     filled->passed = filled->moved = false;
     if (s->budget)
         wf_budget_flows(s->budget, filled);
@@ -501,6 +502,7 @@ struct slot *wf_segment_take_out(struct segment *s, uint64_t deadline,
         uint64_t now = slot->arrived && !marker ? wf_ticks() : 0;
         s->out.ready += since(slot->arrived, now);
         slot->arrived = now;
+        note_time(slot, now);
         if (!s->out.list.first && s->out.takers)
             want(s, &s->out.starved);
     }

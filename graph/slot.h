@@ -33,7 +33,8 @@ enum place {
     WANTS_TURN,  /* waits for, and then has, its turn */
     WANTS_TOKEN, /* waits for, and then has, its token */
     RUNS,        /* in a callback */
-    OUTSIDE,     /* waits for, or is on, a thread that is no worker */
+    OUTSIDE,     /* waits for a thread that is no worker */
+    IS_BACK,     /* from it */
     PENDS,       /* for its completion or its operation */
     BACKS_OFF,   /* until the next attempt */
     SCATTERS,    /* waits for the slot of a piece */
@@ -52,12 +53,14 @@ struct slot {
     struct task task;
     struct pipeline_run *run;
     unsigned segment, stage;
-    _Atomic unsigned place; /* enum place; others only look at it */
+    _Atomic uint64_t at;     /* its place, attempt and stage: put_at */
+    _Atomic uint64_t lately; /* when it came there, or so: ticks */
     enum outcome outcome;
     int result;            /* of the attempt */
     unsigned attempt;      /* 1 is the first */
     bool passed;           /* the end of its segment */
     bool moved;            /* what was in it is elsewhere now */
+    bool marker;           /* its outcome is, or will be: MARKER */
     _Atomic uint32_t ends; /* of the attempt: attempt.c */
     _Atomic uint32_t refs; /* 1, and those who see to its turn: flow.c */
     uint64_t number;       /* in its segment, of the items */
@@ -91,13 +94,22 @@ static inline struct slot *slot_of_item(const void *item)
     return (struct slot *)((uintptr_t)item - offsetof(struct slot, item));
 }
 
+/* Where it is, at which stage and in which attempt, in one word: others look at
+ * it at any time. Only who has the slot changes it. */
 static inline enum place place_of(const struct slot *slot)
 {
-    return (enum place)load_relaxed(&slot->place);
+    return (enum place)(load_relaxed(&slot->at) & 0xff);
 }
 
 static inline void put_at(struct slot *slot, enum place place)
 {
-    store_relaxed(&slot->place, (unsigned)place);
+    store_relaxed(&slot->at, (uint64_t)slot->stage << 32 |
+                                 (uint64_t)(slot->attempt & 0xffffff) << 8 |
+                                 (uint64_t)place);
+}
+
+static inline void note_time(struct slot *slot, uint64_t ticks)
+{
+    store_relaxed(&slot->lately, ticks);
 }
 #endif
