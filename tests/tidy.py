@@ -64,6 +64,7 @@ TESTED_WITH = {
     "account": "explain",  # what is found, and what it is found from
     "advice": "explain",
     "bounds": "explain",
+    "look": "report",
 }
 
 READMES = ["sched", "graph", "cli", "tests", "perf"]

@@ -118,4 +118,14 @@ struct weft_advice {
  * are WEFT_COUNTS_ONLY; -ENOMEM. */
 int weft_pipeline_explain(struct weft_run *run, const weft_moment *since,
                           struct weft_advice *out);
+
+/* ---- why it does not go on --------------------------------------------- */
+
+/* [any] What each item in flight waits for, and who holds it, as of now; what
+ * fills the slots, and what the consumer holds. For each a call: `what` is
+ * "item 17" or "source 'files'", `text` goes on: "waits in 'decode' for a
+ * token: 2 of 2 are held by items 12, 15". No lock is held meanwhile. Exact for
+ * what stands still; what moves may be seen on its way. -EINVAL: the run is no
+ * pipeline's; -ENOMEM. */
+int weft_run_report(struct weft_run *run, weft_say_fn *say, void *ctx);
 #endif
