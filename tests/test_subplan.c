@@ -197,7 +197,8 @@ Test(subplan, the_deadline_of_a_graph_ends_the_runs_of_its_nodes, .timeout = 30)
     cr_assert_eq(weft_wait(run, -1, &why), -ETIMEDOUT);
     cr_assert_eq(
         strcmp(why.text, "the run took longer than its deadline of 20 ms"), 0);
-    cr_assert_eq(stuck.cancelled, 1);
+    /* On a busy machine the deadline may come before the item does. */
+    cr_assert_eq(stuck.cancelled, stuck.item != NULL);
     weft_run_destroy(run);
 
     /* One that is in time is not touched, and may run again. */
