@@ -173,6 +173,8 @@ static int copy_nodes(struct dag_plan *p, const weft_graph *g)
         p->node[i].name = g->nodes[i].name;
     }
     p->node_count = (uint32_t)g->node_count;
+    if (wf_nodeuse_compile(p, g))
+        return -ENOMEM;
 
     size_t last = count_edges(p->node, g);
     p->edge =

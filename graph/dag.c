@@ -46,12 +46,6 @@ struct run_pool {
     unsigned count;
 };
 
-static struct dag_run *run_of(struct run_node *n)
-{
-    char *first = (char *)(n - n->index);
-    return (struct dag_run *)(void *)(first - offsetof(struct dag_run, node));
-}
-
 struct label wf_dag_label(const struct dag_plan *plan, uint32_t index)
 {
     return wf_label(plan->names + plan->node[index].name, index);
@@ -136,8 +130,9 @@ void wf_dag_node_ended(weft_worker *self, struct dag_run *run, uint32_t index)
     const struct dag_plan *plan = (const struct dag_plan *)run->run.plan;
     weft_sched *sched = run->run.sched;
     struct task_list more = { 0 };
-    struct task *next = go_on(self, run, &plan->node[index], &more);
 
+    wf_nodeuse_give(run, index);
+    struct task *next = go_on(self, run, &plan->node[index], &more);
     if (next)
         task_list_add(&more, next);
     if (more.first)
@@ -145,14 +140,11 @@ void wf_dag_node_ended(weft_worker *self, struct dag_run *run, uint32_t index)
 }
 
 /* True: the node's plan runs, and its end will go on. */
-static bool starts_plan(struct dag_run *run, uint32_t index,
-                        const struct dag_node *node)
+static bool starts_plan(struct dag_run *run, uint32_t index, void *plan)
 {
     weft_error why;
+    int rc = wf_subplan_start(run, index, plan, &why);
 
-    if (node->fn != wf_subplan_node)
-        return false;
-    int rc = wf_subplan_start(run, index, node->ctx, &why);
     if (rc)
         wf_run_fail(
             &run->run, rc, "task '%s' failed: %.180s",
@@ -161,21 +153,48 @@ static bool starts_plan(struct dag_run *run, uint32_t index,
     return !rc;
 }
 
+/* As wf_dag_call, for a node of any kind in the fast path of `execute`. */
+static inline bool call(weft_worker *self, struct dag_run *run, uint32_t index,
+                        weft_fn *fn, void *ctx)
+{
+    if (!fn || load_relaxed(&run->run.error))
+        return true;
+    if (fn == wf_subplan_node)
+        return !starts_plan(run, index, ctx);
+    int rc = fn(self, ctx);
+    if (rc)
+        fail((const struct dag_plan *)run->run.plan, run, index, rc);
+    return true;
+}
+
+bool wf_dag_call(weft_worker *self, struct dag_run *run, uint32_t index,
+                 weft_fn *fn, void *ctx)
+{
+    return call(self, run, index, fn, ctx);
+}
+
+struct task *wf_dag_go_on(weft_worker *self, struct dag_run *run,
+                          uint32_t index)
+{
+    const struct dag_plan *plan = (const struct dag_plan *)run->run.plan;
+    struct task_list more = { 0 };
+    struct task *next = go_on(self, run, &plan->node[index], &more);
+
+    if (more.first)
+        wf_push_list(self, &more);
+    return next;
+}
+
 static struct task *execute(weft_worker *self, struct task *task)
 {
     struct run_node *n = (struct run_node *)task; /* its first member */
-    struct dag_run *run = run_of(n);
+    struct dag_run *run = wf_dag_run_of(n);
     const struct dag_plan *plan = (const struct dag_plan *)run->run.plan;
     const struct dag_node *node = &plan->node[n->index];
 
     store_relaxed(&n->missing, node->before); /* [R] */
-    if (node->fn && !load_relaxed(&run->run.error)) {
-        if (starts_plan(run, n->index, node))
-            return NULL;
-        int rc = node->fn == wf_subplan_node ? 0 : node->fn(self, node->ctx);
-        if (rc)
-            fail(plan, run, n->index, rc);
-    }
+    if (!call(self, run, n->index, node->fn, node->ctx))
+        return NULL;
     struct task_list more = { 0 };
     struct task *next = go_on(self, run, node, &more);
     if (more.first)
@@ -188,10 +207,18 @@ static struct dag_run *make_run(const struct dag_plan *plan)
     struct dag_run *run =
         malloc(sizeof *run + plan->node_count * sizeof run->node[0]);
 
-    if (run)
-        wf_subplans_init(&run->subplans);
-    for (uint32_t i = 0; run && i < plan->node_count; i++) {
-        run->node[i].task.run = execute;
+    if (!run)
+        return NULL;
+    run->claims =
+        plan->use_count ? calloc(plan->use_count, sizeof *run->claims) : NULL;
+    if (plan->use_count && !run->claims) {
+        free(run);
+        return NULL;
+    }
+    wf_subplans_init(&run->subplans);
+    for (uint32_t i = 0; i < plan->node_count; i++) {
+        run->node[i].task.run =
+            plan->node[i].fn == wf_nodeuse_node ? wf_nodeuse_execute : execute;
         store_relaxed(&run->node[i].missing, plan->node[i].before);
         run->node[i].index = i;
     }
@@ -200,8 +227,10 @@ static struct dag_run *make_run(const struct dag_plan *plan)
 
 static void free_run(struct dag_run *run)
 {
-    if (run)
-        wf_subplans_finish(&run->subplans);
+    if (!run)
+        return;
+    wf_subplans_finish(&run->subplans);
+    free(run->claims);
     free(run);
 }
 
@@ -348,5 +377,6 @@ void wf_dag_destroy(struct dag_plan *plan)
     free(plan->edge);
     free(plan->root);
     free(plan->names);
+    free(plan->uses);
     free(plan);
 }

@@ -16,6 +16,7 @@
  * the run. Where the drawing has more of them, compile.c joins them. */
 #ifndef WEFT_GRAPH_DAG_H
 #define WEFT_GRAPH_DAG_H
+#include "graph/nodeuse.h"
 #include "graph/plan.h"
 #include "weft/graph.h"
 
@@ -36,6 +37,8 @@ struct dag_plan {
     uint32_t *edge;
     uint32_t *root; /* the nodes that wait for nothing */
     char *names;
+    struct node_use *uses; /* of the nodes that take tokens of limits */
+    uint32_t use_count;
     struct run_pool *pool;
 };
 

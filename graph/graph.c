@@ -37,6 +37,7 @@ void weft_graph_destroy(weft_graph *g)
     free(g->nodes);
     free(g->edges);
     free(g->names);
+    free(g->uses);
     free(g);
 }
 
@@ -127,21 +128,21 @@ weft_node weft_task_plan(weft_graph *g, const char *name, const weft_plan *plan)
     return none;
 }
 
-static bool exists(weft_graph *g, weft_node node)
+static bool exists(weft_graph *g, weft_node node, const char *what)
 {
     if (node.id >= 1 && node.id <= g->node_count)
         return true;
     g->error = wf_error(&g->mistake, -EINVAL,
-                        "a dependency names node %u, which is none of the %zu "
-                        "tasks of this graph",
-                        node.id, g->node_count);
+                        "a %s names node %u, which is none of the %zu tasks of "
+                        "this graph",
+                        what, node.id, g->node_count);
     return false;
 }
 
 void weft_depend(weft_graph *g, weft_node node, const weft_node *first,
                  size_t n)
 {
-    if (!g || g->error || !n || !exists(g, node))
+    if (!g || g->error || !n || !exists(g, node, "dependency"))
         return;
     struct drawn_edge *edges =
         make_room(g, g->edges, &g->edge_room, g->edge_count, n, sizeof *edges);
@@ -149,9 +150,29 @@ void weft_depend(weft_graph *g, weft_node node, const weft_node *first,
         return;
     g->edges = edges;
     for (size_t i = 0; i < n; i++) {
-        if (!exists(g, first[i]))
+        if (!exists(g, first[i], "dependency"))
             return;
         edges[g->edge_count++] =
             (struct drawn_edge){ .from = first[i].id - 1, .to = node.id - 1 };
     }
+}
+
+void weft_task_uses(weft_graph *g, weft_node node, const struct weft_use *uses,
+                    size_t n)
+{
+    if (!g || g->error || !n || !exists(g, node, "use of a limit"))
+        return;
+    struct drawn_node *drawn = &g->nodes[node.id - 1];
+    if (!drawn->use) {
+        struct node_use *all =
+            make_room(g, g->uses, &g->use_room, g->use_count, 1, sizeof *all);
+        if (!all)
+            return;
+        g->uses = all;
+        all[g->use_count++] = (struct node_use){ 0 };
+        drawn->use = (uint32_t)g->use_count;
+    }
+    struct label task = wf_label(g->names + drawn->name, node.id - 1);
+    g->error = wf_nodeuse_add(&g->uses[drawn->use - 1], uses, n, task.text,
+                              &g->mistake);
 }

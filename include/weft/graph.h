@@ -3,6 +3,7 @@
  * Draw the graph, compile it once, run the plan as often as you like. */
 #ifndef WEFT_GRAPH_H
 #define WEFT_GRAPH_H
+#include "weft/limit.h"
 #include "weft/run.h"
 
 typedef struct weft_graph weft_graph; /* tasks and edges, still a drawing */
@@ -24,6 +25,13 @@ weft_node weft_task(weft_graph *g, const char *name, weft_fn *fn, void *ctx);
  * or the deadline of the outer run reaches it. The plan is borrowed. */
 weft_node weft_task_plan(weft_graph *g, const char *name,
                          const weft_plan *plan);
+
+/* What the task takes of which limits, each of them once: all or none, before
+ * it runs; no worker waits for them. It gives them back when it has ended,
+ * however it does; if it runs a plan, when that has: which must not need tokens
+ * of the same limits. Called again: more of them. The limits are borrowed. */
+void weft_task_uses(weft_graph *g, weft_node node, const struct weft_use *uses,
+                    size_t n);
 
 /* `node` runs after the n nodes in `first`. */
 void weft_depend(weft_graph *g, weft_node node, const weft_node *first,
