@@ -75,10 +75,10 @@ int weft_next(struct weft_run *base, void **item, int timeout_ms,
 void weft_release(void *item)
 {
     struct slot *slot = slot_of_item(item);
-    unsigned borrowed = BORROWED;
+    uint64_t borrowed = place_at(slot, BORROWED);
 
     /* The slot may be kept for a moment longer: who comes twice is told. */
-    if (!cas_relaxed(&slot->place, &borrowed, (unsigned)RELEASED)) {
+    if (!cas_relaxed(&slot->at, &borrowed, place_at(slot, RELEASED))) {
         wf_misuse("weft_release: item %" PRIu64
                   " is not yours: it was released "
                   "before, or never taken with weft_next",

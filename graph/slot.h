@@ -101,11 +101,15 @@ static inline enum place place_of(const struct slot *slot)
     return (enum place)(load_relaxed(&slot->at) & 0xff);
 }
 
+static inline uint64_t place_at(const struct slot *slot, enum place place)
+{
+    return (uint64_t)slot->stage << 32 |
+           (uint64_t)(slot->attempt & 0xffffff) << 8 | (uint64_t)place;
+}
+
 static inline void put_at(struct slot *slot, enum place place)
 {
-    store_relaxed(&slot->at, (uint64_t)slot->stage << 32 |
-                                 (uint64_t)(slot->attempt & 0xffffff) << 8 |
-                                 (uint64_t)place);
+    store_relaxed(&slot->at, place_at(slot, place));
 }
 
 static inline void note_time(struct slot *slot, uint64_t ticks)
