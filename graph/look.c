@@ -132,6 +132,15 @@ static void look_at_merge(struct look *l, struct merge *m)
     pthread_mutex_unlock(&m->lock);
 }
 
+/* Under the budget's lock. */
+static void note_bytes(struct look *l, const struct slot *slot)
+{
+    struct seen *seen = seen_of(l, slot);
+
+    seen->bytes = slot->bytes;
+    seen->wants = slot->wants > slot->bytes ? slot->wants - slot->bytes : 0;
+}
+
 static void look_at_budget(struct look *l)
 {
     struct budget *b = &l->run->budget;
@@ -139,10 +148,10 @@ static void look_at_budget(struct look *l)
     pthread_mutex_lock(&b->lock);
     note_queue(l, &b->waiting, NULL, NOWHERE);
     for (unsigned i = 0; i < b->segments; i++)
-        for (struct slot *s = b->ages[i].oldest; s; s = s->newer) {
-            seen_of(l, s)->bytes = s->bytes;
-            seen_of(l, s)->wants = s->wants;
-        }
+        for (struct slot *s = b->shares[i].oldest; s; s = s->newer)
+            note_bytes(l, s);
+    for (struct task *task = b->waiting.first; task; task = task->next)
+        note_bytes(l, slot_of_task(task));
     pthread_mutex_unlock(&b->lock);
 }
 
