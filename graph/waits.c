@@ -152,7 +152,8 @@ bool wf_is_filled(const struct look *l, const struct seen *s)
     if (s->place <= FILL)
         return true;
     return s->stage != NOWHERE && stage_at(l, s->stage)->kind == SOURCE &&
-           s->place != BORROWED && s->place != IN_OUTLET;
+           s->place != BORROWED && s->place != RELEASED &&
+           s->place != IN_OUTLET;
 }
 
 /* Adds the one with this ticket, at this depth of routers. */
@@ -504,6 +505,12 @@ static void in_outlet(struct line *line, const struct look *l,
     wf_put_time(line, l, s);
 }
 
+static void leaves(struct line *line, const struct look *l,
+                   const struct seen *s)
+{
+    wf_put(line, "was released, and leaves");
+}
+
 /* ---- all of them ------------------------------------------------------- */
 
 typedef void tell_fn(struct line *line, const struct look *l,
@@ -516,6 +523,7 @@ static tell_fn *const tells[] = {
     [PENDS] = pends,     [BACKS_OFF] = backs_off,   [SCATTERS] = scatters,
     [AT_FORK] = at_fork, [HAS_PATH] = ready,        [AT_MERGE] = at_merge,
     [AT_GATE] = at_gate, [ENDS_EPOCH] = ready,      [IN_OUTLET] = in_outlet,
+    [RELEASED] = leaves,
 };
 
 void wf_put_wait(struct line *line, const struct look *l, const struct seen *s)
