@@ -359,102 +359,6 @@ Test(pipeline, R16_four_stages_one_worker_buffers_of_one, .timeout = 60)
     weft_sched_destroy(sched);
 }
 
-/* A shape in mixed radix: per stage its tokens, or the size of its batches
- * (1..3), its order, and whether it is a stage or a gather. Every second stage
- * ends pending. */
-enum { KINDS = 3 * 2 * 2 };
-
-static int pend(weft_worker *self, void *item, void *ctx)
-{
-    weft_complete(self, item, 0);
-    return WEFT_PENDING;
-}
-
-static int gather_any(weft_worker *self, void *batch, void *item, void *ctx)
-{
-    return 0;
-}
-
-static void draw_shape(weft_pipeline *p, unsigned stages, unsigned shape,
-                       unsigned slots)
-{
-    static const char *const names[] = { "1", "2", "3", "4" };
-
-    for (unsigned i = 0; i < stages; i++, shape /= KINDS) {
-        unsigned tokens = shape % 3 + 1, gather = shape / 6 % 2;
-        enum weft_order order = shape / 3 % 2 ? WEFT_INPUT : WEFT_ANY;
-        if (order == WEFT_INPUT && !gather && tokens > slots)
-            tokens = slots; /* more are refused */
-        if (gather)
-            weft_gather(p,
-                        weft_config(gather, .name = names[i], .fn = gather_any,
-                                    .count = tokens, .order = order,
-                                    .items = { .bytes = 8, .slots = slots }));
-        else
-            weft_stage(p, weft_config(stage, .name = names[i],
-                                      .fn = i % 2 ? pend : nothing,
-                                      .tokens = tokens, .order = order));
-    }
-    weft_consumer(p, WEFT_INPUT);
-}
-
-/* Runs it to its end with a consumer that looks ahead; the number of items. */
-static uint64_t run_shape(weft_sched *sched, unsigned stages, unsigned shape,
-                          unsigned slots)
-{
-    struct counter source = { .end = 7 };
-    struct weft_run *run;
-    uint64_t taken = 0;
-    void *item;
-    weft_pipeline *p = weft_pipeline_create(weft_config(
-        pipeline, .items = { .bytes = sizeof(struct number), .slots = slots }));
-    weft_source(p, "numbers", give, &source);
-    draw_shape(p, stages, shape, slots);
-    weft_plan *plan = compiled(p);
-    cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
-    while (weft_next(run, &item, -1, NULL) == 1) {
-        weft_release(item);
-        taken++;
-    }
-    cr_assert_eq(weft_wait(run, -1, NULL), 0);
-    assert_balanced(flow_of(run, 0));
-    cr_assert_eq(flow_of(run, 0).delivered, 7);
-    weft_run_destroy(run);
-    weft_plan_destroy(plan);
-    return taken;
-}
-
-static uint64_t items_out(unsigned stages, unsigned shape)
-{
-    uint64_t items = 7;
-    for (; stages--; shape /= KINDS)
-        if (shape / 6 % 2)
-            items = (items + shape % 3) / (shape % 3 + 1);
-    return items;
-}
-
-/* All shapes. Where the build is slow, of those with four stages every 37th: 37
- * and the radix have no common factor, so all pairs of stages occur. */
-Test(pipeline, R16_no_shape_up_to_four_stages_deadlocks, .timeout = 600)
-{
-    unsigned shapes = 0;
-
-    for (unsigned workers = 1; workers <= 2; workers++) {
-        weft_sched *sched = make_sched(workers);
-        unsigned count = 1;
-        for (unsigned stages = 1; stages <= 4; stages++) {
-            count *= KINDS;
-            unsigned step = stages == 4 ? TIMES(1, 37) : 1;
-            for (unsigned shape = 0; shape < count; shape += step)
-                for (unsigned slots = 1; slots <= 2; slots++, shapes++)
-                    cr_assert_eq(run_shape(sched, stages, shape, slots),
-                                 items_out(stages, shape));
-        }
-        weft_sched_destroy(sched);
-    }
-    printf("%u pipelines\n", shapes);
-}
-
 /* ---- failures ---------------------------------------------------------- */
 
 Test(pipeline, R20_a_source_error_comes_once_after_the_good_items)
@@ -492,6 +396,12 @@ static int fail_at_17(weft_worker *self, void *item, void *ctx)
 {
     uint64_t value = ((struct number *)item)->value;
     return value == 17 ? weft_fail(item, -EBADMSG, "%d is no good", 17) : 0;
+}
+
+static int pend(weft_worker *self, void *item, void *ctx)
+{
+    weft_complete(self, item, 0);
+    return WEFT_PENDING;
 }
 
 Test(pipeline, R20_a_stage_error_comes_after_all_items_before_it)
