@@ -166,11 +166,27 @@ static int put_in(weft_worker *self, void *batch, void *item, void *ctx)
     return 0;
 }
 
-static void draw(weft_pipeline *p, unsigned *given)
+/* The parts, which there was memory for, are two inputs and two paths. */
+enum { PARTS = 4 };
+
+static void draw(weft_pipeline *p, weft_pipeline **parts, unsigned *given)
 {
-    weft_source(p, "give", give, given);
+    const struct weft_path inputs[] = { { .name = "a", .stages = parts[0] },
+                                        { .name = "b", .stages = parts[1] } };
+    const struct weft_path paths[] = { { .name = "c", .stages = parts[2] },
+                                       { .name = "d", .stages = parts[3] } };
+
+    for (int i = 0; i < 2; i++) {
+        weft_source(parts[i], "give", give, given);
+        weft_stage(parts[i + 2], weft_config(stage, .name = "in", .fn = pass,
+                                             .order = WEFT_INPUT));
+    }
+    weft_merge(p, weft_config(merge, .name = "merge", .inputs = inputs,
+                              .input_count = 2, .order = WEFT_INPUT));
     weft_stage(
         p, weft_config(stage, .name = "pass", .fn = pass, .order = WEFT_INPUT));
+    weft_router(p, weft_config(router, .name = "router", .paths = paths,
+                               .path_count = 2, .join = WEFT_INPUT));
     weft_gather(p, weft_config(gather, .name = "gather", .fn = put_in,
                                .count = 3, .items = { .bytes = 8 }));
     weft_stage(p, weft_config(stage, .name = "again", .fn = pass));
@@ -186,11 +202,14 @@ static int draw_and_flow(weft_sched *s, int n)
     weft_error why = { "" };
     void *item;
     int batches = 0;
+    weft_pipeline *parts[PARTS];
 
+    for (int i = 0; i < PARTS; i++)
+        parts[i] = weft_pipeline_create(NULL);
     left = n;
     weft_pipeline *p =
         weft_pipeline_create(weft_config(pipeline, .items = { .bytes = 8 }));
-    draw(p, &given);
+    draw(p, parts, &given);
     int rc = weft_pipeline_compile(&plan, p, &why);
     cr_assert(!rc || !plan);
     if (!rc) {
@@ -200,6 +219,8 @@ static int draw_and_flow(weft_sched *s, int n)
     left = -1;
     cr_assert(!rc || strstr(why.text, "no memory"));
     weft_pipeline_destroy(p);
+    for (int i = 0; i < PARTS; i++)
+        weft_pipeline_destroy(parts[i]);
     for (; !rc && weft_next(run, &item, -1, NULL) == 1; batches++)
         weft_release(item);
     weft_run_destroy(run);
