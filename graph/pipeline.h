@@ -255,6 +255,13 @@ void wf_pipeline_stop(struct pipeline_run *run, weft_worker *self,
                       unsigned segment, uint64_t ticket);
 void wf_pipeline_over(struct pipeline_run *run);
 
+/* prun.c: how many tokens it has at the start of a run. */
+unsigned wf_stage_tokens(const struct stage *stage, unsigned workers);
+
+/* portrait.c */
+int wf_pipeline_draw(const struct picture *picture, const weft_plan *plan,
+                     struct weft_run *run);
+
 /* clock.c: both clocks at one moment, and how long a tick is. */
 void wf_read_clocks(uint64_t *ticks, uint64_t *ns);
 double wf_pipeline_ns_per_tick(struct pipeline_run *run);

@@ -10,6 +10,8 @@
 #include "sched/atomic.h"
 #include "weft/run.h"
 
+struct picture; /* graph/picture.h */
+
 struct plan_kind {
     /* [any] Writes *out, unless NULL, before anything of the run executes. The
      * configuration is complete. */
@@ -20,6 +22,11 @@ struct plan_kind {
     void (*cancel)(struct weft_run *run);         /* [any] */
     void (*destroy_run)(struct weft_run *run);    /* [one] it has ended */
     void (*destroy_plan)(struct weft_plan *plan); /* [one] no run uses it */
+
+    /* [any] Draws the plan, with what the run, unless NULL, has done: 0 or
+     * -ENOMEM. NULL: plans of this kind cannot be drawn. */
+    int (*draw)(const struct picture *picture, const weft_plan *plan,
+                struct weft_run *run);
 };
 
 struct weft_plan {

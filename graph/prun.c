@@ -60,8 +60,7 @@ static void *zeroed(size_t n, size_t bytes)
     return memory ? memset(memory, 0, lines) : NULL;
 }
 
-static unsigned tokens_of(const struct pipeline_run *run,
-                          const struct stage *stage)
+unsigned wf_stage_tokens(const struct stage *stage, unsigned workers)
 {
     if (stage->kind == SOURCE || stage->kind == GATHER ||
         stage->kind == SCATTER)
@@ -78,7 +77,7 @@ static unsigned tokens_of(const struct pipeline_run *run,
     case WEFT_CPU:
         break;
     }
-    return run->workers;
+    return workers;
 }
 
 /* Its own tokens are one more limit among those that it takes of. */
@@ -125,7 +124,7 @@ static int init_stage(struct pipeline_run *run, unsigned number,
 {
     const struct stage *stage = &run->plan->stages[number];
     struct stage_run *sr = &run->stages[number];
-    unsigned tokens = tokens_of(run, stage);
+    unsigned tokens = wf_stage_tokens(stage, run->workers);
     int rc = 0;
 
     sr->end.run = stage->kind == GATHER ? wf_gather_end : wf_scatter_end;
@@ -397,4 +396,5 @@ const struct plan_kind wf_pipeline_kind = {
     .cancel = cancel,
     .destroy_run = destroy_run,
     .destroy_plan = destroy_plan,
+    .draw = wf_pipeline_draw,
 };

@@ -2,22 +2,8 @@
 #include "graph/waits.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 enum { MOST_NAMED = 8 }; /* items in a list; of the others the count */
-
-void wf_put(struct line *line, const char *format, ...)
-{
-    size_t room = sizeof line->text - line->length;
-    va_list args;
-
-    va_start(args, format);
-    int n = vsnprintf(line->text + line->length, room, format, args);
-    va_end(args);
-    if (n > 0)
-        line->length += (size_t)n < room ? (size_t)n : room - 1;
-}
 
 static const struct stage *stage_at(const struct look *l, unsigned i)
 {

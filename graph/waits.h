@@ -1,16 +1,8 @@
 /* waits.h: what an item waits for, and who holds it, in words. */
 #ifndef WEFT_GRAPH_WAITS_H
 #define WEFT_GRAPH_WAITS_H
+#include "graph/line.h"
 #include "graph/look.h"
-
-/* A line that is being put together; what does not fit is cut. */
-struct line {
-    char text[512];
-    size_t length;
-};
-
-void wf_put(struct line *line, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
 
 /* "item", "batch" or "piece"; or many of them: what a segment has. */
 const char *wf_noun(const struct look *l, unsigned segment, bool many);

@@ -65,6 +65,8 @@ TESTED_WITH = {
     "advice": "explain",
     "bounds": "explain",
     "look": "report",
+    "line": "report",
+    "portrait": "picture",
 }
 
 READMES = ["sched", "graph", "cli", "tests", "perf"]

@@ -128,4 +128,18 @@ int weft_pipeline_explain(struct weft_run *run, const weft_moment *since,
  * what stands still; what moves may be seen on its way. -EINVAL: the run is no
  * pipeline's; -ENOMEM. */
 int weft_run_report(struct weft_run *run, weft_say_fn *say, void *ctx);
+
+/* ---- what it looks like ------------------------------------------------ */
+
+enum weft_picture {
+    WEFT_DOT,     /* for Graphviz: dot -Tsvg */
+    WEFT_MERMAID, /* a flowchart, as many pages show it */
+};
+
+/* [any] A plan as text for programs that draw; with a run of it, unless NULL,
+ * what that has done, and its bottleneck marked. Free *out with free().
+ * -ENOTSUP: the plan of a graph; -EINVAL: no such format, or the run is one of
+ * another plan; -ENOMEM. */
+int weft_plan_draw(char **out, const weft_plan *plan, struct weft_run *run,
+                   enum weft_picture format, weft_error *why);
 #endif
