@@ -3,6 +3,7 @@
 #define WEFT_CLI_HISTORY_H
 #include <stdbool.h>
 
+#include "cli/load.h"
 #include "cli/progress.h"
 
 enum { HISTORY_SAMPLES = 32 };

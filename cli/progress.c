@@ -52,20 +52,3 @@ uint64_t progress_failed(const struct progress *p)
         sum += p->flows[i].failed;
     return sum;
 }
-
-void progress_loads(const struct progress *p, struct load *loads)
-{
-    double ns = p->seconds * 1e9;
-
-    for (size_t i = 0; i < p->stage_count; i++) {
-        const struct weft_stage_stats *s = &p->stages[i];
-        double running = (double)s->run_ns / ns;
-        double held = (double)(s->ready_wait_ns + s->pending_wait_ns) / ns;
-        loads[i] = (struct load){
-            .tokens = s->tokens,
-            .in_use = running + held,
-            .waiting = (double)s->token_wait_ns / ns,
-            .running = running,
-        };
-    }
-}

@@ -1,7 +1,6 @@
 /* progress.h: what a run has done, at one instant. */
 #ifndef WEFT_CLI_PROGRESS_H
 #define WEFT_CLI_PROGRESS_H
-#include "cli/load.h"
 #include "weft/weft.h"
 
 struct progress {
@@ -21,7 +20,4 @@ uint64_t progress_fed(const struct progress *p);
 uint64_t progress_ended(const struct progress *p);     /* left segment 0 */
 uint64_t progress_in_flight(const struct progress *p); /* of all */
 uint64_t progress_failed(const struct progress *p);    /* of all */
-
-/* The averages over the whole run. `loads` has room for every stage. */
-void progress_loads(const struct progress *p, struct load *loads);
 #endif

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/text.h"
@@ -46,20 +45,16 @@ static void count_items(struct report *r)
 
 int report_init(struct report *r, const struct work *work, double seconds)
 {
-    size_t n = work->progress.stage_count;
-    struct load *loads = calloc(n, sizeof loads[0]);
-    if (!loads)
-        return -ENOMEM;
+    struct weft_run *run = atomic_load(&work->job.run);
 
     *r = (struct report){ .work = work, .seconds = seconds };
     count_items(r);
     read_usage(r);
-    if (work->progress.seconds > 0) {
-        progress_loads(&work->progress, loads);
-        r->limit = load_limit(loads, n, work->job.workers);
-    }
-    free(loads);
-    return 0;
+    if (!run)
+        return 0;
+    int rc = weft_pipeline_explain(run, NULL, &r->advice);
+    r->advised = rc == 0;
+    return rc;
 }
 
 static void print_failure(const struct report *r, const struct failure *f,
@@ -107,15 +102,13 @@ static void print_items(const struct report *r, FILE *out)
 
 static void print_limit(const struct report *r, FILE *out)
 {
-    const char *name = job_stage(r->work->spec, r->limit.stage)->name;
+    char text[1024];
 
-    if (r->limit.kind == LIMIT_WORKERS)
-        fprintf(out, "  limit    all workers busy, most with %s\n", name);
-    else if (r->limit.kind == LIMIT_TOKENS)
-        fprintf(out, "  limit    all tokens of %s in use, and items waiting\n",
-                name);
-    else
+    if (!r->advised || r->advice.what == WEFT_BY_NOTHING)
         fprintf(out, "  limit    none to be seen\n");
+    else
+        fprintf(out, "  limit    %s\n",
+                text_escape(text, sizeof text, r->advice.sentence.text));
 }
 
 /* Where the time of a stage's items went. */

@@ -21,7 +21,8 @@ struct report {
     uint64_t files;
     double seconds, cpu_seconds;
     uint64_t peak_bytes;
-    struct limit limit;
+    struct weft_advice advice; /* why it was not faster */
+    bool advised;              /* there was a run */
 };
 
 /* Fills in the figures; `seconds` is the time from start to end. */

@@ -21,16 +21,23 @@ static void put_items(struct json *j, const struct report *r)
 static void put_limit(struct json *j, const struct report *r)
 {
     static const char *const kinds[] = {
-        [LIMIT_TOKENS] = "tokens", [LIMIT_WORKERS] = "workers"
+        [WEFT_BY_SOURCE] = "source",     [WEFT_BY_STAGE] = "tokens",
+        [WEFT_BY_WORKERS] = "workers",   [WEFT_BY_LIMIT] = "limit",
+        [WEFT_BY_CONSUMER] = "consumer", [WEFT_BY_SLOTS] = "slots",
+        [WEFT_BY_BUDGET] = "budget",
     };
+    const struct weft_advice *a = &r->advice;
 
-    if (r->limit.kind == LIMIT_UNKNOWN) {
+    if (!r->advised || a->what == WEFT_BY_NOTHING) {
         json_null(j, "bottleneck");
         return;
     }
     json_object(j, "bottleneck");
-    json_string(j, "kind", kinds[r->limit.kind]);
-    json_string(j, "stage", job_stage(r->work->spec, r->limit.stage)->name);
+    json_string(j, "kind", kinds[a->what]);
+    if (a->stage)
+        json_string(j, "stage", a->stage);
+    json_number(j, "use", a->use);
+    json_string(j, "text", a->sentence.text);
     json_end(j);
 }
 

@@ -153,6 +153,21 @@ static struct words rate(double items_per_s)
     return w;
 }
 
+/* What the run gives. */
+static const char *noun(const struct finding *f)
+{
+    const struct pipeline_plan *plan = f->run->plan;
+
+    switch (plan->stages[plan->segments[plan->last].feeder].kind) {
+    case GATHER:
+        return "batches";
+    case SCATTER:
+        return "pieces";
+    default:
+        return "items";
+    }
+}
+
 static const char *more_of(const struct resource *r)
 {
     switch (r->kind) {
@@ -219,8 +234,8 @@ void wf_advise(const struct finding *f, struct weft_advice *out)
     out->limit = r->kind == OF_LIMIT ? limit_name(f, r) : NULL;
     out->use = r->use < 1 ? r->use : 1;
     out->others = r->others;
-    wf_error(&out->sentence, 0, "%s %s the %s: %s; %s items/s, %s",
+    wf_error(&out->sentence, 0, "%s %s the %s: %s; %s %s/s, %s",
              name_of(f, r).text, verb, f->clear ? "bottleneck" : "busiest part",
-             use_of(f, r).text, rate(out->items_per_s).text,
+             use_of(f, r).text, rate(out->items_per_s).text, noun(f),
              remedy(f, out).text);
 }

@@ -10,6 +10,7 @@
  * flight; so the world knows how long all of them were. */
 #ifndef WEFT_TESTS_EVERYTHING_H
 #define WEFT_TESTS_EVERYTHING_H
+#include <stdbool.h>
 #include <time.h>
 #include <unistd.h>
 

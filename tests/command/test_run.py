@@ -245,8 +245,23 @@ class Reports(CommandTest):
                      "written", "in 2 files", "wall", "CPU", "at the peak",
                      "decode", "token", "pending"):
             self.assertIn(part, result.out)
-        table = result.out[result.out.index("  stage"):].splitlines()
+        table = result.out[result.out.index("\n  stage ") + 1:].splitlines()
         self.assertEqual(len({len(line) for line in table}), 1, table)
+
+    def test_the_bottleneck_is_told_and_what_more_of_it_would_give(self):
+        for i in range(12):
+            self.add(f"more{i}", b"x")
+        spec = self.commands("sleep", "0.05", processes=2)
+        spec["stages"][0]["name"] = "nap"
+        limit = self.run_json(spec).report["bottleneck"]
+        self.assertEqual((limit["kind"], limit["stage"]), ("tokens", "nap"))
+        self.assertGreater(limit["use"], 0.7)
+        self.assertRegex(limit["text"], r"^stage 'nap' is the bottleneck: its "
+                         r"2 tokens were in use \d+ % of the time; [\d.]+ "
+                         r"items/s, one more token would give [\d.]+")
+        shutil.rmtree(self.out)
+        self.assertIn("\n  limit    stage 'nap' is the bottleneck: ",
+                      self.weft_run(spec).out)
 
     def test_quiet_says_nothing_of_a_good_run(self):
         result = self.weft_run(self.thumbnails(), "--quiet")
