@@ -234,7 +234,8 @@ static weft_pipeline *path(weft_stage_fn *first, weft_stage_fn *second)
         weft_stage(
             p, weft_config(stage, .name = "first", .fn = first, .tokens = 3));
     if (second)
-        add(p, "second", second, WEFT_INPUT);
+        weft_stage(p, weft_config(stage, .name = "second", .fn = second,
+                                  .order = WEFT_INPUT, .tokens = 1));
     return p;
 }
 
