@@ -371,9 +371,27 @@ static struct task *enter(weft_worker *self, struct slot *slot)
     return wf_flow_ask(self, slot);
 }
 
+/* It has waited for a worker to take it out of the last stage. */
+static void count_end(weft_worker *self, const struct slot *slot)
+{
+    const struct pipeline_run *run = slot->run;
+    const struct pipeline_plan *plan = run->plan;
+    unsigned last = plan->segments[slot->segment].end;
+
+    if (last == NOWHERE)
+        last = plan->stage_count - 1;
+    if (plan->stages[last].kind == JOIN) /* the router is before its fork */
+        last = plan->stages[last].join - 1;
+    if (slot->outcome == GOOD)
+        count(&wf_counts_of(&run->counts, weft_worker_index(self), last)
+                   ->ready_wait,
+              since(slot->arrived, ticks_of(run)));
+}
+
 static struct task *at_door(weft_worker *self, struct slot *slot)
 {
     if (slot->stage == NOWHERE) {
+        count_end(self, slot);
         wf_flow_finish(self, slot);
         return NULL;
     }
