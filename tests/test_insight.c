@@ -239,3 +239,163 @@ Test(insight, the_times_of_the_items_add_up_to_the_time_they_were_in_flight,
         weft_limit_destroy(limit);
     }
 }
+
+/* ---- who waits in vain ------------------------------------------------- */
+
+static int pass(weft_worker *self, void *item, void *ctx) { return 0; }
+
+struct fed {
+    weft_sched *sched;
+    weft_plan *plan;
+    struct weft_run *run;
+};
+
+/* One slot, from a source that is fed to a consumer. */
+static struct fed start_fed(void)
+{
+    struct fed f = { .sched = workers(1) };
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline, .items = { .bytes = 8, .slots = 1 }));
+
+    weft_source_fed(p, "in");
+    weft_stage(p, weft_config(stage, .name = "pass", .fn = pass));
+    weft_consumer(p, WEFT_ANY);
+    cr_assert_eq(weft_pipeline_compile(&f.plan, p, NULL), 0);
+    weft_pipeline_destroy(p);
+    cr_assert_eq(weft_start(&f.run, f.sched, f.plan, NULL), 0);
+    return f;
+}
+
+static void stop_fed(struct fed *f)
+{
+    void *item;
+    cr_assert_eq(weft_feed_end(f->run, NULL, NULL), 0);
+    cr_assert_eq(weft_next(f->run, &item, -1, NULL), 0);
+    cr_assert_eq(weft_wait(f->run, -1, NULL), 0);
+    weft_run_destroy(f->run);
+    weft_plan_destroy(f->plan);
+    weft_sched_destroy(f->sched);
+}
+
+static struct weft_sink_stats sink_of(struct weft_run *run)
+{
+    struct weft_sink_stats s;
+    cr_assert_eq(weft_run_sink(run, &s), 0);
+    return s;
+}
+
+static uint64_t blocked_of(struct weft_run *run)
+{
+    struct weft_stage_stats s;
+    cr_assert_eq(weft_run_stage(run, 0, &s), 0);
+    return s.output_wait_ns;
+}
+
+static void feed_one(struct weft_run *run)
+{
+    void *item;
+    cr_assert_eq(weft_reserve(run, NULL, &item, -1, NULL), 0);
+    weft_feed(item);
+}
+
+static void *next_and_release(void *ctx)
+{
+    void *item;
+    cr_assert_eq(weft_next(ctx, &item, -1, NULL), 1);
+    weft_release(item);
+    return NULL;
+}
+
+/* It grows while nothing is there, whether who asked sleeps or comes back
+ * later; and not while an item could be taken. */
+Test(insight, a_consumer_starves_from_when_it_asks_until_an_item_comes)
+{
+    struct fed f = start_fed();
+    pthread_t thread;
+    void *item;
+
+    usleep(20000); /* nobody has asked */
+    cr_assert_eq(sink_of(f.run).starved_ns, 0);
+    pthread_create(&thread, NULL, next_and_release, f.run);
+    while (sink_of(f.run).starved_ns < 20 * MS)
+        usleep(1000);
+    feed_one(f.run);
+    pthread_join(thread, NULL);
+    uint64_t before = sink_of(f.run).starved_ns;
+    usleep(20000);
+    cr_assert_eq(sink_of(f.run).starved_ns, before);
+
+    cr_assert_eq(weft_next(f.run, &item, 0, NULL), -ETIMEDOUT);
+    while (sink_of(f.run).starved_ns < before + 20 * MS)
+        usleep(1000);
+    feed_one(f.run);
+    while (!sink_of(f.run).ready)
+        usleep(1000);
+    before = sink_of(f.run).starved_ns;
+    usleep(20000);
+    cr_assert_eq(sink_of(f.run).starved_ns, before);
+    cr_assert(sink_of(f.run).taken == 1);
+    cr_assert_eq(weft_next(f.run, &item, 0, NULL), 1);
+    cr_assert(sink_of(f.run).ready_ns >= 20 * MS);
+    usleep(20000);
+    weft_release(item);
+    cr_assert(sink_of(f.run).borrowed_ns >= 20 * MS);
+    stop_fed(&f);
+}
+
+static void *reserve_and_feed(void *run)
+{
+    feed_one(run);
+    return NULL;
+}
+
+Test(insight, who_feeds_is_blocked_from_when_it_wants_a_slot_until_it_has_one)
+{
+    struct fed f = start_fed();
+    pthread_t thread;
+    void *item;
+
+    feed_one(f.run);
+    usleep(20000); /* nobody wants one */
+    cr_assert_eq(blocked_of(f.run), 0);
+    pthread_create(&thread, NULL, reserve_and_feed, f.run);
+    while (blocked_of(f.run) < 20 * MS)
+        usleep(1000);
+    cr_assert_eq(weft_next(f.run, &item, -1, NULL), 1);
+    weft_release(item);
+    pthread_join(thread, NULL);
+    uint64_t before = blocked_of(f.run);
+    usleep(20000);
+    cr_assert_eq(blocked_of(f.run), before);
+
+    cr_assert_eq(weft_reserve(f.run, NULL, &item, 0, NULL), -ETIMEDOUT);
+    while (blocked_of(f.run) < before + 20 * MS)
+        usleep(1000);
+    cr_assert_eq(weft_next(f.run, &item, -1, NULL), 1);
+    weft_release(item);
+    before = blocked_of(f.run);
+    usleep(20000);
+    cr_assert_eq(blocked_of(f.run), before);
+    stop_fed(&f);
+}
+
+/* Once a run is old enough, a time that stands still is told as the same. */
+Test(insight, a_time_that_stands_still_does_not_go_back)
+{
+    struct fed f = start_fed();
+    struct weft_stage_stats a, b;
+    void *item;
+
+    feed_one(f.run);
+    cr_assert_eq(weft_next(f.run, &item, -1, NULL), 1);
+    weft_release(item);
+    usleep(20000);
+    cr_assert_eq(weft_run_stage(f.run, 1, &a), 0);
+    for (int i = 0; i < 1000; i++) {
+        cr_assert_eq(weft_run_stage(f.run, 1, &b), 0);
+        cr_assert_eq(a.run_ns, b.run_ns);
+        cr_assert_eq(a.ready_wait_ns, b.ready_wait_ns);
+        cr_assert_eq(a.latency.max_ns, b.latency.max_ns);
+    }
+    stop_fed(&f);
+}

@@ -243,3 +243,65 @@ Test(nomem, pipeline_says_so_wherever_memory_ends)
     cr_assert_eq(got, 4);
     weft_sched_destroy(s);
 }
+
+static void ignore_line(void *ctx, const char *what, const char *text) {}
+
+/* The n-th allocation fails in this question. */
+static int ask(struct weft_run *run, const weft_plan *plan, int question, int n)
+{
+    weft_moment *moment = NULL;
+    struct weft_advice advice = { .stage = "untouched" };
+    char *text = NULL;
+    int rc = 0;
+
+    left = n;
+    if (question == 0)
+        rc = weft_moment_create(&moment, run);
+    else if (question == 1)
+        rc = weft_pipeline_explain(run, NULL, &advice);
+    else if (question == 2)
+        rc = weft_run_report(run, ignore_line, NULL);
+    else
+        rc = weft_plan_draw(&text, plan, run, WEFT_DOT, NULL);
+    left = -1;
+    cr_assert(!rc || (!moment && !text && advice.stage &&
+                      !strcmp(advice.stage, "untouched")));
+    weft_moment_destroy(moment);
+    free(text);
+    return rc;
+}
+
+Test(nomem, a_run_says_so_when_it_cannot_be_asked)
+{
+    unsigned given = 0;
+    weft_plan *plan = NULL;
+    struct weft_run *run = NULL;
+    void *item;
+    weft_sched *s = workers(1);
+    weft_pipeline *parts[PARTS];
+    weft_pipeline *p =
+        weft_pipeline_create(weft_config(pipeline, .items = { .bytes = 8 }));
+
+    for (int i = 0; i < PARTS; i++)
+        parts[i] = weft_pipeline_create(NULL);
+    draw(p, parts, &given);
+    for (int i = 0; i < PARTS; i++)
+        weft_pipeline_destroy(parts[i]);
+    cr_assert_eq(weft_pipeline_compile(&plan, p, NULL), 0);
+    cr_assert_eq(weft_start(&run, s, plan, NULL), 0);
+    cr_assert_eq(weft_next(run, &item, -1, NULL), 1);
+    weft_release(item);
+    for (int question = 0; question < 4; question++) {
+        int n = 0, rc;
+        while ((rc = ask(run, plan, question, n)) != 0) {
+            cr_assert_eq(rc, -ENOMEM);
+            n++;
+        }
+        cr_assert(n >= 2);
+    }
+    weft_cancel(run);
+    weft_run_destroy(run);
+    weft_plan_destroy(plan);
+    weft_pipeline_destroy(p);
+    weft_sched_destroy(s);
+}
