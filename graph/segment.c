@@ -87,34 +87,13 @@ void wf_segment_finish(struct segment *s)
 }
 
 /* Under the lock. */
-static void want(const struct segment *s, struct want *w)
-{
-    if (s->times && !w->since)
-        w->since = wf_ticks();
-}
-
-/* Under the lock: it is there, or is wanted no more. */
-static void got(struct want *w)
-{
-    if (w->since)
-        w->ticks += since(w->since, wf_ticks());
-    w->since = 0;
-}
-
-/* Under the lock: the time up to now. */
-static uint64_t wanted(const struct want *w)
-{
-    return w->ticks + (w->since ? since(w->since, wf_ticks()) : 0);
-}
-
-/* Under the lock. */
 static struct slot *take_free(struct segment *s)
 {
     struct task *task = task_list_take(&s->free);
 
     s->hungry = !task;
     if (!task) {
-        want(s, &s->blocked);
+        want(s->times, &s->blocked);
         return NULL;
     }
     s->in_hand++;
@@ -231,7 +210,7 @@ struct slot *wf_segment_reserve(struct segment *s, uint64_t deadline,
 
     pthread_mutex_lock(&s->lock);
     if (!s->free.first && !s->ended)
-        want(s, &s->blocked);
+        want(s->times, &s->blocked);
     for (int64_t left;
          !s->free.first && !s->ended && (left = deadline_left(deadline));)
         sleep_for(s, &s->freed, &s->reservers, left);
@@ -240,7 +219,7 @@ struct slot *wf_segment_reserve(struct segment *s, uint64_t deadline,
         slot = take_free(s);
         put_at(slot, RESERVED);
         if (!s->free.first && s->reservers)
-            want(s, &s->blocked);
+            want(s->times, &s->blocked);
     }
     pthread_mutex_unlock(&s->lock);
     return slot;
@@ -487,7 +466,7 @@ struct slot *wf_segment_take_out(struct segment *s, uint64_t deadline,
 
     pthread_mutex_lock(&s->lock);
     if (!s->out.list.first && !dry(s))
-        want(s, &s->out.starved);
+        want(s->times, &s->out.starved);
     for (int64_t left;
          !s->out.list.first && !dry(s) && (left = deadline_left(deadline));)
         sleep_for(s, &s->out.changed, &s->out.takers, left);
@@ -504,7 +483,7 @@ struct slot *wf_segment_take_out(struct segment *s, uint64_t deadline,
         slot->arrived = now;
         note_time(slot, now);
         if (!s->out.list.first && s->out.takers)
-            want(s, &s->out.starved);
+            want(s->times, &s->out.starved);
     }
     *is_dry = dry(s);
     /* Who takes the last item tells those who wait for another one. */
@@ -571,7 +550,7 @@ void wf_segment_block(struct segment *s, bool blocked)
 {
     pthread_mutex_lock(&s->lock);
     if (blocked)
-        want(s, &s->blocked);
+        want(s->times, &s->blocked);
     else
         got(&s->blocked);
     pthread_mutex_unlock(&s->lock);

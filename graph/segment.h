@@ -6,14 +6,9 @@
 #include <pthread.h>
 
 #include "graph/budget.h"
+#include "graph/want.h"
 #include "weft/insight.h"
 #include "weft/pipeline.h"
-
-/* What somebody wants and does not have: for how long in all, and since when
- * now. Ticks. */
-struct want {
-    uint64_t ticks, since;
-};
 
 /* Where good items wait for the consumer, in the order that it asked for. */
 struct outlet {

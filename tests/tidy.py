@@ -59,6 +59,9 @@ TESTED_WITH = {
     "consumer": "pipeline",
     "feed": "flow",
     "prun": "flow",
+    "gather": "feed",
+    "source": "attempt",  # what a source does is an attempt
+    "item": "epoch",  # what an item says of itself
     "clock": "insight",
     "counts": "insight",
     "account": "explain",  # what is found, and what it is found from
