@@ -22,7 +22,8 @@
 #include "weft/base.h"
 
 enum weft_io_op {
-    WEFT_IO_LOAD,   /* the whole file `path` into `data`, grown with realloc */
+    WEFT_IO_LOAD,   /* the whole file `path` into `data`, grown with realloc,
+                       also where it fails */
     WEFT_IO_OPEN,   /* `path`, `flags`, `mode`; result: a descriptor. Never
                        waits for the other side of a FIFO */
     WEFT_IO_READ,   /* `bytes` at `offset`; result: bytes, short only at end */

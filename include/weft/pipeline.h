@@ -75,10 +75,10 @@ typedef uint64_t weft_bytes_fn(const void *item, void *ctx);
 typedef void weft_cancel_fn(void *item, void *ctx);
 
 /* The items of a segment. New slots are zeroed; `reset` is called once for
- * every item when it leaves, `finish` once for every slot when the run is
- * destroyed. Both may be NULL. Into a merge, items move by their bytes, and
- * what was there takes their place: its inputs reset and finish theirs as it
- * does. */
+ * every item when it leaves, on any thread, `finish` once for every slot when
+ * the run is destroyed. Both may be NULL. Into a merge, items move by their
+ * bytes, and what was there takes their place: its inputs reset and finish
+ * theirs as it does. */
 struct weft_items {
     size_t bytes;
     unsigned slots; /* items in flight; default 64 */
@@ -105,7 +105,7 @@ enum weft_policy {
     WEFT_STOP, /* the first failure ends the run; what came before it, goes on
                 */
     WEFT_SKIP, /* failed items are reported and left out */
-    WEFT_AT_MOST, /* as WEFT_SKIP, and as WEFT_STOP after `most` failures */
+    WEFT_AT_MOST, /* as WEFT_SKIP for `most` failures, then as WEFT_STOP */
     WEFT_AT_RATE, /* the same when more than `rate` of the items have failed,
                      once `sample` have been seen */
 };
@@ -121,7 +121,8 @@ struct weft_failures {
 
 /* Attempts at one item in one stage. Attempt n + 1 comes
  * first_ms * factor^(n - 1) after the failure of attempt n, at most most_ms,
- * less a random part of it, up to `jitter`. The item waits without a token. */
+ * less a random part of it, up to `jitter`. The item waits without a token.
+ * Whatever the failure is, a deadline too: it is tried again. */
 struct weft_retry {
     unsigned attempts; /* in all; default 1 */
     unsigned first_ms; /* default 10 */
@@ -141,12 +142,14 @@ struct weft_failure {
     uint64_t time_ns; /* when, since 1970 */
 };
 
-/* Called once per failed item, on a worker, before its slot is used again. */
+/* Called once per failed item, on a worker, before its slot is used again; for
+ * several items at a time. */
 typedef void weft_failure_fn(const struct weft_failure *failure, void *item,
                              void *ctx);
 
-/* Called around every attempt, on the thread that makes it; the end of one that
- * was pending, or took longer than its deadline, on a worker. */
+/* Called around every attempt of a source, a stage or a router, on the thread
+ * that makes it, and so on several at a time; the end of one that was pending,
+ * or took longer than its deadline, on a worker. */
 struct weft_attempt {
     const char *stage;
     uint64_t item;
@@ -198,8 +201,9 @@ void weft_source(weft_pipeline *p, const char *name, weft_stage_fn *fn,
 void weft_source_with(weft_pipeline *p,
                       const struct weft_source_config *config);
 
-/* `count` elements, `stride` bytes apart, each copied into an item (as many
- * bytes as both have). The array is borrowed until the runs have ended. */
+/* `count` elements, `stride` bytes apart, each copied into an item: as many
+ * bytes as both have, the others are as they were in the slot. The array is
+ * borrowed until the runs have ended. */
 void weft_source_array(weft_pipeline *p, const char *name, const void *array,
                        size_t count, size_t stride);
 
@@ -209,11 +213,12 @@ void weft_source_fed(weft_pipeline *p, const char *name);
 struct weft_stage_config {
     size_t size; /* set by weft_config(stage, ...) */
     const char *name;
-    weft_stage_fn *fn; /* WEFT_IO: may be NULL; called after the operation, and
-                          may not be pending */
+    weft_stage_fn *fn; /* WEFT_IO: may be NULL; called after the operation, if
+                          that succeeded, and may not be pending */
     void *ctx;
-    unsigned tokens;       /* default: one per worker; blocking 16, I/O 64,
-                              pinned 1. WEFT_UNLIMITED: as many as come */
+    unsigned tokens;       /* default: one per worker, also if it is pending;
+                              blocking 16, I/O 64, pinned 1. WEFT_UNLIMITED: as
+                              many as come */
     enum weft_order order; /* WEFT_INPUT: items enter in order */
     enum weft_kind kind;
     weft_describe_fn *describe;  /* WEFT_IO */
@@ -223,7 +228,8 @@ struct weft_stage_config {
     unsigned use_count;
     weft_bytes_fn *bytes; /* what the item takes of the budget, from here on */
     struct weft_retry retry;
-    unsigned deadline_ms; /* of an attempt; default: none */
+    unsigned deadline_ms; /* of an attempt, which then fails with -ETIMEDOUT,
+                             though a call is not interrupted; default: none */
     weft_cancel_fn *cancel;
     struct weft_failures failures;
 };
@@ -298,7 +304,8 @@ void weft_merge(weft_pipeline *p, const struct weft_merge_config *config);
 /* The stages of a part, called `name.stage`. */
 void weft_embed(weft_pipeline *p, const char *name, weft_pipeline *stages);
 
-/* The end: a thread outside takes the items with weft_next. */
+/* The end: threads outside take the items with weft_next. While they take none
+ * the run stands still; who has enough cancels it. */
 void weft_consumer(weft_pipeline *p, enum weft_order order);
 
 /* [one] -EINVAL with the mistake as a sentence, -ENOMEM. */
@@ -356,7 +363,9 @@ int weft_feed_end(struct weft_run *run, const char *source, weft_error *why);
  *   WEFT_EPOCH   an epoch ended; no item
  *   0            the end, now and for ever
  *   -ETIMEDOUT   nothing within timeout_ms (negative: no limit); none is lost
- *   other        the error that ended the run, once, after the good items */
+ *   other        the error that ended the run, once, after the good items
+ * The error of a run may be -ETIMEDOUT as well: who asks with a limit lets
+ * weft_wait tell the result, after the end. */
 int weft_next(struct weft_run *run, void **item, int timeout_ms,
               weft_error *why);
 void weft_release(void *item); /* [any] delivered; its slot is free again */

@@ -40,7 +40,8 @@ int weft_start_with(struct weft_run **out, weft_sched *sched,
                     weft_error *why);
 
 /* [any] Waits for the end of a run, as often as you like: its result, or
- * -ETIMEDOUT after timeout_ms (0: at once, negative: no limit). Not from a
+ * -ETIMEDOUT after timeout_ms (0: at once, negative: no limit); a result may be
+ * -ETIMEDOUT too, so who looks again and again lets on_end tell. Not from a
  * worker (-EDEADLK), unless timeout_ms is 0: so on_end gets the sentence. */
 int weft_wait(struct weft_run *run, int timeout_ms, weft_error *why);
 
