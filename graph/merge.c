@@ -15,7 +15,11 @@
  *
  * An input at whose head a marker stands has ended its epoch, and waits. When
  * all have, or have no more at all, the markers go and one enters. The next
- * epoch begins with the first input: its turns are those of the first epoch. */
+ * epoch begins with the first input: its turns are those of the first epoch.
+ *
+ * But an input that ended because the run had failed has not ended its epoch:
+ * nobody is told that it has ended, and what the others have behind their
+ * markers would be of the next epoch, which does not begin. It is cancelled. */
 #include "graph/merge.h"
 
 #include <errno.h>
@@ -114,6 +118,29 @@ static void exchange(struct slot *a, struct slot *b, size_t bytes)
     }
 }
 
+/* Under the lock, and all inputs are marked or over: the epoch was cut short.
+ */
+static bool is_cut(const struct merge *m)
+{
+    bool cut = false;
+
+    for (unsigned i = 0; i < m->count; i++) {
+        const struct merge_input *in = &m->inputs[i];
+        cut |= in->cut;
+        if (is_marked(in) && is_cancelled(slot_of_task(in->waiting.first)))
+            return false; /* and was cancelled for that */
+    }
+    return cut;
+}
+
+/* The slot was cancelled with its epoch: it leaves. */
+static void drop(weft_worker *self, struct slot *slot)
+{
+    if (slot->outcome == GOOD)
+        slot->outcome = CANCELLED;
+    wf_flow_finish(self, slot);
+}
+
 /* The slot's item goes into `hand`, which flows; the slot leaves. */
 static void move(struct stage_run *sr, weft_worker *self, struct slot *slot,
                  struct slot *hand)
@@ -188,15 +215,25 @@ static void move_and_unlock(struct stage_run *sr, weft_worker *self)
     }
     m->moving = true;
     while ((input = choose(m)) != NOTHING && input != ALL_ENDED) {
+        if (input == ALL_MARKED && is_cut(m)) {
+            pthread_mutex_unlock(&m->lock);
+            wf_pipeline_stop(sr->run, self, sr->stage->segment, UINT64_MAX);
+            pthread_mutex_lock(&m->lock);
+        }
         if (!has_slot(sr)) {
             input = NOTHING;
             break;
         }
         struct task_list more = { 0 };
         struct slot *slot = take_next(m, input, &more), *hand = m->hand;
-        m->hand = NULL;
+        bool dropped = is_cancelled(slot);
+        if (!dropped)
+            m->hand = NULL;
         pthread_mutex_unlock(&m->lock);
-        move(sr, self, slot, hand);
+        if (dropped)
+            drop(self, slot);
+        else
+            move(sr, self, slot, hand);
         for (struct task *task; (task = task_list_take(&more));)
             wf_flow_finish(self, slot_of_task(task));
         pthread_mutex_lock(&m->lock);
@@ -223,6 +260,7 @@ void wf_merge_input_ended(struct stage_run *sr, weft_worker *self,
 {
     pthread_mutex_lock(&sr->merge.lock);
     sr->merge.inputs[input].ended = true;
+    sr->merge.inputs[input].cut = load_relaxed(&sr->run->run.error);
     move_and_unlock(sr, self);
 }
 

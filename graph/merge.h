@@ -12,6 +12,7 @@ struct merge_input {
     struct task_list waiting; /* slots that came, a marker among them */
     unsigned weight;
     bool ended;
+    bool cut;         /* when it ended, the run had failed */
     struct turn turn; /* where the merge is ordered */
 };
 
