@@ -190,6 +190,44 @@ Test(vectors_stop, an_epoch_that_was_cut_short_is_not_told, .timeout = 60)
     }
 }
 
+/* Of two inputs one is cut short in its first epoch: by a stage, or its source.
+ * That epoch does not end, and what the other has of the next does not come. */
+static struct taken one_is_cut(bool by_source, unsigned by)
+{
+    uint64_t two = 2;
+    struct range r[] = { { .end = by_source ? 2 : 5, .epochs = 3 },
+                         { .end = 4, .epochs = 3 } };
+    weft_pipeline *p = draw(NULL, WEFT_STOP), *parts[2];
+    struct weft_path paths[2];
+
+    r[0].error = by_source ? -EINVAL : 0;
+    for (int i = 0; i < 2; i++) {
+        parts[i] = draw(&r[i], WEFT_STOP);
+        weft_stage(parts[i],
+                   weft_config(stage, .name = "fail", .fn = i ? pass : fail_at,
+                               .ctx = &two));
+        paths[i] =
+            (struct weft_path){ .name = i ? "b" : "a", .stages = parts[i] };
+    }
+    weft_merge(p, weft_config(merge, .name = "merge", .inputs = paths,
+                              .input_count = 2, .order = WEFT_INPUT));
+    weft_pipeline_destroy(parts[0]);
+    weft_pipeline_destroy(parts[1]);
+    if (by)
+        batch_by(p, by, false);
+    return taken_from(p, WEFT_INPUT);
+}
+
+Test(vectors_stop, an_epoch_that_one_input_cut_short_is_not_told, .timeout = 60)
+{
+    for (int i = 0; i < TIMES(200, 50); i++) {
+        struct taken t = one_is_cut(i % 2, i % 4 < 2 ? 0 : 3);
+        cr_assert_eq(t.error, -EINVAL);
+        for (unsigned k = 0; k < t.count; k++)
+            cr_assert(t.values[k] < 100 || t.values[k] == BREAK);
+    }
+}
+
 /* ---- a consumer that looks --------------------------------------------- */
 
 static int wait_a_little(weft_worker *self, void *item, void *ctx)
