@@ -161,8 +161,11 @@ static struct task *end(weft_worker *self, struct slot *slot, int rc)
     store_relaxed(&slot->ends, NO_ATTEMPT);
     if (stage->kind == SOURCE)
         return wf_source_filled(self, slot, rc, slot->ended);
-    if (rc < 0 && slot->attempt < stage->retry.attempts && !is_cancelled(slot))
-        return back_off(self, slot);
+    if (rc < 0 && slot->attempt < stage->retry.attempts) {
+        if (!is_cancelled(slot))
+            return back_off(self, slot);
+        rc = -ECANCELED; /* it might have succeeded yet */
+    }
     return wf_flow_leave(self, slot, rc, slot->ended);
 }
 
