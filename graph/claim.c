@@ -28,6 +28,16 @@
  *      each use of what was given or granted: N claims on one token cost N,
  *      not N squared, and none that waits is woken in vain.
  *
+ *  [S] A stage's own token first. It is one of what its items claim, and only
+ *      they do. A claim with such a use joins no other queue before that is
+ *      met; else items that could not run anyway would stand in line at a limit
+ *      before those of other stages that could. When it is met the token is
+ *      reserved for the claim: it is not in use, but nobody else gets it. So a
+ *      claim may have something while it waits. What it waits for then are the
+ *      other limits, whose holders wait for nothing, and [D] is true of those
+ *      queues alone; and in its stage's queue the oldest waits for no more than
+ *      what has, or gets, all it needs. [W] is true of each queue.
+ *
  *  [L] One lock for all limits, not one for each. A claim that is served may
  *      bring up another at a limit that has nothing to do with the giver; with
  *      locks of their own its limits would have to be locked in their order,
@@ -75,7 +85,14 @@ struct granted {
 
 static bool fits(const struct weft_limit *l, unsigned tokens)
 {
-    return !l->in_use || (uint64_t)l->in_use + tokens <= l->tokens; /* [D] */
+    uint64_t used = (uint64_t)l->in_use + l->reserved;
+
+    return !used || used + tokens <= l->tokens; /* [D] */
+}
+
+static bool has_own(const struct claim *c)
+{
+    return c->count && c->uses[0].limit->own; /* [S] */
 }
 
 static void take_tokens(struct claim *c, uint64_t now)
@@ -88,35 +105,73 @@ static void take_tokens(struct claim *c, uint64_t now)
         l->granted++;
         l->busy_ns -= c->uses[i].tokens * now; /* [C] */
     }
+    if (has_own(c))
+        c->uses[0].limit->reserved -= c->uses[0].tokens;
 }
 
-static void join_queues(struct claim *c)
+static void begin_to_wait(struct claim_use *u, uint64_t now)
+{
+    u->waits = true;
+    u->limit->waiting++;
+    u->limit->wait_ns -= now; /* [C] */
+}
+
+static void join_queue(struct claim_use *u)
+{
+    struct weft_limit *l = u->limit;
+
+    if (l->last)
+        l->last->next = u;
+    else
+        l->first = u;
+    l->last = u;
+}
+
+static void leave_queue(struct claim_use *u)
+{
+    u->limit->first = u->next;
+    if (!u->limit->first)
+        u->limit->last = NULL;
+}
+
+/* These uses are met, or it waits for them. */
+static bool ask(struct claim *c, unsigned first, unsigned end, uint64_t now)
+{
+    c->first = first;
+    c->unmet = 0;
+    for (unsigned i = first; i < end; i++) {
+        struct claim_use *u = &c->uses[i];
+        u->met = !u->limit->first && fits(u->limit, u->tokens);
+        c->unmet += !u->met;
+    }
+    if (!c->unmet)
+        return true;
+    c->since = now;
+    for (unsigned i = first; i < end; i++) {
+        begin_to_wait(&c->uses[i], now);
+        join_queue(&c->uses[i]);
+    }
+    return false;
+}
+
+/* Its stage's own token is free for it: it asks for the others. */
+static bool reserve(struct claim *c, uint64_t now)
+{
+    c->uses[0].limit->reserved += c->uses[0].tokens; /* [S] */
+    if (ask(c, 1, c->count, now))
+        return true;
+    if (!c->uses[0].waits)
+        begin_to_wait(&c->uses[0], now);
+    return false;
+}
+
+static void grant(struct claim *c, uint64_t now, struct granted *granted)
 {
     for (unsigned i = 0; i < c->count; i++) {
         struct claim_use *u = &c->uses[i];
-        struct weft_limit *l = u->limit;
-        if (l->last)
-            l->last->next = u;
-        else
-            l->first = u;
-        l->last = u;
-        l->waiting++;
-        l->wait_ns -= c->since; /* [C] */
-    }
-}
-
-/* The oldest in each of its queues has its tokens. */
-static void grant(struct claim *c, uint64_t now, struct granted *granted)
-{
-    if (now < c->since)
-        now = c->since; /* [C] */
-    for (unsigned i = 0; i < c->count; i++) {
-        struct weft_limit *l = c->uses[i].limit;
-        l->first = c->uses[i].next;
-        if (!l->first)
-            l->last = NULL;
-        l->waiting--;
-        l->wait_ns += now; /* [C] */
+        u->limit->waiting -= u->waits;
+        if (u->waits)
+            u->limit->wait_ns += now; /* [C] */
     }
     take_tokens(c, now);
     if (granted->last)
@@ -126,18 +181,33 @@ static void grant(struct claim *c, uint64_t now, struct granted *granted)
     granted->last = c;
 }
 
-/* Something has changed at this limit: [M]. */
+/* All that it waits for is met. */
+static void go_on(struct claim *c, uint64_t now, struct granted *granted)
+{
+    bool had_own = !has_own(c) || c->first > 0;
+
+    if (now < c->since)
+        now = c->since; /* [C] */
+    for (unsigned i = c->first; i < (had_own ? c->count : 1); i++)
+        leave_queue(&c->uses[i]);
+    if (had_own || reserve(c, now))
+        grant(c, now, granted);
+}
+
+/* Something has changed at this limit: [M]. Who goes on has left its queue, and
+ * the next one there is the oldest. */
 static void look(struct weft_limit *l, uint64_t now, struct granted *granted)
 {
-    struct claim_use *oldest = l->first;
+    struct claim_use *oldest;
 
-    if (!oldest || oldest->met == fits(l, oldest->tokens))
-        return;
-    oldest->met = !oldest->met;
-    if (!oldest->met)
-        oldest->claim->unmet++;
-    else if (!--oldest->claim->unmet)
-        grant(oldest->claim, now, granted);
+    while ((oldest = l->first) && oldest->met != fits(l, oldest->tokens)) {
+        struct claim *c = oldest->claim;
+        oldest->met = !oldest->met;
+        if (!oldest->met)
+            c->unmet++;
+        else if (!--c->unmet)
+            go_on(c, now, granted);
+    }
 }
 
 static void look_at_all(const struct claim *c, uint64_t now,
@@ -166,26 +236,20 @@ static void finish(struct granted *granted, uint64_t now)
 bool wf_claim_take(struct claim *c, const struct weft_use *uses, unsigned count,
                    weft_sched *sched, struct task *task)
 {
-    c->count = count;
-    c->unmet = 0;
-    c->task = task;
-    c->sched = sched;
-    c->since = wf_now_ns();
-    c->next = NULL;
+    uint64_t now = wf_now_ns();
 
-    lock();
+    *c = (struct claim){ .count = count, .task = task, .sched = sched };
     for (unsigned i = 0; i < count; i++) {
-        struct weft_limit *l = uses[i].limit;
         unsigned tokens = uses[i].tokens ? uses[i].tokens : 1;
-        bool met = !l->first && fits(l, tokens);
-        c->uses[i] = (struct claim_use){ l, c, NULL, tokens, met };
-        c->unmet += !met;
+        c->uses[i] = (struct claim_use){ .limit = uses[i].limit,
+                                         .claim = c,
+                                         .tokens = tokens };
     }
-    bool mine = !c->unmet; /* [X] */
-    if (mine)
-        take_tokens(c, c->since);
-    else
-        join_queues(c);
+    lock();
+    bool own = has_own(c);
+    bool mine = ask(c, 0, own ? 1 : count, now) && (!own || reserve(c, now));
+    if (mine) /* [X] */
+        take_tokens(c, now);
     unlock();
     return mine;
 }
@@ -213,10 +277,18 @@ void wf_limit_look(weft_limit *l, wf_claim_fn *visit, void *ctx)
     unlock();
 }
 
+unsigned wf_limit_reserved(weft_limit *l)
+{
+    lock();
+    unsigned reserved = l->reserved;
+    unlock();
+    return reserved;
+}
+
 void wf_named_limit_init(struct weft_limit *l, const char *name,
                          unsigned tokens)
 {
-    *l = (struct weft_limit){ .name = name, .tokens = tokens };
+    *l = (struct weft_limit){ .name = name, .tokens = tokens, .own = true };
 }
 
 int weft_limit_create(weft_limit **out, const struct weft_limit_config *config,
@@ -236,7 +308,8 @@ int weft_limit_create(weft_limit **out, const struct weft_limit_config *config,
     weft_limit *l = malloc(sizeof *l + bytes);
     if (!l)
         return wf_error(why, -ENOMEM, "no memory for limit %s", c.name);
-    wf_named_limit_init(l, memcpy(l + 1, c.name, bytes), c.tokens);
+    *l = (struct weft_limit){ .name = memcpy(l + 1, c.name, bytes),
+                              .tokens = c.tokens };
     *out = l;
     return 0;
 }

@@ -12,18 +12,21 @@ struct claim_use {
     struct claim *claim;
     struct claim_use *next; /* behind it in the queue */
     unsigned tokens;
-    bool met; /* it is the oldest here, and its tokens are free */
+    bool met;   /* it is the oldest here, and its tokens are free */
+    bool waits; /* is counted as waiting */
 };
 
 /* A task's request for tokens of several limits: all, or none. Embedded in what
- * owns the tokens. The uses are those of the user and the stage's own. */
+ * owns the tokens. The uses are the stage's own, first, where it has one, and
+ * those of the user. */
 struct claim {
     struct claim_use uses[WEFT_MOST_USES + 1];
     unsigned count;
-    unsigned unmet; /* uses */
+    unsigned first; /* of the uses that it waits for now: [S] in claim.c */
+    unsigned unmet; /* of these */
     struct task *task;
     weft_sched *sched;
-    uint64_t since;     /* when it began to wait */
+    uint64_t since;     /* when it began to wait for them */
     struct claim *next; /* of those that were granted together */
 };
 
@@ -31,13 +34,15 @@ struct claim {
  * written under one lock in claim.c. */
 struct weft_limit {
     const char *name;
+    bool own; /* of a stage, and in its claims the first: [S] in claim.c */
     unsigned tokens, in_use, waiting, peak;
+    unsigned reserved; /* own: for claims that wait for other limits */
     uint64_t granted;
     uint64_t wait_ns, busy_ns;      /* ends less beginnings: [C] in claim.c */
     struct claim_use *first, *last; /* the queue, oldest first */
 };
 
-/* The name is borrowed; `tokens` is at least 1. */
+/* A stage's own. The name is borrowed; `tokens` is at least 1. */
 void wf_named_limit_init(struct weft_limit *l, const char *name,
                          unsigned tokens);
 
@@ -54,6 +59,9 @@ bool wf_claim_take(struct claim *c, const struct weft_use *uses, unsigned count,
  * only look. */
 typedef void wf_claim_fn(void *ctx, const struct claim_use *waiting);
 void wf_limit_look(weft_limit *l, wf_claim_fn *visit, void *ctx);
+
+/* [any] Tokens of a stage that are kept for claims: [S] in claim.c. */
+unsigned wf_limit_reserved(weft_limit *l);
 
 /* [any] Gives all of them back, and makes ready who has all of theirs now. */
 void wf_claim_give(struct claim *c);

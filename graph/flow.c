@@ -10,10 +10,11 @@
  *     RUNS ...     an attempt: attempt.c
  *
  * Nobody holds a token while waiting for another: an item waits for a turn or a
- * token with nothing but its slot and bytes, and asks for all its tokens at
- * once; a gather's token is not given back before the next batch has its slot,
- * so an item never waits for that either. Whatever the shape, the last stage
- * can always finish what it has; so there is no deadlock.
+ * token with nothing but its slot and bytes; where it needs some of limits, its
+ * stage's is kept for it while it waits for all of these at once ([S] in
+ * claim.c); a gather's token is not given back before the next batch has its
+ * slot, so an item never waits for that either. Whatever the shape, the last
+ * stage can always finish what it has; so there is no deadlock.
  *
  * An item that failed, or was filtered or cancelled, executes nothing any more
  * but still takes its turn at the ordered stages that follow: the items behind

@@ -227,7 +227,7 @@ static void put_token_holders(struct line *line, const struct look *l,
         wf_put(line, " by %s", who.text);
 }
 
-/* A stage that takes of limits waits for all that it needs at once. */
+/* An item waits for a token of its stage first, then for all limits at once. */
 static void wants_limits(struct line *line, const struct look *l,
                          const struct seen *s)
 {
@@ -245,6 +245,9 @@ static void wants_limits(struct line *line, const struct look *l,
         if (!i) {
             wf_put(line, "a token (");
             put_token_holders(line, l, s, stats.tokens, stats.in_use);
+            unsigned reserved = wf_limit_reserved(sr->uses[i].limit);
+            if (reserved)
+                wf_put(line, ", %u kept for who waits for a limit", reserved);
         } else {
             unsigned wants = s->lacks[i].tokens;
             unsigned left = stats.tokens - stats.in_use;

@@ -119,9 +119,9 @@ Test(claim, the_users_limits_and_the_stages_own_are_claimed_together)
     BEGIN(1, 1, 1, 1, 1);
     wf_named_limit_init(&own, "stage", 2);
     cr_assert(!strcmp(wf_limit_name(&own), "stage"));
+    uses[0] = (struct weft_use){ &own, 1 };
     for (int i = 0; i < WEFT_MOST_USES; i++)
-        uses[i] = USE(i, 1);
-    uses[WEFT_MOST_USES] = (struct weft_use){ &own, 1 };
+        uses[i + 1] = USE(i, 1);
     cr_assert(take(&a, uses, WEFT_MOST_USES + 1));
     cr_assert(!take(&b, uses, WEFT_MOST_USES + 1));
     cr_assert_eq(own.in_use, 1);
@@ -131,6 +131,77 @@ Test(claim, the_users_limits_and_the_stages_own_are_claimed_together)
     cr_assert_eq(own.in_use, 0);
     cr_assert_eq(own.granted, 2);
     end(1);
+}
+
+/* It could not run if it had the limit's token; others can. */
+Test(claim, who_waits_for_its_stages_token_is_in_nobodys_way)
+{
+    struct asker first, second, other;
+    struct weft_limit own;
+    BEGIN(2, 1, 1, 1, 1);
+    wf_named_limit_init(&own, "stage", 1);
+    struct weft_use uses[] = { { &own, 1 }, USE(A, 1) };
+    cr_assert(take(&first, uses, 2));
+    cr_assert(!take(&second, uses, 2));
+    expect(A, 1, 0, 1);
+    cr_assert_eq(own.waiting, 1);
+    cr_assert(TAKE(&other, USE(A, 1)));
+    give(&first);
+    expect(A, 2, 0, 3);
+    cr_assert_eq(own.waiting, 0);
+    give(&second);
+    give(&other);
+    cr_assert_eq(own.in_use, 0);
+    end(1);
+}
+
+Test(claim, a_stages_token_is_kept_for_who_waits_for_a_limit)
+{
+    struct asker holder, first, second, third;
+    struct weft_limit own;
+    BEGIN(1, 1, 1, 1, 1);
+    wf_named_limit_init(&own, "stage", 2);
+    struct weft_use uses[] = { { &own, 1 }, USE(A, 1) };
+    cr_assert(TAKE(&holder, USE(A, 1)));
+    cr_assert(!take(&first, uses, 2));
+    cr_assert(!take(&second, uses, 2));
+    cr_assert(!take(&third, uses, 2));
+    expect(A, 1, 2, 1); /* the third has not even a token */
+    cr_assert_eq(own.in_use, 0);
+    cr_assert_eq(own.waiting, 3);
+    cr_assert_eq(wf_limit_reserved(&own), 2);
+    weft_limit_set(&own, 1); /* what is kept stays */
+    give(&holder);
+    expect(A, 1, 1, 2);
+    cr_assert_eq(own.in_use, 1);
+    give(&first);
+    expect(A, 1, 0, 3);
+    cr_assert_eq(wf_limit_reserved(&own), 0);
+    give(&second);
+    expect(A, 1, 0, 4);
+    give(&third);
+    cr_assert_eq(own.in_use, 0);
+    cr_assert_eq(own.peak, 1);
+    cr_assert_eq(own.granted, 3);
+    end(3);
+}
+
+Test(claim, more_tokens_of_a_stage_let_more_of_them_stand_in_line)
+{
+    struct asker a[4];
+    struct weft_limit own;
+    BEGIN(3, 1, 1, 1, 1);
+    wf_named_limit_init(&own, "stage", 1);
+    struct weft_use uses[] = { { &own, 1 }, USE(A, 1) };
+    cr_assert(take(&a[0], uses, 2));
+    for (int i = 1; i < 4; i++)
+        cr_assert(!take(&a[i], uses, 2));
+    weft_limit_set(&own, 5);
+    expect(A, 3, 1, 3);
+    cr_assert_eq(own.in_use, 3);
+    for (int i = 0; i < 4; i++)
+        give(&a[i]);
+    end(3);
 }
 
 Test(claim, a_token_given_back_serves_one_and_it_is_the_oldest)

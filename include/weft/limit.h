@@ -9,7 +9,8 @@
  * none while it waits; so no two of them can wait for each other. A limit
  * serves who came first: a request for many tokens is not overtaken by small
  * ones. It keeps its place in the queues of all its limits meanwhile, so what
- * comes behind it in one of them waits for it, also where tokens are free. */
+ * comes behind it in one of them waits for it, also where tokens are free. An
+ * item stands in these queues once it has a token of its stage. */
 #ifndef WEFT_LIMIT_H
 #define WEFT_LIMIT_H
 #include "weft/base.h"
