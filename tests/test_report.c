@@ -12,7 +12,7 @@ Test(report, names_the_item_that_was_never_completed, .timeout = 60)
 
     weft_source(p, "make", make, &shelf);
     weft_stage(p, weft_config(stage, .name = "decode", .fn = keep,
-                              .ctx = &shelf, .tokens = 2));
+                              .ctx = &shelf, .tokens = 2, .order = WEFT_INPUT));
     struct stand s = start(p, 2);
     COMES_TO(s.run, "source 'make' waits for a free slot: all 4 are in use",
              "item 0 is pending in 'decode' for ",
@@ -74,7 +74,8 @@ Test(report, says_which_limit_lacks_how_many_tokens_and_who_has_them,
     COMES_TO(t.run, "item 0 is pending in 'hold' for ");
     weft_source(p, "make", make, &shelf);
     weft_stage(p, weft_config(stage, .name = "copy", .fn = keep, .ctx = &shelf,
-                              .tokens = 2, .uses = two, .use_count = 2));
+                              .tokens = 2, .order = WEFT_INPUT, .uses = two,
+                              .use_count = 2));
     struct stand s = start(p, 1);
     COMES_TO(s.run, "item 0 is pending in 'copy' for ",
              "item 1 waits in 'copy' for 2 tokens of limit 'gpu' (0 of 3 free, "
@@ -190,6 +191,8 @@ static int wait_at(weft_worker *self, void *item, void *ctx)
     return 0;
 }
 
+#define INBOX "source 'inbox' can be fed, and has not been ended: "
+
 static void feed_one(struct weft_run *run)
 {
     void *item;
@@ -249,14 +252,18 @@ Test(report, says_that_a_completed_item_waits_for_a_worker, .timeout = 60)
 
 Test(report, tells_who_is_on_a_thread_from_who_waits_for_it, .timeout = 60)
 {
-    struct shelf shelf = { .end = 2 };
     struct door door = { 0 };
     weft_pipeline *p = drawing(3);
 
-    weft_source(p, "make", make, &shelf);
+    weft_source_fed(p, "inbox");
     weft_stage(p, weft_config(stage, .name = "sqlite", .fn = wait_at,
                               .ctx = &door, .kind = WEFT_PINNED, .tokens = 2));
     struct stand s = start(p, 1);
+    feed_one(s.run);
+    COMES_TO(s.run, INBOX "2 of 3 slots are free",
+             "item 0 runs in 'sqlite' for ");
+    feed_one(s.run);
+    cr_assert_eq(weft_feed_end(s.run, NULL, NULL), 0);
     COMES_TO(s.run, "item 0 runs in 'sqlite' for ",
              "item 1 waits for the thread of 'sqlite'");
     store_relaxed(&door.open, 1);
@@ -367,15 +374,20 @@ static uint64_t four_mib(const void *item, void *ctx) { return 4 << 20; }
 
 Test(report, says_who_has_the_budget, .timeout = 60)
 {
-    struct shelf shelf = { .end = 2 };
+    struct shelf shelf = { .end = 0 };
     weft_pipeline *p = weft_pipeline_create(
         weft_config(pipeline, .items = numbers(4), .budget_bytes = 6 << 20));
 
-    weft_source(p, "make", make, &shelf);
+    weft_source_fed(p, "inbox");
     weft_stage(p, weft_config(stage, .name = "decode", .fn = keep,
                               .ctx = &shelf, .bytes = four_mib, .tokens = 2));
     struct stand s = start(p, 1);
-    COMES_TO(s.run, "item 0 is pending in 'decode' for ",
+    feed_one(s.run);
+    COMES_TO(s.run, INBOX "3 of 4 slots are free",
+             "item 0 is pending in 'decode' for ");
+    feed_one(s.run);
+    COMES_TO(s.run, INBOX "2 of 4 slots are free",
+             "item 0 is pending in 'decode' for ",
              "item 1 waits before 'decode' for 4 MiB of the budget: 4 MiB of 6 "
              "MiB are used, item 0 has 4 MiB");
     stop(&s, &shelf);

@@ -10,9 +10,10 @@ Test(report, says_how_many_a_batch_has_and_what_a_full_gather_waits_for,
 
     weft_source(p, "make", make, &shelf);
     weft_gather(p, weft_config(gather, .name = "batch", .fn = collect_one,
-                               .count = 3, .items = numbers(2)));
+                               .order = WEFT_INPUT, .count = 3,
+                               .items = numbers(2)));
     weft_stage(p, weft_config(stage, .name = "train", .fn = keep, .ctx = &shelf,
-                              .tokens = 1));
+                              .order = WEFT_INPUT, .tokens = 1));
     struct stand s = start(p, 1);
     COMES_TO(s.run,
              "item 6 waits for 'batch', which waits for a free slot: all 2 are "
@@ -33,9 +34,10 @@ Test(report, says_what_the_items_before_a_gather_wait_for, .timeout = 60)
 
     weft_source(p, "make", make, &shelf);
     weft_gather(p, weft_config(gather, .name = "batch", .fn = collect_one,
-                               .count = 3, .items = numbers(1)));
+                               .order = WEFT_INPUT, .count = 3,
+                               .items = numbers(1)));
     weft_stage(p, weft_config(stage, .name = "train", .fn = keep, .ctx = &shelf,
-                              .tokens = 1));
+                              .order = WEFT_INPUT, .tokens = 1));
     struct stand s = start(p, 1);
     COMES_TO(s.run, "source 'make' waits for a free slot: all 2 are in use",
              "item 3 waits for 'batch', which waits for a free slot: the only "
@@ -56,7 +58,8 @@ Test(report, says_how_many_of_a_batch_are_there, .timeout = 60)
     weft_stage(
         p, weft_config(stage, .name = "keep", .fn = pass_some, .ctx = &shelf));
     weft_gather(p, weft_config(gather, .name = "batch", .fn = collect_one,
-                               .count = 8, .items = numbers(2)));
+                               .order = WEFT_INPUT, .count = 8,
+                               .items = numbers(2)));
     weft_stage(p, weft_config(stage, .name = "train", .fn = pass));
     struct stand s = start(p, 1);
     COMES_TO(s.run, "item 2 is pending in 'keep' for ",
@@ -71,9 +74,9 @@ Test(report, says_what_the_next_piece_waits_for, .timeout = 60)
 
     weft_source(p, "make", make, &shelf);
     weft_scatter(p, weft_config(scatter, .name = "split", .fn = split_for_ever,
-                                .items = numbers(2)));
+                                .order = WEFT_INPUT, .items = numbers(2)));
     weft_stage(p, weft_config(stage, .name = "piece", .fn = keep, .ctx = &shelf,
-                              .tokens = 1));
+                              .order = WEFT_INPUT, .tokens = 1));
     struct stand s = start(p, 1);
     COMES_TO(
         s.run,
@@ -92,12 +95,13 @@ static int odd_or_even(weft_worker *self, void *item, unsigned *path, void *ctx)
     return 0;
 }
 
+/* In order, so that it is known who comes first. */
 static weft_pipeline *one_stage(const char *name, weft_stage_fn *fn, void *ctx,
                                 unsigned tokens)
 {
     weft_pipeline *p = weft_pipeline_create(NULL);
     weft_stage(p, weft_config(stage, .name = name, .fn = fn, .ctx = ctx,
-                              .tokens = tokens));
+                              .tokens = tokens, .order = WEFT_INPUT));
     return p;
 }
 
@@ -204,9 +208,10 @@ static struct stand start_merge(struct shelf *a, struct shelf *b,
     weft_stage(in_b, weft_config(stage, .name = "keep", .fn = keep, .ctx = b));
     const struct weft_path inputs[] = { { .name = "a", .stages = in_a },
                                         { .name = "b", .stages = in_b } };
-    weft_merge(p, weft_config(
-                      merge, .name = "both", .inputs = inputs, .input_count = 2,
-                      .turn = in_turns ? WEFT_ROUND_ROBIN : WEFT_ARRIVAL));
+    weft_merge(p,
+               weft_config(merge, .name = "both", .inputs = inputs,
+                           .input_count = 2, .order = WEFT_INPUT,
+                           .turn = in_turns ? WEFT_ROUND_ROBIN : WEFT_ARRIVAL));
     weft_stage(p, weft_config(stage, .name = "after", .fn = pass_some,
                               .ctx = after, .tokens = 2));
     weft_pipeline_destroy(in_a);
@@ -268,7 +273,8 @@ Test(report, says_that_an_epoch_waits_for_the_one_before, .timeout = 60)
     weft_stage(p, weft_config(stage, .name = "keep", .fn = pass_some,
                               .ctx = &shelf, .tokens = 3));
     weft_gather(p, weft_config(gather, .name = "batch", .fn = collect_one,
-                               .count = 8, .items = numbers(2)));
+                               .order = WEFT_INPUT, .count = 8,
+                               .items = numbers(2)));
     weft_stage(p, weft_config(stage, .name = "train", .fn = pass));
     struct stand s = start(p, 1);
     COMES_TO(s.run, "item 0 is pending in 'keep' for ",
