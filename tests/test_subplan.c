@@ -157,7 +157,7 @@ static weft_plan *graph_of(const weft_plan *inner)
 
 Test(subplan, no_worker_waits_for_it_and_a_cancel_reaches_it, .timeout = 30)
 {
-    struct stuck stuck = { 0 };
+    struct stuck stuck = { .cancelled = 0 };
     _Atomic unsigned counted = 0;
     struct weft_run *run;
     weft_sched *s = workers(1);
@@ -185,7 +185,7 @@ Test(subplan, no_worker_waits_for_it_and_a_cancel_reaches_it, .timeout = 30)
 
 Test(subplan, the_deadline_of_a_graph_ends_the_runs_of_its_nodes, .timeout = 30)
 {
-    struct stuck stuck = { 0 };
+    struct stuck stuck = { .cancelled = 0 };
     struct weft_run *run;
     weft_error why;
     weft_sched *s = workers(1);
