@@ -66,9 +66,9 @@ static int mixed(weft_worker *self, void *item, void *ctx)
 static int hand_over(weft_worker *self, void *item, void *ctx)
 {
     struct world *w = ctx;
-    add_relaxed(&w->pending_now, 1);
     pthread_mutex_lock(&w->lock);
     w->pending[w->count++] = item;
+    add_release(&w->pending_now, 1); /* after what it counts */
     pthread_cond_signal(&w->changed);
     pthread_mutex_unlock(&w->lock);
     return WEFT_PENDING;
@@ -303,7 +303,7 @@ Test(flow, a_pending_item_is_kept_until_its_completion, .timeout = 30)
     pthread_cond_init(&w.changed, NULL);
     weft_plan *plan = make_plan(&w, false);
     cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
-    while (load_relaxed(&w.pending_now) < 5)
+    while (load_acquire(&w.pending_now) < 5) /* what it counts */
         usleep(100);
     weft_cancel(run);
     cr_assert_eq(weft_wait(run, 20, NULL), -ETIMEDOUT);

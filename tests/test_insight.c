@@ -17,7 +17,8 @@ struct watch {
     struct weft_run *run;
     struct weft_stage_stats before[MOST];
     struct weft_flow flow_before[MOST];
-    uint64_t looks, stages;
+    _Atomic uint64_t looks;
+    uint64_t stages;
     _Atomic unsigned over;
 };
 
@@ -74,7 +75,7 @@ static void look(struct watch *w)
     cr_assert(budget.peak <= budget.budget + 1000);
     cr_assert_eq(weft_run_sink(w->run, &sink), 0);
     cr_assert(sink.taken >= sink.borrowed);
-    w->looks++;
+    add_relaxed(&w->looks, 1);
 }
 
 static void *keep_looking(void *ctx)
@@ -128,6 +129,8 @@ static void watch_a_run(struct world *world, uint64_t cancel_after)
 
     cr_assert_eq(weft_start(&w.run, sched, plan, NULL), 0);
     pthread_create(&thread, NULL, keep_looking, &w);
+    while (!load_relaxed(&w.looks))
+        usleep(50); /* the items wait for the consumer, which is this thread */
     take_all(w.run, cancel_after, 0);
     if (cancel_after != UINT64_MAX)
         weft_cancel(w.run);
