@@ -272,6 +272,49 @@ Test(vectors_stop, R9_who_only_looks_gets_everything, .timeout = 60)
     weft_sched_destroy(sched);
 }
 
+/* A source that sleeps keeps nobody else from working, nor is it hurried: what
+ * it has given is taken meanwhile. */
+static int count_slowly(weft_worker *self, void *item, void *ctx)
+{
+    usleep(500);
+    return count_up(self, item, ctx);
+}
+
+Test(vectors_stop, a_slow_source_is_waited_for, .timeout = 60)
+{
+    struct range r = { .end = 30, .epochs = 2 };
+    struct weft_run *run;
+    weft_sched *sched = workers(1);
+    weft_pipeline *p = draw(NULL, WEFT_STOP);
+    uint64_t next = 0;
+    unsigned epochs = 0;
+    void *item;
+    int rc;
+
+    weft_source_with(p, weft_config(source, .name = "slow", .fn = count_slowly,
+                                    .ctx = &r, .kind = WEFT_BLOCKING));
+    add(p, "twice", twice, WEFT_INPUT);
+    weft_consumer(p, WEFT_INPUT);
+    weft_plan *plan = plan_of(p);
+    cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
+    while ((rc = weft_next(run, &item, 0, NULL)) != 0) {
+        if (rc == WEFT_EPOCH) {
+            cr_assert_eq(next, 30);
+            next = 0;
+            epochs++;
+        } else if (rc == 1) {
+            cr_assert_eq(*value_of(item), 2 * (next++ + epochs * 100));
+            weft_release(item);
+        } else {
+            cr_assert_eq(rc, -ETIMEDOUT);
+        }
+    }
+    cr_assert_eq(epochs, 2);
+    weft_run_destroy(run);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
+
 /* The only stage is pinned down by the test: so it is a fact, and no race, that
  * there is nothing. */
 struct closed {
