@@ -269,6 +269,55 @@ Test(markers, each_epoch_begins_with_the_first_input_in_turn, .timeout = 60)
     }
 }
 
+/* Two inputs are fed from outside, each with its epochs. */
+Test(markers, who_feeds_an_input_ends_its_epochs, .timeout = 60)
+{
+    enum { EPOCHS = TIMES(500, 100) };
+    static const char *const names[] = { "a.fed", "b.fed" };
+
+    for (unsigned n = 1; n <= 2; n++) {
+        struct weft_path inputs[2] = { { .name = "a" }, { .name = "b" } };
+        struct number got = { 0 };
+        void *item;
+        weft_sched *sched = workers(n);
+        weft_pipeline *p = drawing(4);
+
+        for (int i = 0; i < 2; i++) {
+            inputs[i].stages = drawing(3);
+            weft_source_fed(inputs[i].stages, "fed");
+        }
+        weft_merge(p, weft_config(merge, .name = "merge", .inputs = inputs,
+                                  .input_count = 2));
+        weft_consumer(p, WEFT_ANY);
+        weft_pipeline_destroy(inputs[0].stages);
+        weft_pipeline_destroy(inputs[1].stages);
+        weft_plan *plan = planned(p);
+        struct weft_run *run = started(sched, plan);
+        for (uint64_t e = 0; e < EPOCHS; e++) {
+            for (int i = 0; i < 2; i++) {
+                cr_assert_eq(weft_reserve(run, names[i], &item, -1, NULL), 0);
+                *(struct number *)item = (struct number){ .value = e };
+                weft_feed(item);
+                cr_assert_eq(weft_feed_epoch(run, names[i], -1, NULL), 0);
+                cr_assert_eq(take(run, &got), 1);
+                cr_assert_eq(got.value, e);
+                /* b has yet to end it */
+                cr_assert(i || weft_next(run, &item, 0, NULL) == -ETIMEDOUT);
+            }
+            cr_assert_eq(take(run, &got), WEFT_EPOCH);
+        }
+        /* what has ended altogether is not waited for */
+        cr_assert_eq(weft_feed_end(run, names[0], NULL), 0);
+        cr_assert_eq(weft_feed_epoch(run, names[1], -1, NULL), 0);
+        cr_assert_eq(take(run, &got), WEFT_EPOCH);
+        cr_assert_eq(weft_feed_end(run, names[1], NULL), 0);
+        cr_assert_eq(take(run, &got), 0);
+        ended(run, 0);
+        weft_plan_destroy(plan);
+        weft_sched_destroy(sched);
+    }
+}
+
 /* ---- stops ------------------------------------------------------------- */
 
 struct world {
