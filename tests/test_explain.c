@@ -105,6 +105,19 @@ static struct built cases[] = {
       .says = "the slots behind 'batch' are the bottleneck: items at work had ",
       .least = 1.5,
       .most = 1.8 },
+    /* One of two slots has the batch that fills. */
+    { .fact = "twice as many slots for batches that fill",
+      .before = { .slots = 2,
+                  .knots = { { NAP, "read", 20, 2 },
+                             { GATHER, "batch", .count = 4, .slots = 2 },
+                             { NAP, "train", 100, 2 } } },
+      .remedy = KNOT_SLOTS,
+      .knot = 1,
+      .what = WEFT_BY_SLOTS,
+      .stage = "batch",
+      .says = "the slots behind 'batch' are the bottleneck: items at work had ",
+      .least = 1.15,
+      .most = 1.25 },
     { .fact = "twice as much room in a path",
       .before = { .knots = { { PATH, "fetch", 120, 8, .slots = 2 } } },
       .remedy = KNOT_SLOTS,
@@ -562,6 +575,8 @@ Test(explain, workers_that_others_keep_busy_are_the_bottleneck, .timeout = 60)
     printf("%s\n", t.advice.sentence.text);
     cr_assert_eq((int)t.advice.what, WEFT_BY_WORKERS);
     cr_assert(strstr(t.advice.sentence.text, "were ready and waited") != NULL);
+    cr_assert(t.advice.more_workers > 1.5 * t.advice.items_per_s);
+    cr_assert(t.advice.more_workers < 2.5 * t.advice.items_per_s);
     weft_cancel(run);
     weft_run_destroy(run);
     weft_plan_destroy(plan);

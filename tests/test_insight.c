@@ -1,4 +1,4 @@
-/* test_insight.c: graph/insight.c, clock.c and counts.c: what a run says of
+/* test_insight.c: graph/insight.c and clock.c: what a run says of
  * itself at any instant adds up. */
 #include <inttypes.h>
 #include <pthread.h>

@@ -250,6 +250,31 @@ Test(report, says_that_a_completed_item_waits_for_a_worker, .timeout = 60)
     end_well(&s);
 }
 
+Test(report, says_that_an_item_has_its_turn_and_waits_for_a_worker,
+     .timeout = 60)
+{
+    struct shelf shelf = { .from = 0, .to = 0 };
+    struct door door = { 0 };
+    weft_pipeline *p = drawing(3);
+
+    weft_source_fed(p, "inbox");
+    weft_stage(p, weft_config(stage, .name = "keep", .fn = pass_some,
+                              .ctx = &shelf, .tokens = 2));
+    weft_stage(p, weft_config(stage, .name = "write", .fn = wait_at,
+                              .ctx = &door, .tokens = 2, .order = WEFT_INPUT));
+    struct stand s = start(p, 1);
+    feed_one(s.run);
+    feed_one(s.run);
+    cr_assert_eq(weft_feed_end(s.run, NULL, NULL), 0);
+    COMES_TO(s.run, "item 0 is pending in 'keep' for ",
+             "item 1 waits for its turn in 'write', behind item 0");
+    let_go(&shelf, 0);
+    COMES_TO(s.run, "item 0 runs in 'write' for ",
+             "item 1 is ready for 'write' and waits for a worker");
+    store_relaxed(&door.open, 1);
+    end_well(&s);
+}
+
 Test(report, tells_who_is_on_a_thread_from_who_waits_for_it, .timeout = 60)
 {
     struct door door = { 0 };

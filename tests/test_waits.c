@@ -49,6 +49,24 @@ Test(report, says_what_the_items_before_a_gather_wait_for, .timeout = 60)
     stop(&s, &shelf);
 }
 
+/* The end of the input waits for the gather's token as an item does. */
+Test(report, the_end_that_a_gather_waits_for_is_no_item, .timeout = 60)
+{
+    struct shelf shelf = { .end = 6 };
+    weft_pipeline *p = drawing(8);
+
+    weft_source(p, "make", make, &shelf);
+    weft_gather(p, weft_config(gather, .name = "batch", .fn = collect_one,
+                               .count = 3, .items = numbers(2)));
+    weft_stage(p, weft_config(stage, .name = "train", .fn = keep, .ctx = &shelf,
+                              .tokens = 2));
+    struct stand s = start(p, 1);
+    COMES_TO(s.run, "gather 'batch' waits for a free slot: all 2 are in use",
+             "batch 0 is pending in 'train' for ",
+             "batch 1 is pending in 'train' for ");
+    stop(&s, &shelf);
+}
+
 Test(report, says_how_many_of_a_batch_are_there, .timeout = 60)
 {
     struct shelf shelf = { .end = 3, .from = 2, .to = 2 };

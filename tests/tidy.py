@@ -63,7 +63,6 @@ TESTED_WITH = {
     "source": "attempt",  # what a source does is an attempt
     "item": "epoch",  # what an item says of itself
     "clock": "insight",
-    "counts": "insight",
     "account": "explain",  # what is found, and what it is found from
     "advice": "explain",
     "bounds": "explain",
