@@ -29,7 +29,8 @@
  *
  *  [C] A cancelled run hurries the timers of its items. It stores the ticket,
  *      then passes the lock of the timers; who arms one passes that lock, then
- *      looks for the ticket. So one of the two hurries it. */
+ *      looks for the ticket. So one of the two hurries it. The same with the
+ *      lock of the limits and who waits there. */
 #include <errno.h>
 #include <inttypes.h>
 
@@ -383,6 +384,13 @@ static struct task *call(weft_worker *self, struct slot *slot)
     return returned(self, slot, stage->fn(self, slot->item, stage->ctx));
 }
 
+static struct task *not_made(weft_worker *self, struct slot *slot, int rc,
+                             const char *why)
+{
+    hook(slot, false, 0);
+    return returned(self, slot, weft_fail(slot->item, rc, "%s", why));
+}
+
 static struct task *outside(weft_worker *none, struct task *task)
 {
     struct slot *slot = slot_of_task(task);
@@ -393,13 +401,6 @@ static struct task *outside(weft_worker *none, struct task *task)
     if (next)
         put_at(slot, IS_BACK);
     return next;
-}
-
-static struct task *not_made(weft_worker *self, struct slot *slot, int rc,
-                             const char *why)
-{
-    hook(slot, false, 0);
-    return returned(self, slot, weft_fail(slot->item, rc, "%s", why));
 }
 
 static struct task *hand_over(weft_worker *self, struct slot *slot)

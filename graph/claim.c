@@ -83,6 +83,15 @@ struct granted {
     struct claim *first, *last;
 };
 
+static void add(struct granted *granted, struct claim *c)
+{
+    if (granted->last)
+        granted->last->next = c;
+    else
+        granted->first = c;
+    granted->last = c;
+}
+
 static bool fits(const struct weft_limit *l, unsigned tokens)
 {
     uint64_t used = (uint64_t)l->in_use + l->reserved;
@@ -127,11 +136,20 @@ static void join_queue(struct claim_use *u)
     l->last = u;
 }
 
+/* Wherever it stands; most are the first. */
 static void leave_queue(struct claim_use *u)
 {
-    u->limit->first = u->next;
-    if (!u->limit->first)
-        u->limit->last = NULL;
+    struct weft_limit *l = u->limit;
+    struct claim_use *before = NULL, *at = l->first;
+
+    for (; at != u; at = at->next)
+        before = at;
+    if (before)
+        before->next = u->next;
+    else
+        l->first = u->next;
+    if (l->last == u)
+        l->last = before;
 }
 
 /* These uses are met, or it waits for them. */
@@ -165,7 +183,7 @@ static bool reserve(struct claim *c, uint64_t now)
     return false;
 }
 
-static void grant(struct claim *c, uint64_t now, struct granted *granted)
+static void end_to_wait(struct claim *c, uint64_t now)
 {
     for (unsigned i = 0; i < c->count; i++) {
         struct claim_use *u = &c->uses[i];
@@ -173,18 +191,25 @@ static void grant(struct claim *c, uint64_t now, struct granted *granted)
         if (u->waits)
             u->limit->wait_ns += now; /* [C] */
     }
+}
+
+static void grant(struct claim *c, uint64_t now, struct granted *granted)
+{
+    end_to_wait(c, now);
     take_tokens(c, now);
-    if (granted->last)
-        granted->last->next = c;
-    else
-        granted->first = c;
-    granted->last = c;
+    add(granted, c);
+}
+
+/* It waits for the others only, its stage's own token is kept for it. */
+static bool had_own_token(const struct claim *c)
+{
+    return !has_own(c) || c->first > 0;
 }
 
 /* All that it waits for is met. */
 static void go_on(struct claim *c, uint64_t now, struct granted *granted)
 {
-    bool had_own = !has_own(c) || c->first > 0;
+    bool had_own = had_own_token(c);
 
     if (now < c->since)
         now = c->since; /* [C] */
@@ -238,6 +263,7 @@ bool wf_claim_take(struct claim *c, const struct weft_use *uses, unsigned count,
 {
     uint64_t now = wf_now_ns();
 
+    lock();
     *c = (struct claim){ .count = count, .task = task, .sched = sched };
     for (unsigned i = 0; i < count; i++) {
         unsigned tokens = uses[i].tokens ? uses[i].tokens : 1;
@@ -245,13 +271,39 @@ bool wf_claim_take(struct claim *c, const struct weft_use *uses, unsigned count,
                                          .claim = c,
                                          .tokens = tokens };
     }
-    lock();
     bool own = has_own(c);
     bool mine = ask(c, 0, own ? 1 : count, now) && (!own || reserve(c, now));
     if (mine) /* [X] */
         take_tokens(c, now);
     unlock();
     return mine;
+}
+
+/* It waits for nothing any more, and gets nothing. */
+static void give_up(struct claim *c, uint64_t now)
+{
+    bool had_own = had_own_token(c);
+
+    for (unsigned i = c->first; i < (had_own ? c->count : 1); i++)
+        leave_queue(&c->uses[i]);
+    if (had_own && has_own(c))
+        c->uses[0].limit->reserved -= c->uses[0].tokens; /* [S] */
+    end_to_wait(c, now < c->since ? c->since : now);     /* [C] */
+}
+
+void wf_claim_hurry(struct claim *c)
+{
+    uint64_t now = wf_now_ns();
+    struct granted granted = { NULL };
+
+    lock();
+    if (c->unmet) { /* it waits */
+        give_up(c, now);
+        look_at_all(c, now, &granted); /* who stood behind it */
+        c->count = c->unmet = 0;
+        add(&granted, c);
+    }
+    finish(&granted, now);
 }
 
 void wf_claim_give(struct claim *c)

@@ -51,9 +51,13 @@ const char *wf_limit_name(const weft_limit *l);
 
 /* [any] Each use names another limit. True: the claim has all its tokens.
  * False: it waits and has none; `task` is made ready on `sched` when it has
- * all, and may already run. A claim that waits cannot be withdrawn. */
+ * all, or when wf_claim_hurry is called, and may already run. */
 bool wf_claim_take(struct claim *c, const struct weft_use *uses, unsigned count,
                    weft_sched *sched, struct task *task);
+
+/* [any] If the claim waits, its task is made ready with no tokens at all, and
+ * wf_claim_give then gives none back. The claim is not freed meanwhile. */
+void wf_claim_hurry(struct claim *c);
 
 /* [any] Visits the claims that wait there, oldest first, under the lock: it may
  * only look. */

@@ -30,7 +30,8 @@
  *  [R] Some need help. An item that came early may be let through, leave and
  *      end the run while the worker on which it came still asks whose turn it
  *      is; one that waits for a token, while the worker that queued it still
- *      passes the turn on; one that was left to a merge, while its worker still
+ *      passes the turn on, or looks whether its run was cancelled before it
+ *      stood in the queue; one that was left to a merge, while its worker still
  *      moves what is there. That worker holds a reference on the slot
  *      meanwhile; the last one to drop its reference gives the slot back. */
 #include <errno.h>
@@ -83,13 +84,8 @@ struct task *wf_flow_on(struct slot *slot, uint64_t now)
 static struct claim *claim_of(const struct slot *slot)
 {
     const struct segment *s = segment_of(slot);
-    const struct pipeline_run *run = slot->run;
-    size_t first = 0;
 
-    for (unsigned i = 0; i < slot->segment; i++)
-        first += run->plan->segments[i].items.slots;
-    return &run->claims[first +
-                        (size_t)((const char *)slot - s->memory) / s->stride];
+    return &s->claims[(size_t)((const char *)slot - s->memory) / s->stride];
 }
 
 void wf_flow_give_token(weft_worker *self, struct slot *slot)
@@ -117,12 +113,16 @@ static bool take_tokens(struct slot *slot)
     put_at(slot, WANTS_TOKEN);
     if (uses) {
         uint64_t ready = slot->ready;
-        slot->ready = 0; /* whoever gives them does not know of our clock */
-        if (!wf_claim_take(claim_of(slot), sr->uses, uses + 1,
-                           slot->run->run.sched, &slot->task))
-            return false;
-        slot->ready = ready;
-        return true;
+        slot->ready = 0;    /* whoever gives them does not know of our clock */
+        wf_flow_hold(slot); /* [R] */
+        bool has = wf_claim_take(claim_of(slot), sr->uses, uses + 1,
+                                 slot->run->run.sched, &slot->task);
+        if (has)
+            slot->ready = ready;
+        else if (is_cancelled(slot)) /* [C] in attempt.c */
+            wf_claim_hurry(claim_of(slot));
+        wf_flow_finish(wf_worker_here(), slot);
+        return has;
     }
     return wf_limit_take(&sr->limit) || wf_limit_wait(&sr->limit, &slot->task);
 }

@@ -167,9 +167,15 @@ static int init_segments(struct pipeline_run *run)
         wf_budget_share(&run->budget, i, s->into, s->items.cost);
         slots += s->items.slots;
     }
-    if (plan->claims && !(run->claims = zeroed(slots, sizeof *run->claims)))
-        rc = -ENOMEM;
-    return rc;
+    if (rc || !plan->claims)
+        return rc;
+    run->claims = zeroed(slots, sizeof *run->claims);
+    struct claim *claims = run->claims;
+    for (unsigned i = 0; claims && i < plan->segment_count; i++) {
+        run->segments[i].claims = claims;
+        claims += plan->segments[i].items.slots;
+    }
+    return claims ? 0 : -ENOMEM;
 }
 
 static int init_run(struct pipeline_run *run, weft_error *why)

@@ -26,6 +26,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "graph/claim.h"
 #include "graph/counts.h"
 #include "graph/wait.h"
 
@@ -491,6 +492,14 @@ struct slot *wf_segment_take_out(struct segment *s, uint64_t deadline,
     return slot;
 }
 
+/* Under the lock: what the slot waits for outside of its run comes now. */
+static void hurry(struct segment *s, weft_sched *sched, unsigned i)
+{
+    wf_timer_hurry(sched, &slot_at(s, i)->timer);
+    if (s->claims)
+        wf_claim_hurry(&s->claims[i]);
+}
+
 struct task_list wf_segment_cancel(struct segment *s, weft_sched *sched,
                                    uint64_t ticket)
 {
@@ -504,7 +513,7 @@ struct task_list wf_segment_cancel(struct segment *s, weft_sched *sched,
         struct slot *slot = slot_at(s, i);
         if (place_of(slot) != FREE &&
             (ticket == 0 || slot->ticket[0] >= ticket))
-            wf_timer_hurry(sched, &slot->timer);
+            hurry(s, sched, i);
     }
     /* Whoever offers an item after this sees the ticket: it has the lock. */
     if (ticket == 0) {

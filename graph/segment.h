@@ -51,6 +51,7 @@ struct segment {
     struct weft_items items;      /* immutable, like what follows */
     bool times;                   /* are taken */
     struct budget *budget;        /* or NULL: there is none */
+    struct claim *claims; /* one a slot, or NULL: none takes of limits */
     size_t stride;
     char *memory; /* of the slots */
 };
@@ -124,7 +125,8 @@ struct segment_news wf_segment_offer(struct segment *s, struct slot *slot,
 struct slot *wf_segment_take_out(struct segment *s, uint64_t deadline,
                                  bool *dry);
 
-/* [any] Cancels items of this ticket and above: their timers go off. If those
+/* [any] Cancels items of this ticket and above: their timers go off, and they
+ * wait for tokens of limits no longer. If those
  * are all (ticket 0), returns the ones that wait for the consumer, for the
  * caller to release. */
 struct task_list wf_segment_cancel(struct segment *s, weft_sched *sched,

@@ -485,3 +485,89 @@ Test(claim, a_limits_name_is_its_own)
     weft_limit_destroy(l);
     weft_limit_destroy(NULL);
 }
+
+Test(claim, who_is_hurried_has_nothing_and_is_in_nobodys_way)
+{
+    struct asker holder, wide, narrow, last;
+    BEGIN(2, 2, 1, 1, 1);
+    cr_assert(TAKE(&holder, USE(A, 1)));
+    wf_claim_hurry(&holder.claim); /* it does not wait */
+    expect(A, 1, 0, 1);
+    cr_assert(!TAKE(&wide, USE(A, 2), USE(B, 2)));
+    cr_assert(!TAKE(&narrow, USE(A, 1), USE(B, 1)));
+    cr_assert(!TAKE(&last, USE(B, 2)));
+    wf_claim_hurry(&wide.claim);
+    wait_for(2); /* and the one behind it has its tokens */
+    expect(A, 2, 0, 2);
+    expect(B, 1, 1, 1);
+    wf_claim_hurry(&wide.claim); /* for nothing: it does not wait any more */
+    wf_claim_hurry(&narrow.claim);
+    wf_claim_hurry(&last.claim); /* there is nobody left behind it */
+    wait_for(3);
+    expect(B, 1, 0, 1);
+    give(&wide);
+    give(&last);
+    expect(A, 2, 0, 2);
+    expect(B, 1, 0, 1);
+    give(&narrow);
+    give(&holder);
+    cr_assert(TAKE(&last, USE(A, 2), USE(B, 2)));
+    give(&last);
+    end(3);
+}
+
+Test(claim, who_is_hurried_may_stand_anywhere_in_its_queue)
+{
+    struct asker holder, waits[4];
+    BEGIN(1, 1, 1, 1, 1);
+    cr_assert(TAKE(&holder, USE(A, 1)));
+    for (int i = 0; i < 4; i++)
+        cr_assert(!TAKE(&waits[i], USE(A, 1)));
+    wf_claim_hurry(&waits[1].claim);
+    wf_claim_hurry(&waits[3].claim);
+    give(&holder);
+    wait_for(3);
+    expect(A, 1, 1, 2);
+    wf_claim_hurry(&waits[2].claim);
+    expect(A, 1, 0, 2);
+    give(&waits[0]);
+    expect(A, 0, 0, 2);
+    uint64_t waited = stats_of(A).wait_ns;
+    cr_assert(waited < (uint64_t)1 << 40); /* each wait has an end */
+    cr_assert_eq(stats_of(A).wait_ns, waited);
+    end(4);
+}
+
+Test(claim, who_is_hurried_gives_up_the_token_of_its_stage)
+{
+    struct asker holder, first, second, third;
+    struct weft_limit own;
+    BEGIN(1, 1, 1, 1, 1);
+    wf_named_limit_init(&own, "stage", 1);
+    const struct weft_use uses[] = { { &own, 1 }, USE(A, 1) };
+    cr_assert(TAKE(&holder, USE(A, 1)));
+    cr_assert(!take(&first, uses, 2)); /* has its stage's, wants the other */
+    cr_assert(!take(&second, uses, 2));
+    cr_assert(!take(&third, uses, 2));
+    cr_assert_eq(wf_limit_reserved(&own), 1);
+    expect(A, 1, 1, 1);
+    wf_claim_hurry(&second.claim); /* wants its stage's */
+    cr_assert_eq(wf_limit_reserved(&own), 1);
+    wf_claim_hurry(&first.claim); /* the third comes up */
+    cr_assert_eq(wf_limit_reserved(&own), 1);
+    expect(A, 1, 1, 1);
+    give(&holder);
+    expect(A, 1, 0, 2);
+    give(&first);
+    give(&second);
+    cr_assert_eq(wf_limit_reserved(&own), 0);
+    struct weft_limit_stats s;
+    weft_limit_stats(&own, &s);
+    cr_assert_eq(s.in_use, 1);
+    cr_assert_eq(s.waiting, 0);
+    give(&third);
+    weft_limit_stats(&own, &s);
+    cr_assert_eq(s.in_use, 0);
+    cr_assert_eq(s.granted, 1);
+    end(3);
+}
