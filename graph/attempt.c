@@ -391,13 +391,29 @@ static struct task *not_made(weft_worker *self, struct slot *slot, int rc,
     return returned(self, slot, weft_fail(slot->item, rc, "%s", why));
 }
 
+/* What waited for its thread when the run was stopped does not begin. */
+static bool begins(const struct slot *slot)
+{
+    return stage_of(slot)->stage->kind == SOURCE
+               ? !load_relaxed(&slot->run->draining)
+               : !is_cancelled(slot);
+}
+
+static struct task *not_begun(struct slot *slot)
+{
+    bool source = stage_of(slot)->stage->kind == SOURCE;
+
+    return not_made(NULL, slot, source ? WEFT_END : -ECANCELED,
+                    "the run was stopped");
+}
+
 static struct task *outside(weft_worker *none, struct task *task)
 {
     struct slot *slot = slot_of_task(task);
 
     task->run = wf_flow_step;
     put_at(slot, RUNS);
-    struct task *next = call(NULL, slot);
+    struct task *next = begins(slot) ? call(NULL, slot) : not_begun(slot);
     if (next)
         put_at(slot, IS_BACK);
     return next;
