@@ -45,7 +45,9 @@ int weft_start_with(struct weft_run **out, weft_sched *sched,
  * worker (-EDEADLK), unless timeout_ms is 0: so on_end gets the sentence. */
 int weft_wait(struct weft_run *run, int timeout_ms, weft_error *why);
 
-/* [any] No new input; what is in flight is finished. */
+/* [any] No new input; what is in flight is finished. Like every call it needs a
+ * run that is not being destroyed: where on_end does that, only callbacks of
+ * the run itself may drain or cancel it, or who keeps on_end waiting. */
 void weft_drain(struct weft_run *run);
 
 /* [any] No new input, and nothing starts that has not started. What executes
