@@ -62,13 +62,23 @@ static void set(unsigned tokens)
         serve(task);
 }
 
-/* Sets a number, waits until no more are inside, and lets that be the rule. */
+/* Under the lock, for there the givers have done what they did inside. */
+static unsigned tokens_out(void)
+{
+    pthread_mutex_lock(&shared.lock);
+    unsigned out = wf_limit_in_use(&shared);
+    pthread_mutex_unlock(&shared.lock);
+    return out;
+}
+
+/* Sets a number, waits until no more tokens are out, and lets that be the rule.
+ * `inside` does not tell it: who has a token may not have come in yet. */
 static void *rule_them(void *unused)
 {
     for (uint64_t change = 1; load_acquire(&takers); change++) {
         unsigned tokens = (unsigned)(change * 7 % MOST) + 1;
         set(tokens);
-        while (load_seq_cst(&inside) > tokens)
+        while (tokens_out() > tokens)
             sched_yield();
         store_seq_cst(&rule, change << 8 | tokens);
         for (unsigned i = 0; i < 100 && load_acquire(&takers); i++)
