@@ -8,11 +8,19 @@
  *
  * What each feeder does with its slot:
  *
- *     source    calls the source, and puts itself behind all work downstream
+ *     source    calls the source, later
  *     gather    its only token is there exactly while it has a slot, so a
  *               hungry gather is a stage without tokens
- *     scatter   goes on with the item whose pieces it makes
+ *     scatter   goes on, later, with the item whose pieces it makes
  *     merge     moves the next item of its inputs there
+ *
+ * Later: when there is nothing else to do. The task goes under the item that
+ * was just fed, so that this worker takes that first and an idle one finds the
+ * task. If the worker then has anything else to do, the task goes to where all
+ * of its kind wait; and from there comes to whoever has nothing else. Those
+ * that were hungry go there at once. Until one has had its share of turns it
+ * comes before the others, which may be of other runs; then after them. The
+ * share is as large as the priority of the run.
  *
  * When a segment is over, so is its successor's input: a gather's rest is a
  * task that waits for the same token as its items. */
@@ -84,16 +92,26 @@ static void feed_gather(struct stage_run *sr, weft_worker *self,
     wf_ready(sr->run->run.sched, self, next);
 }
 
-static void feed_source(struct slot *slot)
+void wf_feed_later(weft_worker *self, struct slot *slot, struct segment *fills,
+                   bool under)
 {
-    struct task_list list = { 0 };
+    struct pipeline_run *run = slot->run;
+    bool over = ++fills->turns % (QUANTUM * run->priority) == 0;
 
-    slot->task.run = wf_flow_step;
-    slot->stage = slot->run->plan->segments[slot->segment].feeder;
-    slot->ready = ticks_of(slot->run);
-    put_at(slot, FILL);
-    task_list_add(&list, &slot->task);
-    wf_inject(slot->run->run.sched, &list);
+    slot->yields = under && !over;
+    if (slot->yields)
+        wf_push(self, &slot->task);
+    else
+        wf_ready_last(run->run.sched, self, &slot->task, !over);
+}
+
+bool wf_feed_yields(weft_worker *self, struct slot *slot)
+{
+    if (!slot->yields || !wf_has_other_work(self))
+        return false;
+    slot->yields = false;
+    wf_ready_last(slot->run->run.sched, self, &slot->task, true);
+    return true;
 }
 
 void wf_feed_got(struct pipeline_run *run, weft_worker *self, struct slot *slot)
@@ -107,13 +125,14 @@ void wf_feed_got(struct pipeline_run *run, weft_worker *self, struct slot *slot)
     case SCATTER:
         sr->hand = slot;
         sr->parent->ready = ticks_of(run);
-        wf_ready(run->run.sched, self, &sr->parent->task);
+        wf_feed_later(self, sr->parent, &run->segments[slot->segment], false);
         break;
     case MERGE:
         wf_merge_got(sr, self, slot);
         break;
     default:
-        feed_source(slot);
+        slot->ready = ticks_of(run);
+        wf_source_queue(self, slot, false);
         break;
     }
 }

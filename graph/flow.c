@@ -454,6 +454,8 @@ struct task *wf_flow_step(weft_worker *self, struct task *task)
     case WANTS_TOKEN:
         return has_token(self, slot, ticks_of(slot->run));
     case SCATTERS:
+        if (wf_feed_yields(self, slot))
+            return NULL; /* [X] */
         return wf_scatter_take(self, slot, ticks_of(slot->run));
     case HAS_PATH:
         has_waited(self, slot);

@@ -212,6 +212,9 @@ struct attempt_seen wf_attempt_look(const struct slot *slot);
 
 /* source.c: a slot that the source is to fill, and what became of it. */
 struct task *wf_source_fill(weft_worker *self, struct slot *slot);
+/* source.c: the slot is to be filled, later: as wf_feed_later. */
+void wf_source_queue(weft_worker *self, struct slot *slot, bool under);
+
 struct task *wf_source_filled(weft_worker *self, struct slot *slot, int rc,
                               uint64_t now);
 int wf_source_array(struct slot *slot);
@@ -239,6 +242,15 @@ struct slot *wf_feed_filled(struct slot *slot, bool marker, bool wants_next,
 /* feed.c: the feeder, which was hungry, has a slot. */
 void wf_feed_got(struct pipeline_run *run, weft_worker *self,
                  struct slot *slot);
+
+/* feed.c: the slot's task is to fill a slot of the segment in its turn: `under`
+ * what this worker does now, else when there is nothing else. */
+void wf_feed_later(weft_worker *self, struct slot *slot, struct segment *fills,
+                   bool under);
+
+/* feed.c: its turn has come, but it leaves the worker to what has begun, if
+ * there is anything: true, and its task comes again. */
+bool wf_feed_yields(weft_worker *self, struct slot *slot);
 
 /* feed.c: the feeder has no more. `last` is the slot in its hand, or NULL. */
 void wf_feed_ended(struct pipeline_run *run, weft_worker *self,

@@ -219,10 +219,7 @@ static void first_slots(struct pipeline_run *run, struct task_list *ready)
         if (stage->kind == GATHER) {
             run->stages[feeder].hand = slot;
         } else if (slot) {
-            slot->task.run = wf_flow_step;
-            slot->stage = feeder;
             slot->ready = ticks_of(run);
-            put_at(slot, FILL);
             task_list_add(ready, &slot->task);
         }
     }
@@ -231,8 +228,10 @@ static void first_slots(struct pipeline_run *run, struct task_list *ready)
 /* So many parties are out. */
 static void count_out(struct pipeline_run *run, unsigned parties)
 {
-    if (sub_acq_rel(&run->parties, parties) == parties) /* [E] */
-        wf_run_end(&run->run);
+    if (sub_acq_rel(&run->parties, parties) != parties) /* [E] */
+        return;
+    wf_sched_rivals(run->run.sched, -1);
+    wf_run_end(&run->run);
 }
 
 /* Becomes a party; false: the run is over. */
@@ -342,6 +341,7 @@ static int start(struct weft_run **out, weft_sched *sched,
         return wf_error(why, rc, "%s", reason.text);
     }
     wf_run_init(&run->run, sched, base, config);
+    wf_sched_rivals(sched, 1);
     first_slots(run, &ready);
     if (out)
         *out = &run->run; /* the deadline may end it at once */
@@ -352,12 +352,13 @@ static int start(struct weft_run **out, weft_sched *sched,
     if (rc) {
         if (out)
             *out = NULL;
+        wf_sched_rivals(sched, -1);
         wf_run_abandon(&run->run);
         destroy_run(&run->run);
         return wf_error(why, rc, "no thread for the deadline of a run");
     }
-    if (ready.first)
-        wf_inject(sched, &ready);
+    for (struct task *task; (task = task_list_take(&ready));)
+        wf_source_queue(NULL, slot_of_task(task), false);
     return 0;
 }
 

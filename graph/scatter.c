@@ -2,7 +2,7 @@
  *
  * The item keeps the scatter's only token until its last piece has gone; it
  * waits for the slot of each piece with nothing that others need. Each piece
- * flows before the next one is made, so that a worker takes it first. */
+ * flows before the next one is made, and that one is made later: see feed.c. */
 #include <errno.h>
 
 #include "graph/pipeline.h"
@@ -37,7 +37,7 @@ static struct task *feed(weft_worker *self, struct slot *slot,
     struct slot *next = wf_feed_filled(piece, false, true, now);
     if (next) { /* else somebody else may already go on with the item */
         sr->hand = next;
-        wf_push(self, &slot->task);
+        wf_feed_later(self, slot, segment_of(next), true);
     }
     return &piece->task;
 }

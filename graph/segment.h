@@ -45,7 +45,7 @@ struct segment {
     unsigned reservers;    /* threads that sleep until a slot is free */
     _Atomic uint32_t freed; /* what they sleep on */
     struct weft_flow flow;  /* but in_flight, which is counted when asked */
-    uint64_t turns;         /* the source had: of the feeder, no lock */
+    uint64_t turns;         /* the feeder had: its own, no lock */
     _Atomic uint64_t open;  /* the epoch that may pass; no lock to look */
     _Atomic uint64_t cancel_from; /* items of this ticket and above; no lock */
     struct weft_items items;      /* immutable, like what follows */

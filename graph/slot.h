@@ -59,6 +59,7 @@ struct slot {
     int result;            /* of the attempt */
     unsigned attempt;      /* 1 is the first */
     bool passed;           /* the end of its segment */
+    bool yields;           /* its task, to what has begun: feed.c */
     bool moved;            /* what was in it is elsewhere now */
     bool marker;           /* its outcome is, or will be: MARKER */
     _Atomic uint32_t ends; /* of the attempt: attempt.c */

@@ -2,10 +2,7 @@
  *
  * What a source does with a slot is an attempt like any stage's: on a worker,
  * on a thread of its own, or pending. When it is over, the item flows, and the
- * source goes on with the next slot. That one goes under the item, so that this
- * worker takes the item first and an idle one finds the source; and now and
- * then behind everything that waits, so that the sources of several runs have
- * their turns: as many as the priority of the run says. */
+ * source goes on with the next slot: later, see feed.c. */
 #include <errno.h>
 #include <string.h>
 
@@ -36,6 +33,8 @@ struct task *wf_source_fill(weft_worker *self, struct slot *slot)
 {
     uint64_t now = ticks_of(slot->run);
 
+    if (wf_feed_yields(self, slot))
+        return NULL;
     if (load_relaxed(&slot->run->draining))
         return end(self, slot);
     if (stage_of(slot)->stage->cancel)
@@ -46,23 +45,12 @@ struct task *wf_source_fill(weft_worker *self, struct slot *slot)
     return wf_attempt(self, slot, now);
 }
 
-/* The source's next slot: its turn comes after the item that it has just fed,
- * or after everything else. */
-static void go_on_with(weft_worker *self, struct slot *next, uint64_t now)
+void wf_source_queue(weft_worker *self, struct slot *slot, bool under)
 {
-    struct pipeline_run *run = next->run;
-    struct task_list list = { 0 };
-
-    next->task.run = wf_flow_step;
-    next->stage = run->plan->segments[next->segment].feeder;
-    next->ready = now;
-    put_at(next, FILL);
-    if (++segment_of(next)->turns % (QUANTUM * run->priority)) {
-        wf_push(self, &next->task);
-        return;
-    }
-    task_list_add(&list, &next->task);
-    wf_inject(run->run.sched, &list);
+    slot->task.run = wf_flow_step;
+    slot->stage = slot->run->plan->segments[slot->segment].feeder;
+    put_at(slot, FILL);
+    wf_feed_later(self, slot, segment_of(slot), under);
 }
 
 struct task *wf_source_filled(weft_worker *self, struct slot *slot, int rc,
@@ -82,10 +70,12 @@ struct task *wf_source_filled(weft_worker *self, struct slot *slot, int rc,
     count(&c->in, rc == 0);
     count_past(&c->done, rc == 0);
     struct slot *next = wf_feed_filled(slot, rc == WEFT_EPOCH, true, now);
-    if (next)
-        go_on_with(self, next, now);
-    else if (load_relaxed(&slot->run->draining)) /* [D] in prun.c */
+    if (next) {
+        next->ready = now;
+        wf_source_queue(self, next, true);
+    } else if (load_relaxed(&slot->run->draining)) { /* [D] in prun.c */
         wf_feed_news(slot->run, self, slot->segment,
                      wf_segment_end_hungry(segment_of(slot)));
+    }
     return &slot->task;
 }

@@ -22,6 +22,18 @@ void wf_inject_put(struct inject *q, struct task_list *list)
     pthread_mutex_unlock(&q->lock);
 }
 
+void wf_inject_put_first(struct inject *q, struct task *task)
+{
+    struct task_list list = { 0 };
+
+    task_list_add(&list, task);
+    pthread_mutex_lock(&q->lock);
+    task_list_join(&list, &q->list);
+    q->list = list;
+    store_seq_cst(&q->count, q->list.count); /* [W] */
+    pthread_mutex_unlock(&q->lock);
+}
+
 struct task_list wf_inject_take(struct inject *q, size_t most)
 {
     struct task_list taken = { 0 };

@@ -23,6 +23,9 @@ void wf_inject_finish(struct inject *q);
 /* Any thread. Takes over the tasks of the list. */
 void wf_inject_put(struct inject *q, struct task_list *list);
 
+/* Any thread. One task, before all that are there. */
+void wf_inject_put_first(struct inject *q, struct task *task);
+
 /* Any thread. Up to `most` of the oldest tasks. */
 struct task_list wf_inject_take(struct inject *q, size_t most);
 

@@ -56,7 +56,8 @@ static bool visible(void *ctx)
     weft_sched *s = ctx;
 
     for (unsigned i = 0; i < s->group_count; i++)
-        if (wf_inject_visible(&s->injects[i]))
+        if (wf_inject_visible(&s->injects[i]) ||
+            wf_inject_visible(&s->lasts[i]))
             return true;
     for (unsigned i = 0; i < s->worker_count; i++)
         if (wf_deque_visible(&s->workers[i]->deque))
@@ -64,14 +65,30 @@ static bool visible(void *ctx)
     return false;
 }
 
+/* One queue for each group; NULL: no memory. */
+static struct inject *make_queues(const weft_sched *s)
+{
+    struct inject *queues =
+        aligned_alloc(alignof(struct inject), s->group_count * sizeof *queues);
+
+    for (unsigned i = 0; queues && i < s->group_count; i++)
+        wf_inject_init(&queues[i]);
+    return queues;
+}
+
+static void free_queues(const weft_sched *s, struct inject *queues)
+{
+    for (unsigned i = 0; queues && i < s->group_count; i++)
+        wf_inject_finish(&queues[i]);
+    free(queues);
+}
+
 static int make_workers(weft_sched *s)
 {
     s->workers = calloc(s->worker_count, sizeof *s->workers);
-    s->injects = aligned_alloc(alignof(struct inject),
-                               s->group_count * sizeof *s->injects);
-    for (unsigned i = 0; s->injects && i < s->group_count; i++)
-        wf_inject_init(&s->injects[i]);
-    if (!s->workers || !s->injects)
+    s->injects = make_queues(s);
+    s->lasts = make_queues(s);
+    if (!s->workers || !s->injects || !s->lasts)
         return -ENOMEM;
 
     for (unsigned i = 0; i < s->worker_count; i++) {
@@ -109,10 +126,9 @@ static void free_workers(weft_sched *s)
             wf_victims_finish(s->workers[i]);
             wf_topo_dealloc(s->topo, s->workers[i], sizeof(weft_worker));
         }
-    for (unsigned i = 0; s->injects && i < s->group_count; i++)
-        wf_inject_finish(&s->injects[i]);
+    free_queues(s, s->injects);
+    free_queues(s, s->lasts);
     free(s->workers);
-    free(s->injects);
     wf_park_finish(&s->park);
 }
 
@@ -199,17 +215,52 @@ void wf_sched_release(weft_sched *s)
         wf_wake_all(&s->holds);
 }
 
-void wf_inject(weft_sched *s, struct task_list *list)
+/* The first worker that is near the calling thread. */
+static unsigned near_here(const weft_sched *s)
 {
     unsigned group = s->group_count > 1 ? wf_topo_group_here(s->topo) : 0;
     unsigned near = 0;
 
-    wf_sched_hold(s); /* [D] */
     while (s->workers[near]->group != group)
         near++;
-    wf_inject_put(&s->injects[group], list);
+    return near;
+}
+
+void wf_inject(weft_sched *s, struct task_list *list)
+{
+    wf_sched_hold(s); /* [D] */
+    unsigned near = near_here(s);
+    wf_inject_put(&s->injects[s->workers[near]->group], list);
     wf_park_notify(&s->park, near);
     wf_sched_release(s);
+}
+
+void wf_ready_last(weft_sched *s, weft_worker *self, struct task *task,
+                   bool first)
+{
+    struct task_list list = { 0 };
+    bool here = self && self->sched == s; /* then nobody destroys it */
+
+    if (!here)
+        wf_sched_hold(s); /* [D] */
+    unsigned near = here ? self->index : near_here(s);
+    struct inject *q = &s->lasts[s->workers[near]->group];
+    if (here && first)
+        self->passed = 0; /* that is no longer what waits */
+    if (first) {
+        wf_inject_put_first(q, task);
+    } else {
+        task_list_add(&list, task);
+        wf_inject_put(q, &list);
+    }
+    wf_park_notify(&s->park, near);
+    if (!here)
+        wf_sched_release(s);
+}
+
+void wf_sched_rivals(weft_sched *s, int more)
+{
+    add_relaxed(&s->rivals, (unsigned)more);
 }
 
 int wf_offload(weft_sched *s, struct task *task)

@@ -17,6 +17,19 @@ void wf_push_list(weft_worker *self, struct task_list *list);
  */
 void wf_inject(weft_sched *sched, struct task_list *list);
 
+/* [any] Makes a task ready that begins something new, where others have begun:
+ * it comes when its worker has nothing else to do, after those of its kind that
+ * wait, or `first`. It is not put off for ever. `self` as in wf_ready. */
+void wf_ready_last(weft_sched *sched, weft_worker *self, struct task *task,
+                   bool first);
+
+/* [worker] Whether it has anything to do before those. */
+bool wf_has_other_work(weft_worker *self);
+
+/* [any] So many more, or fewer, take turns with wf_ready_last. If there are
+ * several, a worker looks what others have to do before it comes to those. */
+void wf_sched_rivals(weft_sched *sched, int more);
+
 /* [any] wf_push where self is a worker of this scheduler, else wf_inject: it is
  * NULL, or a worker of another one. */
 void wf_ready(weft_sched *sched, weft_worker *self, struct task *task);

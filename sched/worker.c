@@ -9,7 +9,12 @@
  *
  * The deque is last in, first out, which keeps the caches warm but may leave
  * its oldest task behind for ever. So every FAIR_TICK tasks the oldest comes
- * first: of the injected ones, or of the worker's own. */
+ * first: of the injected ones, or of the worker's own.
+ *
+ * What begins something new waits in a queue of its own until there is nothing
+ * else, or until FAIR_TICK other tasks were taken. Where several take turns
+ * there, one whose turn it still is may be in the deque of another worker; so
+ * that worker's tasks come first. */
 #include <stdio.h>
 
 #include "sched/worker.h"
@@ -96,11 +101,29 @@ struct task *wf_take_injected(weft_worker *self, unsigned group)
     return task;
 }
 
+/* The next of those that come after all else. */
+static struct task *take_last(weft_worker *self, unsigned group)
+{
+    struct inject *q = &self->sched->lasts[group];
+
+    self->passed = 0;
+    return wf_inject_take(q, 1).first;
+}
+
+bool wf_has_other_work(weft_worker *self)
+{
+    return wf_deque_visible(&self->deque) ||
+           wf_inject_visible(&self->sched->injects[self->group]);
+}
+
 static struct task *take_own(weft_worker *self)
 {
     struct task *task = NULL;
+    bool last = wf_inject_visible(&self->sched->lasts[self->group]);
 
-    if (++self->tick % FAIR_TICK == 0) {
+    if (last && ++self->passed >= FAIR_TICK)
+        task = take_last(self, self->group);
+    if (!task && ++self->tick % FAIR_TICK == 0) {
         task = wf_take_injected(self, self->group);
         if (!task)
             task = wf_deque_steal(&self->deque);
@@ -109,6 +132,10 @@ static struct task *take_own(weft_worker *self)
         task = wf_deque_pop(&self->deque);
     if (!task)
         task = wf_take_injected(self, self->group);
+    if (!task && last && load_relaxed(&self->sched->rivals) > 1)
+        task = wf_steal(self);
+    if (!task && last)
+        task = take_last(self, self->group);
     return task;
 }
 
@@ -122,6 +149,8 @@ static struct task *look_around(weft_worker *self)
         task = wf_steal(self);
     for (unsigned i = 1; !task && i < groups; i++)
         task = wf_take_injected(self, (self->group + i) % groups);
+    for (unsigned i = 0; !task && i < groups; i++)
+        task = take_last(self, (self->group + i) % groups);
     return task;
 }
 

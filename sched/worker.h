@@ -25,6 +25,7 @@ struct weft_worker {
     alignas(64) weft_sched *sched;
     unsigned index, group;
     unsigned tick;   /* counts the tasks taken, for fairness */
+    unsigned passed; /* tasks taken while others wait to be the last */
     uint64_t random; /* xorshift state */
     struct victims victims;
     pthread_t thread;
@@ -38,8 +39,10 @@ struct weft_sched {
     struct helpers helpers;
     unsigned worker_count, group_count;
     uint64_t spin_ns;
-    weft_worker **workers;  /* each on its node */
-    struct inject *injects; /* one per group */
+    weft_worker **workers;   /* each on its node */
+    struct inject *injects;  /* one per group */
+    struct inject *lasts;    /* one per group: what comes after all else */
+    _Atomic unsigned rivals; /* who make tasks ready to be the last */
     struct park park;
     unsigned started;                   /* threads that exist */
     alignas(64) _Atomic uint32_t holds; /* who needs it still: see sched.c */

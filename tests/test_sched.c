@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -207,6 +208,114 @@ static struct task *signals_blocked(weft_worker *self, struct task *task)
     cr_assert(sigismember(&mask, SIGINT));
     cr_assert(sigismember(&mask, SIGTERM));
     return ran(self, task);
+}
+
+/* ---- what comes last ---------------------------------------------------- */
+
+struct noted {
+    struct task task;
+    char name;
+};
+
+static char order[16]; /* in which they ran: on one worker */
+static struct noted last, later, first, injected, pushed;
+
+static struct task *note(weft_worker *self, struct task *task)
+{
+    char name[] = { ((struct noted *)task)->name, 0 };
+    strcat(order, name);
+    add_release(&total, 1); /* for wait_for */
+    return NULL;
+}
+
+static struct task *make_all_ready(weft_worker *self, struct task *task)
+{
+    weft_sched *sched = weft_worker_sched(self);
+    struct task_list list = { 0 };
+
+    cr_assert(!wf_has_other_work(self));
+    wf_ready_last(sched, self, &last.task, false);
+    wf_ready_last(sched, NULL, &later.task, false);
+    wf_ready_last(sched, self, &first.task, true);
+    cr_assert(!wf_has_other_work(self));
+    task_list_add(&list, &injected.task);
+    wf_inject(sched, &list);
+    cr_assert(wf_has_other_work(self));
+    wf_push(self, &pushed.task);
+    return NULL;
+}
+
+Test(sched, what_is_to_come_last_comes_after_all_else, .timeout = 10)
+{
+    struct task task = { make_all_ready, NULL };
+    struct noted *all[] = { &last, &later, &first, &injected, &pushed };
+    weft_sched *sched = make_sched(1);
+    order[0] = '\0';
+    for (int i = 0; i < 5; i++)
+        *all[i] = (struct noted){ { note, NULL }, "lLfip"[i] };
+    wf_ready(sched, NULL, &task);
+    wait_for(5);
+    cr_assert_eq(strcmp(order, "piflL"), 0);
+    weft_sched_destroy(sched);
+}
+
+/* Is ready again and again, until what waits to be the last has run. */
+static struct task *once_more(weft_worker *self, struct task *task)
+{
+    if (!load_relaxed(&total))
+        wf_ready(weft_worker_sched(self), self, task);
+    return NULL;
+}
+
+Test(sched, what_is_to_come_last_is_not_put_off_for_ever, .timeout = 10)
+{
+    struct counted counted = { { ran, NULL }, 0 };
+    struct task endless[2] = { { once_more, NULL }, { once_more, NULL } };
+    weft_sched *sched = make_sched(1);
+    for (int i = 0; i < 2; i++)
+        wf_ready(sched, NULL, &endless[i]);
+    wf_ready_last(sched, NULL, &counted.task, false);
+    wait_for(1);
+    weft_sched_destroy(sched);
+    cr_assert_eq(counted.ran, 1);
+}
+
+static _Atomic bool has_pushed;
+
+/* Busy until the other has run what is in the deque here. */
+static struct task *push_and_stay(weft_worker *self, struct task *task)
+{
+    wf_push(self, &pushed.task);
+    store_release(&has_pushed, true); /* for the load in ask_to_be_last */
+    wait_for(1);
+    return NULL;
+}
+
+static struct task *ask_to_be_last(weft_worker *self, struct task *task)
+{
+    while (!load_acquire(&has_pushed)) /* push_and_stay has */
+        ;
+    wf_ready_last(weft_worker_sched(self), self, &last.task, false);
+    return NULL;
+}
+
+Test(sched, of_several_who_come_last_each_lets_others_work_first, .timeout = 30)
+{
+    for (int i = 0; i < TIMES(200, 50); i++) {
+        struct task stay = { push_and_stay, NULL };
+        struct task ask = { ask_to_be_last, NULL };
+        weft_sched *sched = make_sched(2);
+        order[0] = '\0';
+        store_relaxed(&has_pushed, false);
+        pushed = (struct noted){ { note, NULL }, 'p' };
+        last = (struct noted){ { note, NULL }, 'l' };
+        wf_sched_rivals(sched, 2);
+        wf_ready(sched, NULL, &ask);
+        wf_ready(sched, NULL, &stay);
+        wait_for(2);
+        weft_sched_destroy(sched);
+        cr_assert_eq(strcmp(order, "pl"), 0);
+    }
 }
 
 Test(sched, workers_take_no_signals_and_the_caller_keeps_its_own, .timeout = 10)
