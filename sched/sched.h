@@ -26,6 +26,10 @@ void wf_ready_last(weft_sched *sched, weft_worker *self, struct task *task,
 /* [worker] Whether it has anything to do before those. */
 bool wf_has_other_work(weft_worker *self);
 
+/* [worker] Whether the task that runs is the continuation of the one before,
+ * which has just returned it. */
+bool wf_follows(const weft_worker *self);
+
 /* [any] So many more, or fewer, take turns with wf_ready_last. If there are
  * several, a worker looks what others have to do before it comes to those. */
 void wf_sched_rivals(weft_sched *sched, int more);

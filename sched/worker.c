@@ -4,8 +4,8 @@
  * A task may return its continuation, which runs next without touching the
  * deque. Such a chain is bounded in time: after CHAIN_NS the continuation goes
  * to the end of the injected tasks, behind the deque and the I/O completions.
- * The clock is read rarely: as often as the last reading says that it takes to
- * notice in time.
+ * A look at the clock costs more than a short step does, so where they are
+ * short the worker looks rarely, whichever chains they belong to.
  *
  * The deque is last in, first out, which keeps the caches warm but may leave
  * its oldest task behind for ever. So every FAIR_TICK tasks the oldest comes
@@ -21,7 +21,8 @@
 
 enum {
     CHAIN_NS = 200000,
-    MOST_STEPS = 64,   /* between two readings of the clock */
+    GLANCE_NS = 50000, /* or less between two looks at the clock: */
+    MOST_STEPS = 15,   /* then they may be so many steps apart */
     FAIR_TICK = 61,    /* every so many tasks the oldest comes first */
     INJECT_BATCH = 32, /* taken from the injected tasks at a time */
 };
@@ -61,32 +62,44 @@ void wf_ready(weft_sched *sched, weft_worker *self, struct task *task)
     wf_inject(sched, &list);
 }
 
+/* A look at the clock: how many steps may the worker take before the next?
+ * Twice as many, if that will do to notice in time; else it looks after each.
+ */
+static uint64_t look(weft_worker *self)
+{
+    uint64_t now = wf_now_ns();
+
+    if (now - self->looked > GLANCE_NS)
+        self->between = 1;
+    else if (self->between < MOST_STEPS)
+        self->between = 2 * self->between + 1;
+    self->looked = now;
+    self->steps = 0;
+    return now;
+}
+
 static void run_chain(weft_worker *self, struct task *task)
 {
-    uint64_t end = 0, last = 0;
-    unsigned steps = 0, check = 1, ran = 0;
+    uint64_t end = 0;
+    unsigned ran = 0;
 
-    while (task) {
+    for (self->follows = false; task; self->follows = true) {
         task = task->run(self, task);
         ran++;
-        if (!task || ++steps < check)
+        if (++self->steps < self->between || !task)
             continue;
-        uint64_t now = wf_now_ns();
+        uint64_t now = look(self);
         if (!end) {
             end = now + CHAIN_NS;
         } else if (now >= end) {
             wf_ready(self->sched, NULL, task);
             break;
-        } else {
-            uint64_t step_ns = (now - last) / steps + 1;
-            uint64_t fit = (end - now) / step_ns + 1;
-            check = fit < MOST_STEPS ? (unsigned)fit : MOST_STEPS;
         }
-        last = now;
-        steps = 0;
     }
     count_one(&self->tasks, ran);
 }
+
+bool wf_follows(const weft_worker *self) { return self->follows; }
 
 struct task *wf_take_injected(weft_worker *self, unsigned group)
 {

@@ -24,9 +24,12 @@ struct weft_worker {
     struct deque deque;
     alignas(64) weft_sched *sched;
     unsigned index, group;
-    unsigned tick;   /* counts the tasks taken, for fairness */
-    unsigned passed; /* tasks taken while others wait to be the last */
-    uint64_t random; /* xorshift state */
+    unsigned tick;           /* counts the tasks taken, for fairness */
+    unsigned passed;         /* tasks taken while others wait to be the last */
+    unsigned steps, between; /* since it looked at the clock, and at most */
+    uint64_t looked;         /* at the clock: ns */
+    bool follows;            /* its task, at once on another: a chain */
+    uint64_t random;         /* xorshift state */
     struct victims victims;
     pthread_t thread;
     _Atomic uint64_t tasks, steals, parks; /* written by the owner */
