@@ -364,13 +364,14 @@ static int start_io(weft_worker *self, struct slot *slot)
     return rc ? rc : after_io(self, slot);
 }
 
-/* On any thread. */
+/* On any thread. On a worker it begins when that took it, or after the hook. */
 static struct task *call(weft_worker *self, struct slot *slot)
 {
     const struct stage *stage = stage_of(slot)->stage;
 
     hook(slot, false, 0);
-    slot->began = ticks_of(slot->run);
+    if (!self || slot->run->plan->config.hook)
+        slot->began = ticks_of(slot->run);
     note_time(slot, slot->began);
     if (self)
         count(&counts_at(slot, self)->ready_wait,

@@ -154,9 +154,17 @@ static struct task *has_token(weft_worker *self, struct slot *slot,
     }
 }
 
+/* The time. Where the task goes on at once it is still that of what it did
+ * before: a look at the clock costs more than what lies between. */
+static uint64_t now_after(weft_worker *self, const struct slot *slot,
+                          uint64_t before)
+{
+    return before && wf_follows(self) ? before : ticks_of(slot->run);
+}
+
 struct task *wf_flow_ask(weft_worker *self, struct slot *slot)
 {
-    uint64_t now = slot->arrived;
+    uint64_t now = now_after(self, slot, slot->arrived);
 
     return take_tokens(slot) ? has_token(self, slot, now) : NULL; /* [X] */
 }
@@ -372,7 +380,7 @@ static struct task *enter(weft_worker *self, struct slot *slot)
     return wf_flow_ask(self, slot);
 }
 
-/* It has waited for a worker to take it out of the last stage. */
+/* It may have waited for a worker to take it out of the last stage. */
 static void count_end(weft_worker *self, const struct slot *slot)
 {
     const struct pipeline_run *run = slot->run;
@@ -383,7 +391,7 @@ static void count_end(weft_worker *self, const struct slot *slot)
         last = plan->stage_count - 1;
     if (plan->stages[last].kind == JOIN) /* the router is before its fork */
         last = plan->stages[last].join - 1;
-    if (slot->outcome == GOOD)
+    if (slot->outcome == GOOD && !wf_follows(self))
         count(&wf_counts_of(&run->counts, weft_worker_index(self), last)
                    ->ready_wait,
               since(slot->arrived, ticks_of(run)));
@@ -452,7 +460,7 @@ struct task *wf_flow_step(weft_worker *self, struct task *task)
         wf_flow_hold(slot);
         return has_turn(self, slot);
     case WANTS_TOKEN:
-        return has_token(self, slot, ticks_of(slot->run));
+        return has_token(self, slot, now_after(self, slot, slot->ready));
     case SCATTERS:
         if (wf_feed_yields(self, slot))
             return NULL; /* [X] */

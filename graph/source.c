@@ -31,12 +31,11 @@ int wf_source_array(struct slot *slot)
 
 struct task *wf_source_fill(weft_worker *self, struct slot *slot)
 {
-    uint64_t now = ticks_of(slot->run);
-
     if (wf_feed_yields(self, slot))
         return NULL;
     if (load_relaxed(&slot->run->draining))
         return end(self, slot);
+    uint64_t now = ticks_of(slot->run);
     if (stage_of(slot)->stage->cancel)
         wf_segment_filling(segment_of(slot), slot);
     slot->attempt = 1;
