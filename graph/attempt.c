@@ -104,9 +104,9 @@ static uint64_t next_attempt_at(const struct slot *slot)
 static struct task *try_again(weft_worker *self, struct slot *slot)
 {
     slot->attempt++;
-    slot->arrived = slot->ready = ticks_of(slot->run);
-    count(&counts_at(slot, self)->retry_wait,
-          since(slot->ended, slot->arrived));
+    slot->arrived = slot->ready = ticks_of(slot);
+    count_time(&counts_at(slot, self)->retry_wait, slot, slot->ended,
+               slot->arrived);
     return wf_flow_ask(self, slot);
 }
 
@@ -120,7 +120,7 @@ static struct task *back_off(weft_worker *self, struct slot *slot)
 {
     weft_sched *sched = slot->run->run.sched;
 
-    note_time(slot, slot->ended);
+    note_time(segment_of(slot), slot, slot->ended);
     count(&counts_at(slot, self)->retried, 1);
     wf_flow_give_token(self, slot);
     put_at(slot, BACKS_OFF);
@@ -191,18 +191,18 @@ static void count_outside(weft_worker *self, struct slot *slot, uint64_t now)
     uint64_t ready = early ? slot->ended : slot->completed;
 
     if (elsewhere) {
-        count(&c->ready_wait, since(slot->ready, slot->began));
-        count(&c->run, since(slot->began, slot->ended));
+        count_time(&c->ready_wait, slot, slot->ready, slot->began);
+        count_time(&c->run, slot, slot->began, slot->ended);
     }
     if (slot->completed)
-        count(&c->pending_wait, since(slot->ended, slot->completed));
-    count(&c->ready_wait, since(ready, now));
+        count_time(&c->pending_wait, slot, slot->ended, slot->completed);
+    count_time(&c->ready_wait, slot, ready, now);
 }
 
 struct task *wf_attempt_ended(weft_worker *self, struct slot *slot)
 {
     const struct stage *stage = stage_of(slot)->stage;
-    uint64_t now = ticks_of(slot->run);
+    uint64_t now = ticks_of(slot);
 
     count_outside(self, slot, now);
     slot->ended = now;
@@ -210,8 +210,8 @@ struct task *wf_attempt_ended(weft_worker *self, struct slot *slot)
         !(load_relaxed(&slot->ends) & EXPIRED)) {
         put_at(slot, RUNS);
         slot->result = after_io(self, slot);
-        slot->ended = ticks_of(slot->run);
-        count(&counts_at(slot, self)->run, since(now, slot->ended));
+        slot->ended = ticks_of(slot);
+        count_time(&counts_at(slot, self)->run, slot, now, slot->ended);
     }
     return end(self, slot, slot->result);
 }
@@ -231,7 +231,7 @@ void weft_complete(weft_worker *self, void *item, int rc)
         return;
     }
     slot->result = rc;
-    slot->completed = ticks_of(run);
+    slot->completed = ticks_of(slot);
     uint32_t bits = COMPLETED;
     if (!(load_relaxed(&slot->ends) & DONE) &&
         wf_timer_cancel(sched, &slot->timer)) /* [A] */
@@ -301,10 +301,10 @@ static bool is_settled(struct slot *slot, int rc)
 /* On any thread: the stage has returned. */
 static struct task *returned(weft_worker *self, struct slot *slot, int rc)
 {
-    slot->ended = ticks_of(slot->run);
-    note_time(slot, slot->ended);
+    slot->ended = ticks_of(slot);
+    note_time(segment_of(slot), slot, slot->ended);
     if (self)
-        count(&counts_at(slot, self)->run, since(slot->began, slot->ended));
+        count_time(&counts_at(slot, self)->run, slot, slot->began, slot->ended);
     if (rc == WEFT_PENDING) {
         if (!is_over(slot))
             return NULL; /* [X] in flow.c */
@@ -371,11 +371,11 @@ static struct task *call(weft_worker *self, struct slot *slot)
 
     hook(slot, false, 0);
     if (!self || slot->run->plan->config.hook)
-        slot->began = ticks_of(slot->run);
-    note_time(slot, slot->began);
+        slot->began = ticks_of(slot);
+    note_time(segment_of(slot), slot, slot->began);
     if (self)
-        count(&counts_at(slot, self)->ready_wait,
-              since(slot->ready, slot->began));
+        count_time(&counts_at(slot, self)->ready_wait, slot, slot->ready,
+                   slot->began);
     if (stage->where == WEFT_IO)
         return returned(self, slot, start_io(self, slot));
     if (stage->kind == ROUTER)
@@ -425,7 +425,7 @@ static struct task *hand_over(weft_worker *self, struct slot *slot)
     struct stage_run *sr = stage_of(slot);
 
     put_at(slot, OUTSIDE);
-    slot->handed = ticks_of(slot->run);
+    slot->handed = ticks_of(slot);
     slot->task.run = outside;
     if (sr->stage->where == WEFT_PINNED) {
         wf_thread_run(sr->thread, &slot->task);

@@ -51,11 +51,11 @@ static uint64_t most_in(unsigned bucket)
     return first + ((uint64_t)1 << (power - 3)) - 1;
 }
 
-void wf_counts_latency(struct stage_counts *c, uint64_t ticks)
+void wf_counts_latency(struct stage_counts *c, uint64_t ticks, unsigned weight)
 {
     _Atomic uint32_t *bucket = &c->latency[bucket_of(ticks)];
 
-    store_relaxed(bucket, load_relaxed(bucket) + 1);
+    store_relaxed(bucket, load_relaxed(bucket) + weight);
     if (ticks > load_relaxed(&c->longest))
         store_relaxed(&c->longest, ticks);
 }

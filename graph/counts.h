@@ -52,8 +52,8 @@ static inline uint64_t since(uint64_t from, uint64_t to)
     return to > from ? to - from : 0;
 }
 
-/* How long an item was in the stage. */
-void wf_counts_latency(struct stage_counts *c, uint64_t ticks);
+/* So long were `weight` items in the stage. */
+void wf_counts_latency(struct stage_counts *c, uint64_t ticks, unsigned weight);
 
 /* All workers' counts of what has left a stage. */
 void wf_counts_outcomes(const struct counts *c, unsigned stage,

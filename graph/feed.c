@@ -72,8 +72,9 @@ struct slot *wf_feed_filled(struct slot *slot, bool marker, bool wants_next,
 
     slot->task.run = wf_flow_step;
     slot->stage = run->plan->stages[feeder].next;
+    now = ticks_at(slot, now);
     slot->arrived = slot->entered = slot->ready = now;
-    note_time(slot, now);
+    note_time(segment_of(slot), slot, now);
     struct slot *next =
         wf_segment_feed(&run->segments[segment], slot, marker, wants_next);
     return next && has_cost(next) ? next : NULL;
@@ -88,7 +89,7 @@ static void feed_gather(struct stage_run *sr, weft_worker *self,
     if (!next)
         return;
     if (next != &sr->end)
-        slot_of_task(next)->ready = ticks_of(sr->run);
+        slot_of_task(next)->ready = ticks_of(slot_of_task(next));
     wf_ready(sr->run->run.sched, self, next);
 }
 
@@ -124,14 +125,14 @@ void wf_feed_got(struct pipeline_run *run, weft_worker *self, struct slot *slot)
         break;
     case SCATTER:
         sr->hand = slot;
-        sr->parent->ready = ticks_of(run);
+        sr->parent->ready = ticks_of(sr->parent);
         wf_feed_later(self, sr->parent, &run->segments[slot->segment], false);
         break;
     case MERGE:
         wf_merge_got(sr, self, slot);
         break;
     default:
-        slot->ready = ticks_of(run);
+        slot->ready = ticks_of(slot);
         wf_source_queue(self, slot, false);
         break;
     }

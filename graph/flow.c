@@ -75,7 +75,7 @@ static struct task *at(struct slot *slot, unsigned stage)
 struct task *wf_flow_on(struct slot *slot, uint64_t now)
 {
     slot->arrived = slot->entered = slot->ready = now;
-    note_time(slot, now);
+    note_time(segment_of(slot), slot, now);
     return at(slot, after(stage_of(slot)->stage));
 }
 
@@ -100,7 +100,7 @@ void wf_flow_give_token(weft_worker *self, struct slot *slot)
     if (!next)
         return;
     if (next != &sr->end)
-        slot_of_task(next)->ready = ticks_of(slot->run);
+        slot_of_task(next)->ready = ticks_of(slot_of_task(next));
     wf_push(self, next);
 }
 
@@ -135,7 +135,7 @@ static struct task *has_token(weft_worker *self, struct slot *slot,
     if (slot->outcome == GOOD) {
         if (!slot->ready)
             slot->ready = now;
-        count(&c->token_wait, since(slot->arrived, slot->ready));
+        count_time(&c->token_wait, slot, slot->arrived, slot->ready);
         count_past(&c->started, slot->attempt == 1);
         if (is_cancelled(slot)) {
             slot->outcome = CANCELLED;
@@ -159,7 +159,7 @@ static struct task *has_token(weft_worker *self, struct slot *slot,
 static uint64_t now_after(weft_worker *self, const struct slot *slot,
                           uint64_t before)
 {
-    return before && wf_follows(self) ? before : ticks_of(slot->run);
+    return before && wf_follows(self) ? before : ticks_of(slot);
 }
 
 struct task *wf_flow_ask(weft_worker *self, struct slot *slot)
@@ -186,8 +186,8 @@ struct task *wf_flow_leave(weft_worker *self, struct slot *slot, int rc,
         count_past(&c->failed, 1);
         wf_item_failed(self, slot, rc);
     }
-    if (slot->run->times)
-        wf_counts_latency(c, since(slot->entered, now));
+    if (slot->weight)
+        wf_counts_latency(c, since(slot->entered, now), slot->weight);
     wf_flow_give_token(self, slot);
     return wf_flow_on(slot, now);
 }
@@ -392,9 +392,9 @@ static void count_end(weft_worker *self, const struct slot *slot)
     if (plan->stages[last].kind == JOIN) /* the router is before its fork */
         last = plan->stages[last].join - 1;
     if (slot->outcome == GOOD && !wf_follows(self))
-        count(&wf_counts_of(&run->counts, weft_worker_index(self), last)
-                   ->ready_wait,
-              since(slot->arrived, ticks_of(run)));
+        count_time(&wf_counts_of(&run->counts, weft_worker_index(self), last)
+                        ->ready_wait,
+                   slot, slot->arrived, ticks_of(slot));
 }
 
 static struct task *at_door(weft_worker *self, struct slot *slot)
@@ -422,17 +422,17 @@ static struct task *at_door(weft_worker *self, struct slot *slot)
 static void has_waited(weft_worker *self, struct slot *slot)
 {
     const struct stage *stage = stage_of(slot)->stage;
-    uint64_t now = ticks_of(slot->run);
+    uint64_t now = ticks_of(slot);
     unsigned fork = stage->kind == JOIN ? stage->join : slot->stage;
 
     slot->ready = now;
     if (stage->kind != FORK && stage->kind != JOIN)
         return;
     if (slot->outcome == GOOD) /* the router is the stage before its fork */
-        count(
+        count_time(
             &wf_counts_of(&slot->run->counts, weft_worker_index(self), fork - 1)
                  ->output_wait,
-            since(slot->arrived, now));
+            slot, slot->arrived, now);
     slot->arrived = slot->entered = now;
 }
 
@@ -464,7 +464,7 @@ struct task *wf_flow_step(weft_worker *self, struct task *task)
     case SCATTERS:
         if (wf_feed_yields(self, slot))
             return NULL; /* [X] */
-        return wf_scatter_take(self, slot, ticks_of(slot->run));
+        return wf_scatter_take(self, slot, ticks_of(slot));
     case HAS_PATH:
         has_waited(self, slot);
         return into_path(slot);

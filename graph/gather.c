@@ -15,7 +15,7 @@ static bool feed(weft_worker *self, struct stage_run *sr, bool marker)
 
     store_relaxed(&sr->count, 0);
     sr->hand = NULL;
-    struct slot *next = wf_feed_filled(batch, marker, true, ticks_of(sr->run));
+    struct slot *next = wf_feed_filled(batch, marker, true, ticks_of(batch));
     if (next)
         sr->hand = next;
     wf_push(self, &batch->task);
@@ -62,11 +62,11 @@ struct task *wf_gather_take(weft_worker *self, struct slot *slot)
     if (slot->outcome == MARKER)
         return take_marker(self, slot);
     put_at(slot, RUNS);
-    uint64_t start = ticks_of(slot->run);
-    count(&c->ready_wait, since(slot->ready, start));
+    uint64_t start = ticks_of(slot);
+    count_time(&c->ready_wait, slot, slot->ready, start);
     int rc = stage->gather(self, sr->hand->item, slot->item, stage->ctx);
-    uint64_t end = ticks_of(slot->run);
-    count(&c->run, since(start, end));
+    uint64_t end = ticks_of(slot);
+    count_time(&c->run, slot, start, end);
     if (rc > 0 && rc != WEFT_FULL)
         rc = weft_fail(slot->item, -EINVAL, "the gather returned %d", rc);
     if (rc < 0)
@@ -80,8 +80,8 @@ struct task *wf_gather_take(weft_worker *self, struct slot *slot)
     if (!full || feed(self, sr, false))
         return wf_flow_leave(self, slot, 0, end);
     count_past(&c->done, 1); /* and the token stays away */
-    if (slot->run->times)
-        wf_counts_latency(c, since(slot->entered, end));
+    if (slot->weight)
+        wf_counts_latency(c, since(slot->entered, end), slot->weight);
     return wf_flow_on(slot, end);
 }
 
@@ -100,7 +100,7 @@ struct task *wf_gather_end(weft_worker *self, struct task *task)
     sr->hand = NULL;
     wf_limit_give(&sr->limit); /* nobody waits for it: all items have left */
     if (rest)
-        wf_feed_filled(batch, false, false, ticks_of(run));
+        wf_feed_filled(batch, false, false, ticks_of(batch));
     wf_feed_ended(run, self, segment, rest ? NULL : batch);
     return rest ? &batch->task : NULL;
 }

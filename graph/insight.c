@@ -145,7 +145,7 @@ int weft_set_tokens(struct weft_run *base, const char *name, unsigned tokens)
     }
     struct task_list ready = wf_limit_set(&sr->limit, tokens);
     for (struct task *task = ready.first; task; task = task->next)
-        slot_of_task(task)->ready = ticks_of(run);
+        slot_of_task(task)->ready = ticks_of(slot_of_task(task));
     if (ready.first)
         wf_inject(run->run.sched, &ready);
     return 0;

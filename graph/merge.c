@@ -156,7 +156,7 @@ static void move(struct stage_run *sr, weft_worker *self, struct slot *slot,
                            segment_of(slot)->items.cost);
         hand->origin = slot->number;
     }
-    wf_feed_filled(hand, marker, false, ticks_of(run));
+    wf_feed_filled(hand, marker, false, ticks_of(hand));
     wf_ready(run->run.sched, self, &hand->task);
     wf_flow_finish(self, slot);
 }
@@ -192,9 +192,9 @@ static struct slot *take_next(struct merge *m, int input,
         m->done++;
         m->taken++;
         task = task_list_take(&m->inputs[input].waiting);
-        m->waited += since(slot_of_task(task)->arrived,
-                           ticks_of(slot_of_task(task)->run));
-        return slot_of_task(task);
+        struct slot *slot = slot_of_task(task);
+        m->waited += time_of(slot, slot->arrived, ticks_of(slot));
+        return slot;
     }
     m->turn = m->taken = 0;
     for (unsigned i = 0; i < m->count; i++)

@@ -10,6 +10,7 @@
 #include "graph/plan.h"
 #include "graph/router.h"
 #include "graph/segment.h"
+#include "graph/times.h"
 #include "graph/turn.h"
 #include "graph/wait.h"
 #include "sched/sched.h"
@@ -162,12 +163,6 @@ static inline struct segment *segment_of(const struct slot *slot)
 static inline bool is_cancelled(const struct slot *slot)
 {
     return wf_segment_cancelled(segment_of(slot), slot->ticket[0]);
-}
-
-/* The time of the statistics, or 0 where none is taken. */
-static inline uint64_t ticks_of(const struct pipeline_run *run)
-{
-    return run->times ? wf_ticks() : 0;
 }
 
 static inline struct stage_counts *counts_at(const struct slot *slot,

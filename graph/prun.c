@@ -162,6 +162,7 @@ static int init_segments(struct pipeline_run *run)
         if (wf_segment_init(&run->segments[i], &s->items, run, i, ordered))
             rc = -ENOMEM;
         run->segments[i].times = run->times;
+        sample_init(&run->segments[i].sample, run->times);
         if (plan->budgeted)
             run->segments[i].budget = &run->budget;
         wf_budget_share(&run->budget, i, s->into, s->items.cost);
@@ -219,7 +220,7 @@ static void first_slots(struct pipeline_run *run, struct task_list *ready)
         if (stage->kind == GATHER) {
             run->stages[feeder].hand = slot;
         } else if (slot) {
-            slot->ready = ticks_of(run);
+            slot->ready = ticks_of(slot);
             task_list_add(ready, &slot->task);
         }
     }

@@ -63,11 +63,11 @@ struct task *wf_scatter_take(weft_worker *self, struct slot *slot, uint64_t now)
         return wf_flow_on(slot, now);
     }
     put_at(slot, RUNS);
-    uint64_t start = ticks_of(slot->run);
+    uint64_t start = ticks_of(slot);
     int rc = stage->scatter(self, slot->item, piece->item, stage->ctx);
-    uint64_t end = ticks_of(slot->run);
-    count(&counts_at(slot, self)->ready_wait, since(slot->ready, start));
-    count(&counts_at(slot, self)->run, since(start, end));
+    uint64_t end = ticks_of(slot);
+    count_time(&counts_at(slot, self)->ready_wait, slot, slot->ready, start);
+    count_time(&counts_at(slot, self)->run, slot, start, end);
     if (!rc)
         return feed(self, slot, piece, end);
     if (rc > 0 && rc != WEFT_END)

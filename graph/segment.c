@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 #include "graph/claim.h"
-#include "graph/counts.h"
+#include "graph/times.h"
 #include "graph/wait.h"
 
 static struct slot *slot_at(const struct segment *s, unsigned i)
@@ -101,6 +101,7 @@ static struct slot *take_free(struct segment *s)
     struct slot *slot = slot_of_task(task);
     slot->number = s->flow.fed; /* if it is filled */
     slot->epoch = s->epoch;
+    slot->weight = sample_next(&s->sample);
     put_at(slot, IN_HAND);
     return slot;
 }
@@ -413,8 +414,10 @@ struct segment_news wf_segment_release(struct segment *s, struct slot *slot)
     pass(s, slot, &news);
     if (place_of(slot) == RELEASED) {
         s->out.borrowed--;
-        s->out.held += since(slot->arrived, slot->arrived ? wf_ticks() : 0);
+        s->out.held +=
+            time_of(slot, slot->arrived, slot->arrived ? ticks_of(slot) : 0);
     }
+    sample_left(&s->sample);
     add_free(s, slot);
     tell(s, &news);
     unlock_and_wake(s, dry(s), true);
@@ -479,10 +482,10 @@ struct slot *wf_segment_take_out(struct segment *s, uint64_t deadline,
         s->out.borrowed++;
         s->out.marks -= marker;
         s->out.taken += !marker;
-        uint64_t now = slot->arrived && !marker ? wf_ticks() : 0;
-        s->out.ready += since(slot->arrived, now);
+        uint64_t now = marker ? 0 : ticks_of(slot);
+        s->out.ready += time_of(slot, slot->arrived, now);
         slot->arrived = now;
-        note_time(slot, now);
+        note_time(s, slot, now);
         if (!s->out.list.first && s->out.takers)
             want(s->times, &s->out.starved);
     }

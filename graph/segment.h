@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "graph/budget.h"
+#include "graph/sampling.h"
 #include "graph/want.h"
 #include "weft/insight.h"
 #include "weft/pipeline.h"
@@ -30,6 +31,7 @@ struct segment {
     struct task_list free;            /* slots */
     struct outlet out;
     uint64_t ended_at;     /* ticks, or 0 */
+    struct sample sample;  /* whose times are taken */
     struct want blocked;   /* who feeds it, for a slot or its bytes */
     unsigned in_hand;      /* slots that the feeder has, or that are reserved */
     bool hungry;           /* the feeder waits for one */
@@ -43,10 +45,11 @@ struct segment {
     struct slot *filling;  /* for which a source is called that can be asked
                               to end */
     unsigned reservers;    /* threads that sleep until a slot is free */
-    _Atomic uint32_t freed; /* what they sleep on */
-    struct weft_flow flow;  /* but in_flight, which is counted when asked */
-    uint64_t turns;         /* the feeder had: its own, no lock */
-    _Atomic uint64_t open;  /* the epoch that may pass; no lock to look */
+    _Atomic uint32_t freed;  /* what they sleep on */
+    struct weft_flow flow;   /* but in_flight, which is counted when asked */
+    uint64_t turns;          /* the feeder had: its own, no lock */
+    _Atomic uint64_t lately; /* ticks: when some item was timed; no lock */
+    _Atomic uint64_t open;   /* the epoch that may pass; no lock to look */
     _Atomic uint64_t cancel_from; /* items of this ticket and above; no lock */
     struct weft_items items;      /* immutable, like what follows */
     bool times;                   /* are taken */

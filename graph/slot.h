@@ -58,6 +58,7 @@ struct slot {
     enum outcome outcome;
     int result;            /* of the attempt */
     unsigned attempt;      /* 1 is the first */
+    unsigned weight;       /* its times count for so many items: sampling.h */
     bool passed;           /* the end of its segment */
     bool yields;           /* its task, to what has begun: feed.c */
     bool moved;            /* what was in it is elsewhere now */
@@ -111,10 +112,5 @@ static inline uint64_t place_at(const struct slot *slot, enum place place)
 static inline void put_at(struct slot *slot, enum place place)
 {
     store_relaxed(&slot->at, place_at(slot, place));
-}
-
-static inline void note_time(struct slot *slot, uint64_t ticks)
-{
-    store_relaxed(&slot->lately, ticks);
 }
 #endif

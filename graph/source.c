@@ -35,7 +35,7 @@ struct task *wf_source_fill(weft_worker *self, struct slot *slot)
         return NULL;
     if (load_relaxed(&slot->run->draining))
         return end(self, slot);
-    uint64_t now = ticks_of(slot->run);
+    uint64_t now = ticks_of(slot);
     if (stage_of(slot)->stage->cancel)
         wf_segment_filling(segment_of(slot), slot);
     slot->attempt = 1;
@@ -70,7 +70,7 @@ struct task *wf_source_filled(weft_worker *self, struct slot *slot, int rc,
     count_past(&c->done, rc == 0);
     struct slot *next = wf_feed_filled(slot, rc == WEFT_EPOCH, true, now);
     if (next) {
-        next->ready = now;
+        next->ready = ticks_at(next, now);
         wf_source_queue(self, next, true);
     } else if (load_relaxed(&slot->run->draining)) { /* [D] in prun.c */
         wf_feed_news(slot->run, self, slot->segment,

@@ -169,7 +169,7 @@ static void feed(struct slot *slot, bool marker)
     unsigned source = run->plan->segments[slot->segment].feeder;
 
     add_relaxed(&run->stages[source].fed, !marker);
-    wf_feed_filled(slot, marker, false, ticks_of(run));
+    wf_feed_filled(slot, marker, false, ticks_of(slot));
     wf_ready(run->run.sched, wf_worker_here(), &slot->task);
 }
 

@@ -29,7 +29,11 @@ struct weft_latency {
  * gap: all of a segment's stages together have as much as its items were in
  * flight, what they were in the consumer's hands included (weft_run_sink). Only
  * the output waits of a source and a gather are their own, not their items':
- * the items behind a gather that waits for a slot wait for its token. */
+ * the items behind a gather that waits for a slot wait for its token.
+ *
+ * While more than 32 items leave a segment in a millisecond, one in eight of
+ * them is timed, and counts for eight; so the longest latency is that of those
+ * that were timed. What is counted is exact. */
 struct weft_stage_stats {
     const char *name;
     uint64_t in;   /* items that came to its door */
