@@ -54,16 +54,26 @@ static bool is_above(const struct weft_failures *f, uint64_t failures,
     return seen >= f->sample && (double)failures > f->rate * seen;
 }
 
+/* What counts it. The policy of a run counts all failures, but a rate is one of
+ * the items of a segment. */
+static _Atomic uint64_t *count_of(struct slot *slot,
+                                  const struct weft_failures *f)
+{
+    struct stage_run *sr = stage_of(slot);
+
+    if (f == &sr->stage->failures)
+        return &sr->failures;
+    return f->policy == WEFT_AT_RATE ? &segment_of(slot)->failures
+                                     : &slot->run->failures;
+}
+
 /* Whether the policy that answers for it lets the others go on. */
 static bool goes_on(struct slot *slot)
 {
-    struct pipeline_run *run = slot->run;
-    struct stage_run *sr = stage_of(slot);
-    const struct weft_failures *own = &sr->stage->failures;
+    const struct weft_failures *own = &stage_of(slot)->stage->failures;
     const struct weft_failures *f =
-        own->policy ? own : &run->plan->config.failures;
-    uint64_t failures =
-        add_relaxed(own->policy ? &sr->failures : &run->failures, 1) + 1;
+        own->policy ? own : &slot->run->plan->config.failures;
+    uint64_t failures = add_relaxed(count_of(slot, f), 1) + 1;
 
     switch (f->policy) {
     case WEFT_SKIP:

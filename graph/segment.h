@@ -51,6 +51,7 @@ struct segment {
     _Atomic uint64_t lately; /* ticks: when some item was timed; no lock */
     _Atomic uint64_t open;   /* the epoch that may pass; no lock to look */
     _Atomic uint64_t cancel_from; /* items of this ticket and above; no lock */
+    _Atomic uint64_t failures;    /* that the run answers for; no lock */
     struct weft_items items;      /* immutable, like what follows */
     bool times;                   /* are taken */
     struct budget *budget;        /* or NULL: there is none */

@@ -259,6 +259,75 @@ Test(failure, R19_failure_policies_at_rate_see_what_is_still_on_its_way,
     weft_sched_destroy(sched);
 }
 
+/* Where one item becomes many, or many one, a part of these is a part of these:
+ * five items make a batch, and that two pieces. Of the items 40 % fail, of the
+ * batches one, and of the pieces 40 %. */
+static bool two_fifths(uint64_t n) { return n % 5 < 2; }
+static bool the_tenth(uint64_t n) { return n == 9; }
+
+static int may_fail_by_number(weft_worker *self, void *item, void *ctx)
+{
+    struct stage_world *w = ctx;
+    return w->fails(weft_item_number(item)) ? w->error : 0;
+}
+
+static int keep_nothing(weft_worker *self, void *batch, void *item, void *ctx)
+{
+    *(uint64_t *)batch = 0;
+    return 0;
+}
+
+static int two(weft_worker *self, void *item, void *piece, void *ctx)
+{
+    return ++*(uint64_t *)item > 2 ? WEFT_END : 0;
+}
+
+static struct weft_flow segment_flow(struct weft_run *run, unsigned segment)
+{
+    struct weft_flow f = { 0 };
+    cr_assert_eq(weft_run_flow(run, segment, &f), 0);
+    return f;
+}
+
+Test(failure, R19_failure_policies_at_rate_judge_each_segment_for_itself,
+     .timeout = 60)
+{
+    struct numbers source = { .end = 1000 };
+    struct stage_world items = { two_fifths, -EIO };
+    struct stage_world batches = { the_tenth, -EBADMSG };
+    struct stage_world pieces = { two_fifths, -EPROTO };
+    const struct weft_items slots = { .bytes = sizeof(uint64_t), .slots = 4 };
+    weft_error why = { "" };
+    weft_sched *sched = workers(1);
+
+    weft_pipeline *p = weft_pipeline_create(weft_config(
+        pipeline, .items = slots,
+        .failures = { .policy = WEFT_AT_RATE, .rate = 0.5, .sample = 8 }));
+    weft_source(p, "numbers", number, &source);
+    weft_stage(p, weft_config(stage, .name = "items", .ctx = &items,
+                              .fn = may_fail_by_number, .tokens = 1,
+                              .order = WEFT_INPUT));
+    weft_gather(p, weft_config(gather, .name = "batch", .fn = keep_nothing,
+                               .count = 5, .items = slots));
+    weft_stage(p, weft_config(stage, .name = "batches", .ctx = &batches,
+                              .fn = may_fail_by_number, .tokens = 1,
+                              .order = WEFT_INPUT));
+    weft_scatter(
+        p, weft_config(scatter, .name = "split", .fn = two, .items = slots));
+    weft_stage(p, weft_config(stage, .name = "pieces", .ctx = &pieces,
+                              .fn = may_fail_by_number, .tokens = 1,
+                              .order = WEFT_INPUT));
+    weft_plan *plan = plan_of(p);
+    struct weft_run *run = started(sched, plan);
+    if (weft_wait(run, -1, &why))
+        fprintf(stderr, "%s\n", why.text);
+    cr_assert_eq(segment_flow(run, 1).failed, 1);
+    cr_assert_eq(segment_flow(run, 2).failed, 238 * 2 / 5 + 1);
+    cr_assert_eq(ended(run, 0).failed, 400);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
+
 /* ---- what is told ------------------------------------------------------ */
 
 struct tale {

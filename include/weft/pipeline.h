@@ -107,7 +107,8 @@ enum weft_policy {
     WEFT_SKIP, /* failed items are reported and left out */
     WEFT_AT_MOST, /* as WEFT_SKIP for `most` failures, then as WEFT_STOP */
     WEFT_AT_RATE, /* the same when more than `rate` of the items have failed,
-                     once `sample` have been seen */
+                     once `sample` have been seen; a run judges the items of
+                     each segment for themselves */
 };
 
 /* Which failures end a run. A stage that has a policy of its own answers for
