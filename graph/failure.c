@@ -1,5 +1,8 @@
 /* failure.c: what happens when an item fails: it is reported, once, and the
- * policy of the run says whether the others go on. */
+ * policy of the run says whether the others go on.
+ *
+ * A rate is judged at every failure from when the sample is complete, and when
+ * it becomes complete; after that no item that succeeds makes it worse. */
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
@@ -48,32 +51,42 @@ static double seen_at(const struct slot *slot)
     return (double)(s.done + s.filtered + s.failed);
 }
 
-static bool is_above(const struct weft_failures *f, uint64_t failures,
-                     double seen)
+static const struct weft_failures *policy_of(const struct slot *slot)
 {
-    return seen >= f->sample && (double)failures > f->rate * seen;
+    const struct weft_failures *own = &stage_of(slot)->stage->failures;
+
+    return own->policy ? own : &slot->run->plan->config.failures;
 }
 
 /* What counts it. The policy of a run counts all failures, but a rate is one of
  * the items of a segment. */
-static _Atomic uint64_t *count_of(struct slot *slot,
-                                  const struct weft_failures *f)
+static struct tally *tally_of(const struct slot *slot)
 {
-    struct stage_run *sr = stage_of(slot);
+    if (stage_of(slot)->stage->failures.policy)
+        return &stage_of(slot)->tally;
+    return policy_of(slot)->policy == WEFT_AT_RATE ? &segment_of(slot)->tally
+                                                   : &slot->run->tally;
+}
 
-    if (f == &sr->stage->failures)
-        return &sr->failures;
-    return f->policy == WEFT_AT_RATE ? &segment_of(slot)->failures
-                                     : &slot->run->failures;
+/* Whether more than the rate have failed, of a sample that is complete. */
+static bool is_above(const struct slot *slot, struct tally *t,
+                     uint64_t failures)
+{
+    const struct weft_failures *f = policy_of(slot);
+    double seen = stage_of(slot)->stage->failures.policy ? seen_at(slot)
+                                                         : seen_so_far(slot);
+
+    if (seen < f->sample)
+        return false;
+    store_relaxed(&t->sampled, true);
+    return (double)failures > f->rate * seen;
 }
 
 /* Whether the policy that answers for it lets the others go on. */
-static bool goes_on(struct slot *slot)
+static bool goes_on(const struct slot *slot, struct tally *t)
 {
-    const struct weft_failures *own = &stage_of(slot)->stage->failures;
-    const struct weft_failures *f =
-        own->policy ? own : &slot->run->plan->config.failures;
-    uint64_t failures = add_relaxed(count_of(slot, f), 1) + 1;
+    const struct weft_failures *f = policy_of(slot);
+    uint64_t failures = add_relaxed(&t->failures, 1) + 1;
 
     switch (f->policy) {
     case WEFT_SKIP:
@@ -81,8 +94,7 @@ static bool goes_on(struct slot *slot)
     case WEFT_AT_MOST:
         return failures <= f->most;
     case WEFT_AT_RATE:
-        return !is_above(f, failures,
-                         own->policy ? seen_at(slot) : seen_so_far(slot));
+        return !is_above(slot, t, failures);
     default:
         return false;
     }
@@ -96,10 +108,20 @@ static uint64_t time_of_day(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* The run ends with this; what came before the item goes on, and it itself. */
+static void end_with(weft_worker *self, struct slot *slot, int error,
+                     const weft_error *why)
+{
+    wf_run_fail(&slot->run->run, error, "%s", why->text);
+    wf_pipeline_stop(slot->run, self, slot->segment, slot->ticket[0] + 1);
+}
+
 void wf_item_failed(weft_worker *self, struct slot *slot, int error)
 {
     struct pipeline_run *run = slot->run;
     const struct weft_pipeline_config *config = &run->plan->config;
+    struct tally *t = tally_of(slot);
+    weft_error why;
     struct weft_failure failure = {
         .stage = stage_of(slot)->stage->name,
         .item = slot->number,
@@ -111,13 +133,37 @@ void wf_item_failed(weft_worker *self, struct slot *slot, int error)
 
     if (config->on_failure)
         config->on_failure(&failure, slot->item, config->ctx);
-    if (goes_on(slot))
+    wf_error(&why, error,
+             "stage '%s' failed on item %" PRIu64 ", attempt %u: %s: %s",
+             failure.stage, failure.item, failure.attempt, name_of(error),
+             failure.text);
+    if (!load_relaxed(&t->sampled)) {
+        pthread_mutex_lock(&run->run.lock);
+        t->error = error;
+        t->last = why;
+        pthread_mutex_unlock(&run->run.lock);
+    }
+    if (!goes_on(slot, t))
+        end_with(self, slot, error, &why);
+}
+
+void wf_item_passed(weft_worker *self, struct slot *slot)
+{
+    const struct weft_failures *f = policy_of(slot);
+
+    if (f->policy != WEFT_AT_RATE)
         return;
-    wf_run_fail(&run->run, error,
-                "stage '%s' failed on item %" PRIu64 ", attempt %u: %s: %s",
-                failure.stage, failure.item, failure.attempt, name_of(error),
-                failure.text);
-    wf_pipeline_stop(run, self, slot->segment, slot->ticket[0] + 1);
+    struct pipeline_run *run = slot->run;
+    struct tally *t = tally_of(slot);
+    uint64_t failures = load_relaxed(&t->failures);
+    if ((double)failures <= f->rate * f->sample || load_relaxed(&t->sampled) ||
+        !is_above(slot, t, failures))
+        return;
+    pthread_mutex_lock(&run->run.lock);
+    int error = t->error;
+    weft_error last = t->last;
+    pthread_mutex_unlock(&run->run.lock);
+    end_with(self, slot, error, &last);
 }
 
 void wf_source_failed(struct slot *slot, int error)

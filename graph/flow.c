@@ -186,6 +186,8 @@ struct task *wf_flow_leave(weft_worker *self, struct slot *slot, int rc,
         count_past(&c->failed, 1);
         wf_item_failed(self, slot, rc);
     }
+    if (rc >= 0)
+        wf_item_passed(self, slot);
     if (slot->weight)
         wf_counts_latency(c, since(slot->entered, now), slot->weight);
     wf_flow_give_token(self, slot);

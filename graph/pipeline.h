@@ -10,6 +10,7 @@
 #include "graph/plan.h"
 #include "graph/router.h"
 #include "graph/segment.h"
+#include "graph/tally.h"
 #include "graph/times.h"
 #include "graph/turn.h"
 #include "graph/wait.h"
@@ -106,7 +107,7 @@ struct stage_run {
     struct weft_use uses[WEFT_MOST_USES + 1];
     weft_thread *thread; /* WEFT_PINNED */
     bool made_thread;
-    _Atomic uint64_t failures;
+    struct tally tally;          /* of a policy of its own */
     _Atomic uint64_t array_next; /* SOURCE */
     _Atomic uint64_t fed;        /* SOURCE: from outside */
     struct slot *hand;      /* GATHER: the batch; SCATTER: the next piece */
@@ -133,7 +134,7 @@ struct pipeline_run {
     _Atomic uint64_t end_ns; /* or 0 */
     struct budget budget;
     _Atomic bool draining; /* no new input */
-    _Atomic uint64_t failures;
+    struct tally tally;    /* of all segments */
     unsigned deadline_ms;
     struct timer deadline;
     _Atomic unsigned parties; /* that may still touch it: [E] in prun.c */
@@ -273,7 +274,9 @@ int wf_pipeline_draw(const struct picture *picture, const weft_plan *plan,
 void wf_read_clocks(uint64_t *ticks, uint64_t *ns);
 double wf_pipeline_ns_per_tick(struct pipeline_run *run);
 
-/* failure.c: an item, or the source, has failed for good. */
+/* failure.c: an item, or the source, has failed for good; an item has not, in
+ * this stage. */
 void wf_item_failed(weft_worker *self, struct slot *slot, int error);
 void wf_source_failed(struct slot *slot, int error);
+void wf_item_passed(weft_worker *self, struct slot *slot);
 #endif

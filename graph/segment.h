@@ -7,6 +7,7 @@
 
 #include "graph/budget.h"
 #include "graph/sampling.h"
+#include "graph/tally.h"
 #include "graph/want.h"
 #include "weft/insight.h"
 #include "weft/pipeline.h"
@@ -51,7 +52,7 @@ struct segment {
     _Atomic uint64_t lately; /* ticks: when some item was timed; no lock */
     _Atomic uint64_t open;   /* the epoch that may pass; no lock to look */
     _Atomic uint64_t cancel_from; /* items of this ticket and above; no lock */
-    _Atomic uint64_t failures;    /* that the run answers for; no lock */
+    struct tally tally;           /* of a rate of the run; no lock */
     struct weft_items items;      /* immutable, like what follows */
     bool times;                   /* are taken */
     struct budget *budget;        /* or NULL: there is none */

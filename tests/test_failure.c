@@ -169,16 +169,18 @@ Test(failure, R19_failure_policies_of_a_stage_are_its_own, .timeout = 60)
     survive(t, 19, -EIO, 10);
 }
 
-/* What a rate means, item by item; the result is the first that is too many. */
-static uint64_t first_too_many(fails_fn *fails, struct weft_failures f,
-                               uint64_t items, unsigned *failed)
+/* What a rate means, item by item; the result is how many are too many. */
+static uint64_t too_many(fails_fn *fails, struct weft_failures f,
+                         uint64_t items, unsigned *failed)
 {
-    uint64_t i = 0;
-    for (*failed = 0; i < items; i++)
-        if (fails(i) && ++*failed > f.rate * (double)(i + 1) &&
-            i + 1 >= f.sample)
+    uint64_t seen = 0;
+    *failed = 0;
+    while (seen < items) {
+        *failed += fails(seen++);
+        if (*failed > f.rate * (double)seen && seen >= f.sample)
             break;
-    return i;
+    }
+    return seen;
 }
 
 static void at_rate(fails_fn *fails, double rate, unsigned sample,
@@ -189,7 +191,7 @@ static void at_rate(fails_fn *fails, double rate, unsigned sample,
     struct weft_failures f = { .policy = WEFT_AT_RATE,
                                .rate = rate,
                                .sample = sample };
-    uint64_t end = first_too_many(fails, f, 200, &failed);
+    uint64_t end = too_many(fails, f, 200, &failed);
     cr_assert_eq(end, expected);
     int result = end < 200 ? -EIO : 0;
     t.run = f;
@@ -201,17 +203,20 @@ static void at_rate(fails_fn *fails, double rate, unsigned sample,
 
 Test(failure, R19_failure_policies_at_rate, .timeout = 120)
 {
-    at_rate(odd, 0.5, 0, 200);          /* never more than half */
-    at_rate(odd, 0.49, 0, 1);           /* one of two */
-    at_rate(odd, 0.49, 10, 9);          /* five of ten */
-    at_rate(odd, 0.49, 11, 11);         /* six of twelve */
-    at_rate(fifths, 0.2, 0, 200);       /* one of five each time */
-    at_rate(fifths, 0.19, 7, 9);        /* two of ten */
-    at_rate(below_eight, 0.5, 16, 200); /* eight of sixteen: too late */
-    at_rate(below_eight, 0.5, 6, 5);
+    at_rate(odd, 0.5, 0, 200);    /* never more than half */
+    at_rate(odd, 0.49, 0, 2);     /* one of two */
+    at_rate(odd, 0.49, 10, 10);   /* five of ten */
+    at_rate(odd, 0.49, 11, 12);   /* six of twelve */
+    at_rate(fifths, 0.2, 0, 200); /* one of five each time */
+    at_rate(fifths, 0.19, 7, 10); /* two of ten */
+    at_rate(below_eight, 0.5, 6, 6);
+    at_rate(below_eight, 0.5, 12, 12);  /* eight of twelve, four good ones */
+    at_rate(below_eight, 0.5, 15, 15);  /* eight of fifteen */
+    at_rate(below_eight, 0.5, 16, 200); /* eight of sixteen */
+    at_rate(below_eight, 0.039, 199, 199);
     at_rate(always, 1, 0, 200);
-    at_rate(always, 0.99, 50, 49);
-    at_rate(from_ten, 0.5, 0, 20); /* 11 of 21 */
+    at_rate(always, 0.99, 50, 50);
+    at_rate(from_ten, 0.5, 0, 21); /* 11 of 21 */
 }
 
 /* Half of the items fail at once, the good ones take their time: they have been
