@@ -390,3 +390,31 @@ Test(counts, a_completed_item_waits_to_be_ready, .timeout = 60)
     cr_assert(of(s.run, "work").run_ns >= 2 * held);
     destroy(&s);
 }
+
+/* Of three items that need the only token each waits for those before it. What
+ * comes after the stage is not its affair. */
+Test(counts, a_latency_is_from_a_door_to_the_next, .timeout = 60)
+{
+    struct shelf shelf = { .end = 3 };
+    struct shelf later = { .from = 0, .to = 2 };
+    weft_pipeline *p = drawing(4);
+
+    weft_source(p, "make", make, &shelf);
+    weft_stage(p, weft_config(stage, .name = "nap", .fn = nap_here,
+                              .kind = WEFT_BLOCKING, .tokens = 1));
+    weft_stage(p, weft_config(stage, .name = "keep", .fn = pass_some,
+                              .ctx = &later, .tokens = 3));
+    struct stand s = start(p, 2);
+    stands(s.run, "is pending in 'keep'", 3);
+    struct weft_latency nap = of(s.run, "nap").latency;
+    cr_assert_eq(of(s.run, "keep").latency.max_ns, 0);
+    hold_still();
+    for (unsigned i = 0; i < 3; i++)
+        let_go(&later, i);
+    ends(&s);
+    cr_assert(nap.p50_ns >= 2 * held);
+    cr_assert(nap.p99_ns >= 3 * held);
+    cr_assert_eq(nap.max_ns, of(s.run, "nap").latency.max_ns);
+    cr_assert(of(s.run, "keep").latency.p50_ns >= held);
+    destroy(&s);
+}
