@@ -79,6 +79,7 @@ Test(counts, a_wait_for_a_turn_is_one_for_a_token, .timeout = 60)
                               .order = WEFT_INPUT));
     struct stand s = start(p, 2);
     stands(s.run, "waits for its turn", 2);
+    cr_assert_eq(of(s.run, "write").waiting, 2);
     hold_still();
     let_go(&shelf, 0);
     ends(&s);
@@ -97,10 +98,15 @@ Test(counts, a_wait_for_a_token_is_not_one_for_its_callback, .timeout = 60)
                               .ctx = &shelf, .tokens = 1, .order = WEFT_INPUT));
     struct stand s = start(p, 2);
     stands(s.run, "for a token", 2);
+    struct weft_stage_stats now = of(s.run, "keep");
+    cr_assert_eq(now.in, 3);
+    cr_assert_eq(now.waiting, 2);
+    cr_assert(now.tokens == 1 && now.running == 1 && now.peak == 1);
     hold_still();
     let_go(&shelf, 0);
     ends(&s);
     struct weft_stage_stats keep_it = of(s.run, "keep");
+    cr_assert_eq(keep_it.waiting, 0);
     cr_assert(keep_it.token_wait_ns >= 2 * held);
     cr_assert(keep_it.pending_wait_ns >= held);
     cr_assert(keep_it.pending_wait_ns < keep_it.token_wait_ns);
@@ -310,8 +316,12 @@ Test(counts, a_wait_for_bytes_is_one_for_a_token, .timeout = 60)
     weft_source(p, "make", make, &shelf);
     weft_stage(p, weft_config(stage, .name = "decode", .fn = pass_some,
                               .ctx = &shelf, .bytes = all_bytes, .tokens = 2));
+    struct weft_budget_stats budget;
     struct stand s = start(p, 2);
     stands(s.run, "of the budget", 1);
+    cr_assert_eq(weft_run_budget(s.run, &budget), 0);
+    cr_assert(budget.budget == 1000 && budget.used == 1000);
+    cr_assert_eq(budget.waiting, 1);
     hold_still();
     let_all_go(&shelf);
     stands(s.run, "is pending", 1);

@@ -290,3 +290,39 @@ Test(retry, R19_retries_end_with_the_run, .timeout = 30)
     weft_plan_destroy(plan);
     weft_sched_destroy(sched);
 }
+
+static _Atomic bool over;
+
+static int fail_when_it_is_over(weft_worker *self, void *item, void *ctx)
+{
+    add_relaxed(&w.calls, 1u);
+    UNTIL(load_relaxed(&over));
+    return -EAGAIN;
+}
+
+/* An attempt that fails when the run has been stopped is not the last one that
+ * the item had: it is cancelled, and nobody is told of a failure. */
+Test(retry, R19_retries_that_a_stop_prevents_are_no_failures, .timeout = 30)
+{
+    weft_sched *sched = workers(1);
+
+    world_init(1, 0);
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline, .on_failure = note_failure,
+                    .items = { .bytes = sizeof(uint64_t) }));
+    weft_source(p, "numbers", number, &w.numbers);
+    weft_stage(p, weft_config(stage, .name = "try", .fn = fail_when_it_is_over,
+                              .retry = { .attempts = 2 }));
+    weft_plan *plan = plan_of(p);
+    struct weft_run *run = started(sched, plan);
+    UNTIL(load_relaxed(&w.calls) == 1);
+    weft_cancel(run);
+    store_relaxed(&over, true);
+    struct weft_flow f = ended(run, -ECANCELED);
+    cr_assert_eq(f.cancelled, 1);
+    cr_assert_eq(f.failed, 0);
+    cr_assert_eq(w.calls, 1);
+    cr_assert_eq(w.told, 0);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
