@@ -20,7 +20,7 @@ static struct weft_latency latency_to(uint64_t n, uint64_t step)
     cr_assert_eq(wf_counts_init(&c, WORKERS, STAGES), 0);
     for (uint64_t i = 1; i <= n; i++)
         wf_counts_latency(wf_counts_of(&c, (unsigned)(i % WORKERS), 1),
-                          i * step);
+                          i * step, 1);
     wf_counts_add_up(&c, 1, 1, &s);
     wf_counts_add_up(&c, 0, 1, &other);
     cr_assert_eq(other.latency.max_ns, 0);
