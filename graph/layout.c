@@ -313,6 +313,15 @@ static int lay_router(struct layout *l, const struct element *e,
     return rc;
 }
 
+/* A router joins in order just before: then what follows takes the items in
+ * that order, whatever it asks for itself. Else two of them that leave the join
+ * one after the other would race for it. */
+static bool comes_in_order(struct layout *l, unsigned last)
+{
+    return last != NOWHERE && stage_at(l, last)->kind == JOIN &&
+           stage_at(l, last)->ordered;
+}
+
 /* The last segment of an input leads to the merge, which comes after it. */
 static int lay_inputs(struct layout *l, const struct element *e,
                       struct place_in_layout *at, unsigned *segments,
@@ -358,6 +367,8 @@ static int join_inputs(struct layout *l, const struct element *e,
 {
     struct stage stage = e->stage;
 
+    for (unsigned i = 0; i < e->part_count; i++)
+        stage.ordered |= comes_in_order(l, ends[i]);
     stage.lane_count = e->part_count;
     stage.lanes = calloc(e->part_count, sizeof *stage.lanes);
     if (!stage.lanes)
@@ -428,24 +439,13 @@ static int check_window(struct layout *l, const struct place_in_layout *at,
                     stage->name, stage->tokens, at->room, at->path);
 }
 
-/* A router joins in order just before: then what follows takes the items in
- * that order, whatever it asks for itself. Else two of them that leave the join
- * one after the other would race for it. */
-static bool comes_in_order(struct layout *l, const struct place_in_layout *at)
-{
-    if (at->last == NOWHERE)
-        return false;
-    const struct stage *last = stage_at(l, at->last);
-    return last->kind == JOIN && last->ordered;
-}
-
 static int lay_element(struct layout *l, const struct element *e,
                        struct place_in_layout *at)
 {
     if (e->embeds)
         return lay_part(l, &e->parts[0], at, &e->stage);
     int rc = check_place(l, at, &e->stage);
-    bool in_order = comes_in_order(l, at);
+    bool in_order = comes_in_order(l, at->last);
     if (!rc && e->stage.kind == MERGE)
         return lay_merge(l, e, at);
     if (!rc)

@@ -287,6 +287,40 @@ Test(merge, holes_in_an_input_cost_it_no_turn, .timeout = 60)
     }
 }
 
+/* It joins in order, and the merge asks for none. */
+Test(merge, what_a_router_joins_in_order_comes_in_order, .timeout = 120)
+{
+    enum { N = TIMES(100000, 5000) };
+    const uint64_t length[] = { N };
+
+    for (unsigned n = 2; n <= 4; n++) {
+        struct inputs in;
+        struct number got;
+        weft_sched *sched = workers(n);
+        weft_pipeline *p = drawing(32), *row = row_of(dawdle, NULL);
+        struct weft_path paths[] = { { .name = "l", .stages = row },
+                                     { .name = "r", .stages = row } };
+
+        make_inputs(&in, length, 1, 32);
+        weft_router(in.path[0].stages,
+                    weft_config(router, .name = "router", .paths = paths,
+                                .path_count = 2, .join = WEFT_INPUT));
+        weft_pipeline_destroy(row);
+        merge(p, &in, WEFT_ARRIVAL, WEFT_ANY);
+        weft_consumer(p, WEFT_INPUT);
+        weft_plan *plan = planned(p);
+        struct weft_run *run = started(sched, plan);
+        for (uint64_t i = 0; i < N; i++) {
+            cr_assert_eq(take(run, &got), 1);
+            cr_assert_eq(got.value, i);
+        }
+        cr_assert_eq(take(run, &got), 0);
+        ended(run, 0);
+        weft_plan_destroy(plan);
+        weft_sched_destroy(sched);
+    }
+}
+
 /* One input stands still, in a stage or in its source: all items of the other
  * one are delivered. Then it is let go, and all ends. */
 static void stands_still(bool in_source, enum weft_order order,

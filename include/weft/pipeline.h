@@ -281,7 +281,8 @@ struct weft_router_config {
     const struct weft_path *paths;
     unsigned path_count;
     enum weft_order join; /* how they leave it: WEFT_INPUT is kept by the next
-                             stage, or the consumer, whatever its own order */
+                             stage, a merge or the consumer, whatever its own
+                             order */
 };
 void weft_router(weft_pipeline *p, const struct weft_router_config *config);
 
