@@ -11,8 +11,9 @@
  *      time: only the end, which is a part of it, and a visitor, whose caller
  *      vouches for it, touch it.
  *
- *      A visitor holds no lock of the list while it cancels: the inner run may
- *      end under its hands, and that takes the lock. */
+ *      A visitor holds no lock while it cancels: the inner run may end under
+ *      its hands, which takes the lock of the list, and calls what is not ours.
+ *      So several may visit at a time, and each goes by the numbers. */
 #include "graph/subplan.h"
 
 #include <errno.h>
@@ -28,22 +29,18 @@ struct subplan {
     pthread_mutex_t lock; /* of the two below */
     struct weft_run *inner;
     void (*missed)(struct weft_run *); /* what a visitor wanted too early */
-    struct subplan *next, *before;     /* in the list */
-    bool visited;
+    struct subplan *next, *before;     /* in the list: the newest first */
+    uint64_t number;                   /* 1 is the first of its run */
 };
 
 void wf_subplans_init(struct subplans *s)
 {
     pthread_mutex_init(&s->lock, NULL);
-    pthread_mutex_init(&s->visit, NULL);
     s->first = NULL;
+    s->count = 0;
 }
 
-void wf_subplans_finish(struct subplans *s)
-{
-    pthread_mutex_destroy(&s->lock);
-    pthread_mutex_destroy(&s->visit);
-}
+void wf_subplans_finish(struct subplans *s) { pthread_mutex_destroy(&s->lock); }
 
 int wf_subplan_node(weft_worker *self, void *plan) { return -ENOSYS; }
 
@@ -59,6 +56,7 @@ static void drop(struct subplan *sub)
 static void enlist(struct subplans *s, struct subplan *sub)
 {
     pthread_mutex_lock(&s->lock);
+    sub->number = ++s->count;
     sub->next = s->first;
     if (s->first)
         s->first->before = sub;
@@ -132,31 +130,27 @@ int wf_subplan_start(struct dag_run *run, uint32_t index, const weft_plan *plan,
     return 0;
 }
 
-/* One that has not been visited, with a reference; or NULL. */
-static struct subplan *next_to_visit(struct subplans *s)
+/* The first behind this number, with a reference; or NULL. */
+static struct subplan *next_to_visit(struct subplans *s, uint64_t number)
 {
+    struct subplan *found = NULL;
+
     pthread_mutex_lock(&s->lock);
-    struct subplan *sub = s->first;
-    while (sub && sub->visited)
-        sub = sub->next;
-    if (sub) {
-        sub->visited = true;
-        add_relaxed(&sub->refs, 1); /* [S] */
-    }
+    for (struct subplan *sub = s->first; sub && sub->number > number;
+         sub = sub->next)
+        found = sub;
+    if (found)
+        add_relaxed(&found->refs, 1); /* [S] */
     pthread_mutex_unlock(&s->lock);
-    return sub;
+    return found;
 }
 
 void wf_subplans_visit(struct subplans *s, void (*what)(struct weft_run *))
 {
     struct subplan *sub;
 
-    pthread_mutex_lock(&s->visit);
-    pthread_mutex_lock(&s->lock);
-    for (sub = s->first; sub; sub = sub->next)
-        sub->visited = false;
-    pthread_mutex_unlock(&s->lock);
-    while ((sub = next_to_visit(s))) {
+    for (uint64_t at = 0; (sub = next_to_visit(s, at));) {
+        at = sub->number;
         pthread_mutex_lock(&sub->lock);
         struct weft_run *inner = sub->inner;
         if (!inner && sub->missed != weft_cancel)
@@ -166,5 +160,4 @@ void wf_subplans_visit(struct subplans *s, void (*what)(struct weft_run *))
             what(inner);
         drop(sub);
     }
-    pthread_mutex_unlock(&s->visit);
 }

@@ -2,6 +2,7 @@
 #ifndef WEFT_GRAPH_SUBPLAN_H
 #define WEFT_GRAPH_SUBPLAN_H
 #include <pthread.h>
+#include <stdint.h>
 
 #include "weft/graph.h"
 
@@ -10,9 +11,9 @@ struct subplan;
 
 /* The runs that the nodes of one run have under way. */
 struct subplans {
-    pthread_mutex_t lock; /* of the list */
+    pthread_mutex_t lock; /* of what follows */
     struct subplan *first;
-    pthread_mutex_t visit; /* one visitor at a time */
+    uint64_t count; /* of all that there have been */
 };
 
 void wf_subplans_init(struct subplans *s);

@@ -219,6 +219,66 @@ Test(subplan, the_deadline_of_a_graph_ends_the_runs_of_its_nodes, .timeout = 30)
     weft_sched_destroy(s);
 }
 
+/* Its slots are finished by the one that cancels; meanwhile another thread
+ * drains the run, and has to be able to. */
+struct finishing {
+    struct weft_run *run;
+    _Atomic unsigned finished;
+    _Atomic bool may_go_on;
+};
+
+static void finish_slowly(void *item, void *ctx)
+{
+    struct finishing *f = ctx;
+    add_relaxed(&f->finished, 1u);
+    while (!load_acquire(&f->may_go_on)) /* the test's */
+        usleep(100);
+}
+
+static void *cancel_run(void *ctx)
+{
+    weft_cancel(((struct finishing *)ctx)->run);
+    return NULL;
+}
+
+Test(subplan, no_lock_is_held_while_a_callback_of_an_inner_run_is_called,
+     .timeout = 30)
+{
+    struct finishing f = { .finished = 0 };
+    struct sum sum = { 0 };
+    weft_future *later;
+    pthread_t thread;
+    weft_sched *s = workers(1);
+    weft_plan *inner = NULL;
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline, .items = { .bytes = sizeof(uint64_t),
+                                         .slots = 4,
+                                         .finish = finish_slowly,
+                                         .ctx = &f }));
+
+    weft_source_fed(p, "nobody");
+    weft_stage(p, weft_config(stage, .name = "add", .fn = add_up, .ctx = &sum));
+    cr_assert_eq(weft_pipeline_compile(&inner, p, NULL), 0);
+    weft_pipeline_destroy(p);
+    weft_plan *outer = graph_of(inner);
+    cr_assert_eq(weft_start(&f.run, s, outer, NULL), 0);
+    cr_assert_eq(weft_submit(s, nothing, NULL, &later, NULL), 0);
+    cr_assert_eq(weft_future_wait(later, -1), 0); /* the inner one runs */
+    weft_future_destroy(later);
+    pthread_create(&thread, NULL, cancel_run, &f);
+    while (!load_relaxed(&f.finished))
+        usleep(100);
+    weft_drain(f.run);
+    store_release(&f.may_go_on, true); /* for finish_slowly */
+    pthread_join(thread, NULL);
+    cr_assert_eq(weft_wait(f.run, -1, NULL), -ECANCELED);
+    cr_assert_eq(f.finished, 4);
+    weft_run_destroy(f.run);
+    weft_plan_destroy(outer);
+    weft_plan_destroy(inner);
+    weft_sched_destroy(s);
+}
+
 struct stopper {
     struct weft_run *run;
     unsigned delay;
