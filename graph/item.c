@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "graph/pipeline.h"
+#include "graph/subplan.h"
 
 uint64_t weft_item_number(const void *item)
 {
@@ -23,7 +24,7 @@ unsigned weft_item_attempt(const void *item)
 
 void *weft_run_context(const void *item)
 {
-    return slot_of_item(item)->run->run.end_ctx;
+    return wf_run_context(&slot_of_item(item)->run->run);
 }
 
 int weft_fail(void *item, int error, const char *format, ...)

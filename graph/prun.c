@@ -333,7 +333,8 @@ static int start(struct weft_run **out, weft_sched *sched,
     run->times = run->plan->config.statistics == WEFT_TIMES;
     wf_read_clocks(&run->start_ticks, &run->start_ns);
     run->run.sched = sched;
-    run->run.end_ctx = config->ctx; /* if this fails, `finish` may ask for it */
+    run->run.on_end = config->on_end; /* if this fails, `finish` may ask for */
+    run->run.end_ctx = config->ctx;   /* the context */
     run->deadline.task.run = out_of_time;
     atomic_init(&run->parties, run->deadline_ms ? 2 : 1);
     int rc = init_run(run, &reason);

@@ -25,6 +25,7 @@
 struct subplan {
     struct dag_run *run; /* the outer one */
     uint32_t index;      /* of the node */
+    void *context;       /* of the outermost one, which may end before this */
     _Atomic unsigned refs;
     pthread_mutex_t lock; /* of the two below */
     struct weft_run *inner;
@@ -93,6 +94,13 @@ static void ended(struct weft_run *inner, int result, void *ctx)
     wf_dag_node_ended(wf_worker_here(), run, index);
 }
 
+void *wf_run_context(const struct weft_run *run)
+{
+    if (run->on_end != ended)
+        return run->end_ctx;
+    return ((const struct subplan *)run->end_ctx)->context;
+}
+
 int wf_subplan_start(struct dag_run *run, uint32_t index, const weft_plan *plan,
                      weft_error *why)
 {
@@ -103,6 +111,7 @@ int wf_subplan_start(struct dag_run *run, uint32_t index, const weft_plan *plan,
         return wf_error(why, -ENOMEM, "no memory to run its plan");
     sub->run = run;
     sub->index = index;
+    sub->context = wf_run_context(&run->run);
     atomic_init(&sub->refs, 2); /* the end's and ours */
     pthread_mutex_init(&sub->lock, NULL);
     enlist(&run->subplans, sub);

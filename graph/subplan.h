@@ -27,6 +27,10 @@ int wf_subplan_node(weft_worker *self, void *plan);
 int wf_subplan_start(struct dag_run *run, uint32_t index, const weft_plan *plan,
                      weft_error *why);
 
+/* [any] What the callbacks of a run get as its context: what it was given, or
+ * for the run of a node what the outermost run was given. */
+void *wf_run_context(const struct weft_run *run);
+
 /* [any] Drains, or cancels, those that are under way. The run is not freed
  * meanwhile. */
 void wf_subplans_visit(struct subplans *s, void (*what)(struct weft_run *));

@@ -163,6 +163,50 @@ Test(many_runs, whoever_has_an_item_has_the_context_of_its_run, .timeout = 60)
     weft_sched_destroy(sched);
 }
 
+static int mark_call(weft_worker *self, void *item, void *ctx)
+{
+    mark_reset(item, ctx);
+    return 0;
+}
+
+/* A node of a graph that is a node of a graph. */
+Test(many_runs, in_the_run_of_a_node_it_is_that_of_the_outermost_run,
+     .timeout = 60)
+{
+    struct marks marks = { 0 };
+    weft_sched *sched = workers(2);
+
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline, .items = { .bytes = 8,
+                                         .slots = 5,
+                                         .reset = mark_reset,
+                                         .finish = mark_finish }));
+    weft_source_array(p, "numbers", numbers, 10, sizeof numbers[0]);
+    weft_stage(p, weft_config(stage, .name = "mark", .fn = mark_call));
+    weft_plan *plan[3] = { finished(p) };
+    for (int i = 1; i < 3; i++) {
+        weft_graph *g = weft_graph_create();
+        weft_task_plan(g, "node", plan[i - 1]);
+        plan[i] = compiled(g);
+    }
+    for (int i = 0; i < 2; i++) {
+        struct weft_run *run;
+        cr_assert_eq(weft_start_with(&run, sched, plan[2],
+                                     weft_config(run, .ctx = i ? NULL : &marks),
+                                     NULL),
+                     0);
+        cr_assert_eq(weft_wait(run, -1, NULL), 0);
+        weft_run_destroy(run);
+    }
+    while (load_relaxed(&marks.finishes) < 5) /* after the end of the node */
+        usleep(100);
+    cr_assert_eq(marks.resets, 20);
+    for (int i = 2; i >= 0; i--)
+        weft_plan_destroy(plan[i]);
+    weft_sched_destroy(sched);
+    cr_assert_eq(marks.finishes, 5);
+}
+
 /* ---- what on_end may ask ----------------------------------------------- */
 
 struct asked {

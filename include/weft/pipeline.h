@@ -329,7 +329,8 @@ int weft_fail(void *item, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* [any] While you have the item: the `ctx` of its run, from weft_run_config:
- * what several runs of one plan do not share. NULL: it was given none. */
+ * what several runs of one plan do not share. NULL: it was given none. In a
+ * pipeline that a task of a graph runs, that of the graph's run. */
 void *weft_run_context(const void *item);
 
 /* [any] While you have the item: its number in its segment, 0 is the first; the
