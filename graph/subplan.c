@@ -7,9 +7,9 @@
  *      not been cancelled before there was anything to cancel; the end; and a
  *      visitor, who cancels it. Each holds a reference on the subplan, and the
  *      last one to drop its own, acq_rel, destroys the inner run, which has
- *      ended then: the end is one of them. The outer run may be gone by that
- *      time: only the end, which is a part of it, and a visitor, whose caller
- *      vouches for it, touch it.
+ *      ended then: the end is one of them. Only after that the node has ended:
+ *      so there is the outer run as long as any of the three, and the inner
+ *      plan, which its owner may destroy once the outer run is over.
  *
  *      A visitor holds no lock while it cancels: the inner run may end under
  *      its hands, which takes the lock of the list, and calls what is not ours.
@@ -17,6 +17,7 @@
 #include "graph/subplan.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "graph/dagrun.h"
@@ -25,7 +26,7 @@
 struct subplan {
     struct dag_run *run; /* the outer one */
     uint32_t index;      /* of the node */
-    void *context;       /* of the outermost one, which may end before this */
+    void *context;       /* of the outermost one */
     _Atomic unsigned refs;
     pthread_mutex_t lock; /* of the two below */
     struct weft_run *inner;
@@ -47,11 +48,17 @@ int wf_subplan_node(weft_worker *self, void *plan) { return -ENOSYS; }
 
 static void drop(struct subplan *sub)
 {
+    struct dag_run *run = sub->run;
+    uint32_t index = sub->index;
+
     if (sub_acq_rel(&sub->refs, 1) != 1) /* [S] */
         return;
+    bool started = sub->inner;
     weft_run_destroy(sub->inner);
     pthread_mutex_destroy(&sub->lock);
     free(sub);
+    if (started)
+        wf_dag_node_ended(wf_worker_here(), run, index);
 }
 
 static void enlist(struct subplans *s, struct subplan *sub)
@@ -81,17 +88,15 @@ static void ended(struct weft_run *inner, int result, void *ctx)
 {
     struct subplan *sub = ctx;
     struct dag_run *run = sub->run;
-    uint32_t index = sub->index;
 
     if (result) {
         struct label node =
-            wf_dag_label((const struct dag_plan *)run->run.plan, index);
+            wf_dag_label((const struct dag_plan *)run->run.plan, sub->index);
         wf_run_fail(&run->run, result, "task '%s' failed: %.180s", node.text,
                     inner->why.text);
     }
     delist(&run->subplans, sub);
     drop(sub);
-    wf_dag_node_ended(wf_worker_here(), run, index);
 }
 
 void *wf_run_context(const struct weft_run *run)

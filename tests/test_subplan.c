@@ -279,6 +279,51 @@ Test(subplan, no_lock_is_held_while_a_callback_of_an_inner_run_is_called,
     weft_sched_destroy(s);
 }
 
+/* Nothing of the inner run is left then: its owner destroys the plan, and what
+ * the callbacks use. */
+struct owner {
+    _Atomic bool over;
+    _Atomic unsigned finished, too_late;
+};
+
+static void finish_in_time(void *item, void *ctx)
+{
+    struct owner *o = ctx;
+    add_relaxed(&o->too_late, load_relaxed(&o->over));
+    add_relaxed(&o->finished, 1u);
+}
+
+Test(subplan, a_plan_may_be_destroyed_once_the_outer_run_is_over, .timeout = 60)
+{
+    enum { RUNS = TIMES(3000, 1000) };
+    struct owner owner = { .finished = 0 };
+    struct sum sum = { 0 };
+    weft_sched *s = workers(4);
+
+    for (int i = 0; i < RUNS; i++) {
+        weft_plan *inner = NULL;
+        weft_pipeline *p = weft_pipeline_create(
+            weft_config(pipeline, .items = { .bytes = sizeof(uint64_t),
+                                             .slots = 2,
+                                             .finish = finish_in_time,
+                                             .ctx = &owner }));
+        weft_source_array(p, "numbers", numbers, 1, sizeof numbers[0]);
+        weft_stage(
+            p, weft_config(stage, .name = "add", .fn = add_up, .ctx = &sum));
+        cr_assert_eq(weft_pipeline_compile(&inner, p, NULL), 0);
+        weft_pipeline_destroy(p);
+        weft_plan *outer = graph_of(inner);
+        store_relaxed(&owner.over, false);
+        cr_assert_eq(weft_run(s, outer, NULL), 0);
+        store_relaxed(&owner.over, true);
+        weft_plan_destroy(outer);
+        weft_plan_destroy(inner);
+    }
+    weft_sched_destroy(s);
+    cr_assert_eq(owner.finished, 2 * RUNS);
+    cr_assert_eq(owner.too_late, 0);
+}
+
 struct stopper {
     struct weft_run *run;
     unsigned delay;
