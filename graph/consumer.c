@@ -36,6 +36,14 @@ static struct segment *sink_of(struct pipeline_run *run)
     return &run->segments[plan->last];
 }
 
+bool wf_plan_has_consumer(const struct weft_plan *base)
+{
+    const struct pipeline_plan *plan = (const struct pipeline_plan *)base;
+
+    return base->kind == &wf_pipeline_kind &&
+           plan->segments[plan->last].end != NOWHERE;
+}
+
 static int no_consumer(weft_error *why)
 {
     return wf_error(why, -EINVAL,

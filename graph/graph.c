@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "graph/drawing.h"
+#include "graph/plan.h"
 #include "graph/subplan.h"
 #include "sched/sched.h"
 
@@ -118,12 +119,16 @@ weft_node weft_task_plan(weft_graph *g, const char *name, const weft_plan *plan)
 {
     const weft_node none = { 0 };
 
-    if (plan)
+    if (plan && !wf_plan_has_consumer(plan))
         return weft_task(g, name, wf_subplan_node, (void *)(uintptr_t)plan);
     if (g && !g->error) {
         struct label task = wf_label(name ? name : "", (uint32_t)g->node_count);
         g->error = wf_error(&g->mistake, -EINVAL,
-                            "task '%s' has no plan to run", task.text);
+                            plan ? "task '%s' runs a pipeline with a consumer, "
+                                   "from which nobody could take: end it with "
+                                   "a stage"
+                                 : "task '%s' has no plan to run",
+                            task.text);
     }
     return none;
 }

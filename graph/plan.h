@@ -63,4 +63,8 @@ bool wf_run_fail(struct weft_run *run, int error, const char *format, ...)
 /* [any] Once, after all else that touches the run: publishes the result, wakes
  * the waiters, releases the scheduler. A waiter may free the run at once. */
 void wf_run_end(struct weft_run *run);
+
+/* In consumer.c: the runs of the plan go on only if somebody takes from them.
+ */
+bool wf_plan_has_consumer(const struct weft_plan *plan);
 #endif

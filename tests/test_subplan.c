@@ -97,6 +97,24 @@ Test(subplan, a_node_without_a_plan_is_a_mistake)
     refused(g, -EINVAL, "task 'load' has no plan to run");
 }
 
+Test(subplan, a_node_whose_pipeline_has_a_consumer_is_a_mistake)
+{
+    weft_graph *g = weft_graph_create();
+    weft_plan *inner = NULL;
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline, .items = { .bytes = sizeof(uint64_t) }));
+
+    weft_source_array(p, "numbers", numbers, ITEMS, sizeof numbers[0]);
+    weft_consumer(p, WEFT_ANY);
+    cr_assert_eq(weft_pipeline_compile(&inner, p, NULL), 0);
+    weft_pipeline_destroy(p);
+    weft_task_plan(g, "sum", inner);
+    refused(g, -EINVAL,
+            "task 'sum' runs a pipeline with a consumer, from which nobody "
+            "could take: end it with a stage");
+    weft_plan_destroy(inner);
+}
+
 Test(subplan, graphs_run_in_graphs_in_graphs, .timeout = 30)
 {
     struct sum sum = { 0 };
