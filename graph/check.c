@@ -22,7 +22,18 @@ static int check_failures(const struct weft_failures *f, const char *whose,
 
 int wf_check_config(const struct weft_pipeline_config *c, weft_error *why)
 {
+    if ((unsigned)c->statistics > WEFT_COUNTS_ONLY)
+        return wf_error(why, -EINVAL,
+                        "the pipeline has statistics %d: there are none",
+                        c->statistics);
     return check_failures(&c->failures, "the pipeline", why);
+}
+
+int wf_check_choice(const struct stage *drawn, weft_error *why)
+{
+    return drawn->odd ? wf_error(why, -EINVAL, "'%s' has %s %u: there is none",
+                                 drawn->name, drawn->odd, drawn->odd_value)
+                      : 0;
 }
 
 int wf_check_items(const struct weft_items *items, const char *whose,
@@ -99,6 +110,8 @@ static int check_function(const struct stage *s, weft_error *why)
         return wf_error(why, -EINVAL,
                         "'%s' has a thread: its kind has to be WEFT_PINNED",
                         s->name);
+    if (s->kind == SOURCE && s->array_count && !s->array)
+        return wf_error(why, -EINVAL, "source '%s' has no array", s->name);
     if (s->kind == SOURCE && s->array && !s->array_stride && s->array_count)
         return wf_error(why, -EINVAL,
                         "the elements of source '%s' are 0 bytes "

@@ -6,6 +6,9 @@
 /* The whole: 0, or -EINVAL and a sentence. */
 int wf_check_config(const struct weft_pipeline_config *config, weft_error *why);
 
+/* What was chosen for an element is among what there is. */
+int wf_check_choice(const struct stage *drawn, weft_error *why);
+
 /* One stage by itself, under its full name, in a segment of so many slots. */
 int wf_check_stage(const struct stage *stage, unsigned slots, bool budgeted,
                    weft_error *why);

@@ -445,6 +445,8 @@ static int lay_element(struct layout *l, const struct element *e,
     if (e->embeds)
         return lay_part(l, &e->parts[0], at, &e->stage);
     int rc = check_place(l, at, &e->stage);
+    if (!rc)
+        rc = wf_check_choice(&e->stage, l->why);
     bool in_order = comes_in_order(l, at->last);
     if (!rc && e->stage.kind == MERGE)
         return lay_merge(l, e, at);

@@ -69,7 +69,8 @@ static bool add_parts(weft_pipeline *p, struct element *e,
     if (!e->parts)
         return false;
     for (; e->part_count < count; e->part_count++) {
-        const struct weft_path *path = &paths[e->part_count];
+        const struct weft_path none = { 0 };
+        const struct weft_path *path = paths ? &paths[e->part_count] : &none;
         struct drawn_part *part = &e->parts[e->part_count];
         if (path->name && !(part->name = strdup(path->name)))
             return false;
@@ -100,6 +101,16 @@ static void add(weft_pipeline *p, const char *name, struct element e,
         free_element(&e);
     else
         p->elements[p->count++] = e;
+}
+
+/* Compile tells it. */
+static void keep_odd(struct stage *stage, const char *what, unsigned value,
+                     unsigned most)
+{
+    if (value <= most)
+        return;
+    stage->odd = what;
+    stage->odd_value = value;
 }
 
 static void add_source(weft_pipeline *p, const char *name, struct stage stage)
@@ -164,6 +175,7 @@ void weft_stage(weft_pipeline *p, const struct weft_stage_config *config)
         .cancel = c.cancel,
         .failures = c.failures,
     };
+    keep_odd(&stage, "order", c.order, WEFT_INPUT);
     for (unsigned i = 0; c.uses && i < c.use_count && i < WEFT_MOST_USES; i++)
         stage.uses[i] = c.uses[i];
     add(p, c.name, (struct element){ .stage = stage }, NULL, 0);
@@ -180,6 +192,8 @@ void weft_gather(weft_pipeline *p, const struct weft_gather_config *config)
                            .count = c.count,
                            .ordered = c.order == WEFT_INPUT,
                            .drop_rest = c.rest == WEFT_DROP };
+    keep_odd(&stage, "order", c.order, WEFT_INPUT);
+    keep_odd(&stage, "rest", c.rest, WEFT_DROP);
     add(p, c.name, (struct element){ .stage = stage, .items = c.items }, NULL,
         0);
 }
@@ -193,6 +207,7 @@ void weft_scatter(weft_pipeline *p, const struct weft_scatter_config *config)
                            .scatter = c.fn,
                            .ctx = c.ctx,
                            .ordered = c.order == WEFT_INPUT };
+    keep_odd(&stage, "order", c.order, WEFT_INPUT);
     add(p, c.name, (struct element){ .stage = stage, .items = c.items }, NULL,
         0);
 }
@@ -205,6 +220,7 @@ void weft_router(weft_pipeline *p, const struct weft_router_config *config)
     struct stage stage = {
         .kind = ROUTER, .route = c.fn, .ctx = c.ctx, .tokens = c.tokens
     };
+    keep_odd(&stage, "join", c.join, WEFT_INPUT);
     add(p, c.name,
         (struct element){ .stage = stage,
                           .joins_ordered = c.join == WEFT_INPUT },
@@ -219,6 +235,8 @@ void weft_merge(weft_pipeline *p, const struct weft_merge_config *config)
     struct stage stage = { .kind = MERGE,
                            .in_turns = c.turn != WEFT_ARRIVAL,
                            .ordered = c.order == WEFT_INPUT };
+    keep_odd(&stage, "turn", c.turn, WEFT_WEIGHTED);
+    keep_odd(&stage, "order", c.order, WEFT_INPUT);
     struct element e = { .stage = stage };
     add(p, c.name, e, c.inputs, c.input_count);
     if (!p || p->no_memory || c.turn == WEFT_WEIGHTED)
@@ -239,5 +257,6 @@ void weft_consumer(weft_pipeline *p, enum weft_order order)
 {
     struct stage stage = { .kind = CONSUMER, .ordered = order == WEFT_INPUT };
 
+    keep_odd(&stage, "order", order, WEFT_INPUT);
     add(p, "consumer", (struct element){ .stage = stage }, NULL, 0);
 }

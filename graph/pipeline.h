@@ -65,6 +65,9 @@ struct stage {
     bool fed;          /* SOURCE: from outside */
     const char *array; /* SOURCE: or NULL */
     size_t array_count, array_stride;
+    const char
+        *odd; /* what was drawn with a value that there is not, or NULL */
+    unsigned odd_value;
 };
 
 /* A path of a router, or an input of a merge. */

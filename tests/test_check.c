@@ -96,6 +96,9 @@ Test(check, elements_of_an_array_are_apart)
     weft_pipeline *p = drawing(1);
     weft_source_array(p, "array", array, 4, 0);
     mistake(p, "the elements of source 'array' are 0 bytes apart");
+    p = drawing(1);
+    weft_source_array(p, "array", NULL, 4, 8);
+    mistake(p, "source 'array' has no array");
 }
 
 /* ---- tokens and limits ------------------------------------------------- */
@@ -251,4 +254,60 @@ Test(check, a_back_off_grows_up_to_its_most)
     STAGE_IS_WRONG("stage 'a' backs off for 9 ms first, but for 5 at most",
                    .name = "a", .fn = pass,
                    .retry = { .first_ms = 9, .most_ms = 5 });
+}
+
+/* ---- what there is to choose from -------------------------------------- */
+
+static weft_pipeline *numbered(void)
+{
+    weft_pipeline *p = drawing(4);
+    weft_source(p, "numbers", give, &source);
+    return p;
+}
+
+Test(check, what_is_chosen_is_among_what_there_is)
+{
+    weft_pipeline *p = numbered(), *row = row_of(pass, NULL);
+    const struct weft_path path = { .name = "row", .stages = row };
+    struct weft_gather_config rest = { .size = sizeof rest,
+                                       .name = "g",
+                                       .fn = add };
+    struct weft_merge_config turn = {
+        .size = sizeof turn, .name = "m", .inputs = &path, .input_count = 1
+    };
+    struct weft_pipeline_config statistics = { .size = sizeof statistics };
+    const enum weft_order order = 7;
+
+    STAGE_IS_WRONG("'a' has order 7: there is none", .name = "a", .fn = pass,
+                   .order = order);
+    weft_consumer(p, order);
+    mistake(p, "'consumer' has order 7: there is none");
+    p = numbered();
+    memset(&rest.rest, 2, 1);
+    weft_gather(p, &rest);
+    mistake(p, "'g' has rest 2: there is none");
+    p = numbered();
+    weft_scatter(p,
+                 weft_config(scatter, .name = "s", .fn = cut, .order = order));
+    mistake(p, "'s' has order 7: there is none");
+    p = numbered();
+    weft_router(p, weft_config(router, .name = "r", .paths = &path,
+                               .path_count = 1, .join = order));
+    mistake(p, "'r' has join 7: there is none");
+    p = drawing(4);
+    memset(&turn.turn, 3, 1);
+    weft_merge(p, &turn);
+    mistake(p, "'m' has turn 3: there is none");
+    memset(&statistics.statistics, 2, 1);
+    p = weft_pipeline_create(&statistics);
+    weft_source(p, "numbers", give, &source);
+    mistake(p, "the pipeline has statistics 2: there are none");
+    weft_pipeline_destroy(row);
+}
+
+Test(check, paths_that_were_not_given_have_no_stages)
+{
+    weft_pipeline *p = numbered();
+    weft_router(p, weft_config(router, .name = "r", .path_count = 2));
+    mistake(p, "part '' of 'r' has no stages");
 }

@@ -176,8 +176,9 @@ struct weft_pipeline_config {
 
 /* A budget bounds what the items of a run hold at one time, as `cost` and
  * `bytes` tell it, to budget_bytes and one item; where stages of several
- * segments have `bytes`, to one item of each. An item that is larger than the
- * budget runs when it is the oldest of its segment. What a consumer holds
+ * segments have `bytes`, or one item of each costs more than there is, to one
+ * item of each. An item that is larger than the budget runs when it is the
+ * oldest of its segment. What a consumer holds
  * counts: it may have to release an item before the next one comes. */
 
 /* Of a part of another pipeline only `items` count; 0 bytes: as what it is used
