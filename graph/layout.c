@@ -358,6 +358,11 @@ static int check_input(struct layout *l, unsigned input,
                         "finished as those of the merge are, but they change "
                         "places",
                         input, merge);
+    if ((to->reset || to->finish) && from->ctx != to->ctx)
+        return wf_error(l->why, -EINVAL,
+                        "the items of input %u of merge '%s' have another "
+                        "`ctx` than those of the merge, but they change places",
+                        input, merge);
     return 0;
 }
 

@@ -268,6 +268,17 @@ Test(layout, the_items_of_a_merge_are_all_of_one_kind)
                    "finished as those of the merge are, but they change "
                    "places");
     }
+    struct weft_items items = slots_of(4);
+    items.reset = one_way;
+    p = weft_pipeline_create(weft_config(pipeline, .items = items));
+    items.ctx = &source;
+    a = weft_pipeline_create(weft_config(pipeline, .items = items));
+    weft_source(a, "numbers", give, &source);
+    weft_pipeline *b = weft_pipeline_create(NULL); /* as the whole */
+    weft_source(b, "numbers", give, &source);
+    merge(p, b, a);
+    mistake(p, "the items of input 1 of merge 'merge' have another `ctx` than "
+               "those of the merge, but they change places");
 }
 
 Test(layout, only_the_whole_has_a_consumer)
