@@ -280,6 +280,7 @@ static struct task *out_of_time(weft_worker *self, struct task *task)
 static int arm(struct dag_run *run, const struct weft_run_config *config)
 {
     run->priority = config->priority;
+    store_relaxed(&run->draining, false);
     run->deadline_ms = config->deadline_ms;
     store_relaxed(&run->parties, run->deadline_ms ? 2 : 1);
     if (!run->deadline_ms)
@@ -324,6 +325,7 @@ static void drain(struct weft_run *base)
 
     if (!count_in(run))
         return;
+    store_relaxed(&run->draining, true); /* before the visit: subplan.c */
     wf_subplans_visit(&run->subplans, weft_drain);
     count_out(run, 1);
 }

@@ -1,6 +1,8 @@
 /* dagrun.h: one run of a compiled graph. Inside graph/ only. */
 #ifndef WEFT_GRAPH_DAGRUN_H
 #define WEFT_GRAPH_DAGRUN_H
+#include <stdbool.h>
+
 #include "graph/claim.h"
 #include "graph/dag.h"
 #include "graph/subplan.h"
@@ -20,7 +22,8 @@ struct dag_run {
     struct timer deadline;
     _Atomic unsigned parties; /* that may still touch it: [E] in dag.c */
     struct subplans subplans;
-    struct claim *claims; /* as many as the plan has uses */
+    _Atomic bool draining; /* also what its nodes will start */
+    struct claim *claims;  /* as many as the plan has uses */
     struct run_node node[];
 };
 

@@ -120,8 +120,8 @@ int wf_subplan_start(struct dag_run *run, uint32_t index, const weft_plan *plan,
     atomic_init(&sub->refs, 2); /* the end's and ours */
     pthread_mutex_init(&sub->lock, NULL);
     enlist(&run->subplans, sub);
-    /* Who fails the run does so before the visit: either the visit finds us,
-     * or we find the error. */
+    /* Who fails or drains the run does so before the visit: either the visit
+     * finds us, or we find the error, or that it drains. */
     int rc = load_relaxed(&run->run.error);
     if (!rc)
         rc = weft_start_with(&inner, run->run.sched, plan,
@@ -138,6 +138,8 @@ int wf_subplan_start(struct dag_run *run, uint32_t index, const weft_plan *plan,
     sub->inner = inner;
     void (*missed)(struct weft_run *) = sub->missed;
     pthread_mutex_unlock(&sub->lock);
+    if (!missed && load_relaxed(&run->draining))
+        missed = weft_drain;
     if (missed)
         missed(inner);
     drop(sub);

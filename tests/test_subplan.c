@@ -342,6 +342,53 @@ Test(subplan, a_plan_may_be_destroyed_once_the_outer_run_is_over, .timeout = 60)
     cr_assert_eq(owner.too_late, 0);
 }
 
+/* A source without an end; the nodes before it hold up its start. */
+static int go_on_for_ever(weft_worker *self, void *item, void *ctx)
+{
+    *(uint64_t *)item = 1;
+    return 0;
+}
+
+static int hold_up(weft_worker *self, void *may_go_on)
+{
+    while (!load_acquire((_Atomic bool *)may_go_on)) /* the test's */
+        usleep(100);
+    return 0;
+}
+
+Test(subplan, a_drain_reaches_what_starts_after_it, .timeout = 30)
+{
+    struct sum sum = { 0 };
+    _Atomic bool may_go_on = false;
+    struct weft_run *run;
+    weft_sched *s = workers(1);
+    weft_plan *inner = NULL;
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline, .items = { .bytes = sizeof(uint64_t) }));
+    weft_graph *g = weft_graph_create();
+
+    weft_source(p, "for ever", go_on_for_ever, NULL);
+    weft_stage(p, weft_config(stage, .name = "add", .fn = add_up, .ctx = &sum));
+    cr_assert_eq(weft_pipeline_compile(&inner, p, NULL), 0);
+    weft_pipeline_destroy(p);
+    weft_plan *middle = graph_of(inner);
+    weft_node first = weft_task(g, "first", hold_up, &may_go_on);
+    weft_after(g, weft_task_plan(g, "then", middle), first);
+    weft_plan *outer = compiled(g);
+    for (int i = 0; i < 2; i++) { /* also in memory that was used before */
+        cr_assert_eq(weft_start(&run, s, outer, NULL), 0);
+        weft_drain(run);
+        store_release(&may_go_on, true); /* for hold_up */
+        cr_assert_eq(weft_wait(run, -1, NULL), 0);
+        weft_run_destroy(run);
+        store_relaxed(&may_go_on, false);
+    }
+    weft_plan_destroy(outer);
+    weft_plan_destroy(middle);
+    weft_plan_destroy(inner);
+    weft_sched_destroy(s);
+}
+
 struct stopper {
     struct weft_run *run;
     unsigned delay;

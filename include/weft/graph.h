@@ -22,8 +22,9 @@ weft_node weft_task(weft_graph *g, const char *name, weft_fn *fn, void *ctx);
 
 /* A task that runs another plan, a pipeline or a graph, and has ended when that
  * run has; no worker waits for it. Its error is the task's. A cancel, a drain
- * or the deadline of the outer run reaches it. The plan is borrowed. It has no
- * consumer, which nobody could take from. */
+ * or the deadline of the outer run reaches it, a drain also when it has not
+ * started yet. The plan is borrowed. It has no consumer: nobody could take from
+ * it. */
 weft_node weft_task_plan(weft_graph *g, const char *name,
                          const weft_plan *plan);
 
