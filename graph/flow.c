@@ -282,14 +282,39 @@ static struct task *has_turn(weft_worker *self, struct slot *slot)
     return mine;
 }
 
+/* Its turn had come before it: nobody knows of it, so it needs no reference
+ * unless it waits for a token. */
+static struct task *had_turn(weft_worker *self, struct slot *slot)
+{
+    struct stage_run *sr = stage_of(slot);
+    uint64_t number = slot->ticket[sr->stage->depth];
+
+    put_at(slot, WANTS_TOKEN);
+    bool has = wf_limit_take(&sr->limit), held = !has;
+    if (held) {
+        wf_flow_hold(slot);
+        has = wf_limit_wait(&sr->limit, &slot->task);
+    }
+    struct task *next = wf_turn_pass(&sr->turn, number);
+    if (next)
+        wf_push(self, next);
+    if (held)
+        wf_flow_finish(self, slot); /* [R] */
+    return has ? has_token(self, slot, now_after(self, slot, slot->ready))
+               : NULL;
+}
+
 static struct task *wants_turn(weft_worker *self, struct slot *slot)
 {
     struct stage_run *sr = stage_of(slot);
+    const struct stage *stage = sr->stage;
 
+    if (stage->kind == STAGE && !stage->use_count && slot->outcome == GOOD &&
+        wf_turn_is(&sr->turn, slot->ticket[stage->depth]))
+        return had_turn(self, slot);
     put_at(slot, WANTS_TURN);
     wf_flow_hold(slot);
-    if (wf_turn_arrive(turn_of(slot), slot->ticket[sr->stage->depth],
-                       &slot->task))
+    if (wf_turn_arrive(turn_of(slot), slot->ticket[stage->depth], &slot->task))
         return has_turn(self, slot);
     wf_flow_finish(self, slot); /* [R] */
     return NULL;

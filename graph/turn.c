@@ -48,11 +48,16 @@ static bool take_ticket(struct early *e, uint64_t number)
            cas_seq_cst(&e->ticket, &ticket, 0);  /* [E] [T] */
 }
 
+bool wf_turn_is(struct turn *t, uint64_t number)
+{
+    return load_acquire(&t->next) == number; /* [T] */
+}
+
 bool wf_turn_arrive(struct turn *t, uint64_t number, struct task *task)
 {
     struct early *e = &t->early[number & t->mask];
 
-    if (load_acquire(&t->next) == number) /* [T] */
+    if (wf_turn_is(t, number))
         return true;
     store_relaxed(&e->task, task);
     store_seq_cst(&e->ticket, number + 1); /* [E], and the task with it */

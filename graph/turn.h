@@ -25,6 +25,9 @@ struct turn {
 int wf_turn_init(struct turn *t, unsigned window);
 void wf_turn_finish(struct turn *t);
 
+/* [any] Whether it is this number's turn, until wf_turn_pass. */
+bool wf_turn_is(struct turn *t, uint64_t number);
+
 /* [any] True: it is this number's turn, until wf_turn_pass. False: `task`
  * waits, and wf_turn_pass returns it when its turn has come; it may already
  * run. */
