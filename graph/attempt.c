@@ -23,6 +23,12 @@
  *      what is pending to end soon, and sets DONE. So whoever asks holds up
  *      the end of the attempt meanwhile.
  *
+ *      Whoever brings the result says TAKEN first, the stage that returns one
+ *      as well as the completion: so of two there is a first, and the second
+ *      is a mistake of the program that changes nothing. TAKEN stays until the
+ *      next attempt has been armed, which is said with release: so also who
+ *      completes by mistake sees all that came before.
+ *
  *      An attempt that ends after its deadline is late also if its timer could
  *      still be cancelled: EXPIRED is the clock's word, not that of the thread
  *      which the timer wakes.
@@ -39,6 +45,7 @@
 enum { RETURNED = 1, COMPLETED = 2, DONE = 4, EXPIRED = 8 };
 enum { ALL = RETURNED | COMPLETED | DONE };
 enum { JUDGED = 32 }; /* its result stands */
+enum { TAKEN = 64 };  /* its result has come, or comes now */
 
 #define MILLISECOND ((uint64_t)1000000)
 
@@ -218,18 +225,44 @@ struct task *wf_attempt_ended(weft_worker *self, struct slot *slot)
 
 /* ---- a pending one ----------------------------------------------------- */
 
-void weft_complete(weft_worker *self, void *item, int rc)
+/* Operations are completed by weft itself, and routers are never pending: the
+ * stage where it is, if it is one of these. */
+static const struct stage *never_pending(const struct slot *slot)
 {
-    struct slot *slot = slot_of_item(item);
-    struct pipeline_run *run = slot->run;
-    weft_sched *sched = run->run.sched;
+    const struct pipeline_plan *plan = slot->run->plan;
+    uint64_t number = load_relaxed(&slot->at) >> 32;
+    const struct stage *stage = &plan->stages[number];
 
-    if (load_relaxed(&slot->ends) & (COMPLETED | NO_ATTEMPT)) {
-        wf_misuse("weft_complete: item %" PRIu64 " is not pending: it was "
-                  "completed before, or no stage has it",
-                  slot->number);
-        return;
+    if (number >= plan->stage_count)
+        return NULL;
+    return stage->where == WEFT_IO || stage->kind == ROUTER ? stage : NULL;
+}
+
+/* Whether the caller brings the result of the attempt: else that was a mistake.
+ */
+static bool takes(struct slot *slot, bool is_weft)
+{
+    const uint32_t taken = TAKEN | COMPLETED | NO_ATTEMPT;
+    const struct stage *stage = is_weft ? NULL : never_pending(slot);
+
+    if (stage && !(load_relaxed(&slot->ends) & taken)) {
+        wf_misuse("weft_complete: item %" PRIu64 " is in '%s', which is not "
+                  "yours to complete",
+                  slot->number, stage->name);
+        return false;
     }
+    if (!(or_acq_rel(&slot->ends, TAKEN) & taken)) /* [A] */
+        return true;
+    wf_misuse("weft_complete: item %" PRIu64 " is not pending: it was "
+              "completed before, or no stage has it",
+              slot->number);
+    return false;
+}
+
+static void complete(struct slot *slot, int rc)
+{
+    weft_sched *sched = slot->run->run.sched;
+
     slot->result = rc;
     slot->completed = ticks_of(slot);
     uint32_t bits = COMPLETED;
@@ -237,7 +270,18 @@ void weft_complete(weft_worker *self, void *item, int rc)
         wf_timer_cancel(sched, &slot->timer)) /* [A] */
         bits |= DONE | is_late(slot);
     if (sets_last(slot, bits))
-        wf_ready(sched, self, &slot->task);
+        wf_ready(sched, wf_worker_here(), &slot->task);
+}
+
+void weft_complete(weft_worker *self, void *item, int rc)
+{
+    struct slot *slot = slot_of_item(item);
+
+    if (self && self != wf_worker_here())
+        wf_misuse("weft_complete was given a worker that it was not called "
+                  "on: NULL is right on any thread");
+    if (takes(slot, false))
+        complete(slot, rc);
 }
 
 struct attempt_seen wf_attempt_look(const struct slot *slot)
@@ -291,7 +335,8 @@ static bool is_settled(struct slot *slot, int rc)
     if (load_relaxed(&slot->ends) & DONE)
         return true;
     if (wf_timer_cancel(slot->run->run.sched, &slot->timer)) {
-        store_relaxed(&slot->ends, is_late(slot)); /* nobody else has it */
+        /* Nobody else has it. */
+        store_relaxed(&slot->ends, TAKEN | is_late(slot));
         return true;
     }
     uint32_t before = or_acq_rel(&slot->ends, RETURNED | COMPLETED); /* [A] */
@@ -305,6 +350,13 @@ static struct task *returned(weft_worker *self, struct slot *slot, int rc)
     note_time(segment_of(slot), slot, slot->ended);
     if (self)
         count_time(&counts_at(slot, self)->run, slot, slot->began, slot->ended);
+    if (rc != WEFT_PENDING &&
+        or_acq_rel(&slot->ends, TAKEN) & TAKEN) { /* [A] */
+        wf_misuse("'%s' returned %d for item %" PRIu64 ", which was completed: "
+                  "let it return WEFT_PENDING",
+                  stage_of(slot)->stage->name, rc, slot->number);
+        rc = WEFT_PENDING;
+    }
     if (rc == WEFT_PENDING) {
         if (!is_over(slot))
             return NULL; /* [X] in flow.c */
@@ -315,7 +367,7 @@ static struct task *returned(weft_worker *self, struct slot *slot, int rc)
     if (self)
         return end(self, slot, rc);
     slot->result = judge(slot, rc);
-    store_relaxed(&slot->ends, JUDGED);
+    store_relaxed(&slot->ends, JUDGED | TAKEN);
     return &slot->task;
 }
 
@@ -341,7 +393,9 @@ static int route(weft_worker *self, struct slot *slot)
 static void io_done(weft_worker *self, struct weft_io *io, int rc)
 {
     struct slot *slot = io->ctx;
-    weft_complete(self, slot->item, rc);
+
+    if (takes(slot, true))
+        complete(slot, rc);
 }
 
 static int start_io(weft_worker *self, struct slot *slot)
@@ -446,20 +500,24 @@ static int arm(struct slot *slot)
     weft_sched *sched = slot->run->run.sched;
     uint64_t when = NEVER;
 
-    store_relaxed(&slot->ends, DONE);
-    if (!stage->deadline_ms && !stage->cancel && stage->where != WEFT_IO)
+    if (!stage->deadline_ms && !stage->cancel && stage->where != WEFT_IO) {
+        store_release(&slot->ends, DONE); /* [A] */
         return 0;
-    store_relaxed(&slot->ends, 0);
+    }
+    store_relaxed(&slot->ends, TAKEN); /* until the timer is armed */
     if (stage->deadline_ms)
         when = wf_now_ns() + stage->deadline_ms * MILLISECOND;
     slot->timer.task.run = expired;
     int rc = wf_timer_start(sched, &slot->timer, when);
-    if (rc)
-        store_relaxed(&slot->ends, DONE);
-    else if (stage->kind == SOURCE ? load_relaxed(&slot->run->draining)
-                                   : is_cancelled(slot)) /* [C] */
+    if (rc) {
+        store_release(&slot->ends, DONE); /* [A] */
+        return rc;
+    }
+    sub_acq_rel(&slot->ends, TAKEN); /* [A] */
+    if (stage->kind == SOURCE ? load_relaxed(&slot->run->draining)
+                              : is_cancelled(slot)) /* [C] */
         wf_timer_hurry(sched, &slot->timer);
-    return rc;
+    return 0;
 }
 
 struct task *wf_attempt(weft_worker *self, struct slot *slot, uint64_t now)

@@ -320,7 +320,8 @@ int weft_pipeline_compile(weft_plan **out, const weft_pipeline *p,
 /* [any] Ends a stage that returned WEFT_PENDING: the item goes on, or fails, as
  * if the stage had returned `rc` (0, WEFT_FILTER or a negative errno; a source:
  * what it may return). Exactly once per attempt; it may come before the stage
- * has returned. `self` is the worker that you are on; NULL anywhere else, and
+ * has returned, which then has to return WEFT_PENDING: what else it returns is
+ * not heard. `self` is the worker that you are on; NULL anywhere else, and
  * where you do not know it. */
 void weft_complete(weft_worker *self, void *item, int rc);
 
