@@ -173,9 +173,13 @@ static void feed(struct slot *slot, bool marker)
     wf_ready(run->run.sched, wf_worker_here(), &slot->task);
 }
 
-static bool is_reserved(const struct slot *slot, const char *call)
+/* It was reserved, and is not any more: who comes twice is told. */
+static bool give_up(struct slot *slot, const char *call)
 {
-    if (place_of(slot) == RESERVED)
+    uint64_t at = load_relaxed(&slot->at);
+
+    if ((at & 0xff) == RESERVED &&
+        cas_relaxed(&slot->at, &at, at - RESERVED + IN_HAND))
         return true;
     wf_misuse("%s: item %" PRIu64 " is not reserved: it was fed before, or "
               "never taken with weft_reserve",
@@ -187,7 +191,7 @@ void weft_feed(void *item)
 {
     struct slot *slot = slot_of_item(item);
 
-    if (is_reserved(slot, "weft_feed"))
+    if (give_up(slot, "weft_feed"))
         feed(slot, false);
 }
 
@@ -195,7 +199,7 @@ void weft_unreserve(void *item)
 {
     struct slot *slot = slot_of_item(item);
 
-    if (is_reserved(slot, "weft_unreserve"))
+    if (give_up(slot, "weft_unreserve"))
         give_back(slot);
 }
 

@@ -347,11 +347,20 @@ unsigned weft_item_attempt(const void *item);
 
 /* ---- feeding and taking while it runs ---------------------------------- */
 
+/* What you have fed, given back, completed or released is not yours any more:
+ * forget its address. To do it twice is a mistake, as is to do it with an item
+ * that you never had. It is seen, and in a release build has no effect, unless
+ * the same memory is just as far with another item: then that one is meant.
+ *
+ * A thread that waits here returns when the run is stopped or ends. Destroy the
+ * run when they all have. */
+
 /* [any] An item to be filled, for the source of this name (NULL: the only one
  * that is fed): 0 and *item is yours until weft_feed or weft_unreserve;
- * -ETIMEDOUT: no slot was free within timeout_ms (0: at once, negative: no
- * limit); -EPIPE: the input has ended; -ECANCELED: the run was stopped. Not
- * from a worker, unless timeout_ms is 0. */
+ * -ETIMEDOUT: no slot was free, or no bytes of the budget, within timeout_ms
+ * (0: at once, negative: no limit); -EPIPE: the input has ended; -ECANCELED:
+ * the run was stopped; -EINVAL: it has no such source. Not from a worker
+ * (-EDEADLK), unless timeout_ms is 0. */
 int weft_reserve(struct weft_run *run, const char *source, void **item,
                  int timeout_ms, weft_error *why);
 void weft_feed(void *item);      /* [any] it flows */
