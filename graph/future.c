@@ -82,10 +82,12 @@ int weft_submit(weft_sched *sched, weft_fn *fn, void *ctx, weft_future **out,
 
 void weft_continue(weft_worker *self, weft_fn *fn, void *ctx)
 {
-    if (!self)
+    if (!self || self != wf_worker_here()) {
         wf_misuse("weft_continue was called outside a worker: call it in a "
                   "task of weft_submit, with the worker that it was given");
-    if (!self || !running)
+        return;
+    }
+    if (!running)
         return;
     running->then = fn;
     running->then_ctx = ctx;

@@ -144,6 +144,9 @@ void weft_run_destroy(struct weft_run *run)
 {
     if (!run)
         return;
+    if (wf_worker_here() && !load_acquire(&run->ended)) /* [E] */
+        wf_misuse("weft_run_destroy was called on a worker before the run had "
+                  "ended: what it waits for may need that worker");
     while (!load_acquire(&run->ended)) /* [E] */
         wf_sleep_while(&run->ended, 0, -1);
     pthread_mutex_destroy(&run->lock);

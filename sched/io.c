@@ -58,7 +58,7 @@ static int start_sleep(weft_sched *sched, struct weft_io *io)
 
 int weft_io_start(weft_worker *self, struct weft_io *io)
 {
-    if (!self) {
+    if (!self || self != wf_worker_here()) {
         wf_misuse("weft_io_start was called outside a worker: call it in a "
                   "callback, with the worker that it was given");
         return -EPERM;

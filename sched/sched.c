@@ -180,8 +180,15 @@ fail:
 
 void weft_sched_destroy(weft_sched *s)
 {
+    weft_worker *self = wf_worker_here();
+
     if (!s)
         return;
+    if (self && self->sched == s) {
+        wf_misuse("weft_sched_destroy was called on one of its workers: they "
+                  "would wait for themselves");
+        return;
+    }
     add_relaxed(&s->holds, DESTROYING);
     for (uint32_t n; (n = load_acquire(&s->holds)) != DESTROYING;) /* [D] */
         wf_sleep_while(&s->holds, n, -1);

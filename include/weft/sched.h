@@ -26,7 +26,8 @@ int weft_sched_create(weft_sched **out, const struct weft_sched_config *config,
                       weft_error *why);
 
 /* [one] Finishes what was submitted, waits for the runs and until each
- * weft_thread is destroyed, ends the threads. Never call it from a worker. */
+ * weft_thread is destroyed, ends the threads. Never call it from a worker: on
+ * one of its own it does nothing. */
 void weft_sched_destroy(weft_sched *sched);
 
 /* [any] How many workers there are. */
