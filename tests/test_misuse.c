@@ -108,3 +108,115 @@ Test(misuse, a_task_that_forgets_its_worker_does_not_go_on, .timeout = 60)
     weft_sched_destroy(sched);
     cr_assert_eq(load_relaxed(&went_on), 0);
 }
+
+/* ---- a worker elsewhere ------------------------------------------------ */
+
+static weft_worker *lent;
+
+static int lend(weft_worker *self, void *ctx)
+{
+    lent = self;
+    return 0;
+}
+
+static bool io_elsewhere(void)
+{
+    struct weft_io io = { .op = WEFT_IO_LOAD, .path = "/", .done = never };
+    return weft_io_start(lent, &io) == -EPERM;
+}
+
+static bool continue_elsewhere(void)
+{
+    weft_continue(lent, go_on, NULL);
+    return true;
+}
+
+static weft_sched *own;
+
+static bool destroy_own(void)
+{
+    weft_sched_destroy(own);
+    return true;
+}
+
+static int destroy_on_worker(weft_worker *self, void *ctx)
+{
+    own = weft_worker_sched(self);
+    return is_misuse(destroy_own, "weft_sched_destroy was called on one of its "
+                                  "workers: they would wait for themselves")
+               ? 0
+               : -ENOTRECOVERABLE;
+}
+
+static int result_of_task(weft_sched *sched, weft_fn *fn)
+{
+    weft_future *future = NULL;
+    cr_assert_eq(weft_submit(sched, fn, NULL, &future, NULL), 0);
+    int rc = weft_future_wait(future, -1);
+    weft_future_destroy(future);
+    return rc;
+}
+
+/* It is that of a callback, but this is none. */
+Test(misuse, a_worker_that_was_kept_is_of_no_use, .timeout = 60)
+{
+    weft_sched *sched = NULL;
+
+    cr_assert_eq(
+        weft_sched_create(&sched, weft_config(sched, .workers = 1), NULL), 0);
+    cr_assert_eq(result_of_task(sched, lend), 0);
+    cr_assert(is_misuse(io_elsewhere,
+                        "weft_io_start was called outside a worker: call it in "
+                        "a callback, with the worker that it was given"));
+    cr_assert(is_misuse(continue_elsewhere, no_continue));
+    weft_sched_destroy(sched);
+    cr_assert_eq(load_relaxed(&went_on), 0);
+}
+
+Test(misuse, a_worker_does_not_end_its_scheduler, .timeout = 60)
+{
+    weft_sched *sched = NULL;
+
+    cr_assert_eq(
+        weft_sched_create(&sched, weft_config(sched, .workers = 1), NULL), 0);
+    cr_assert_eq(result_of_task(sched, destroy_on_worker), 0);
+    cr_assert_eq(result_of_task(sched, lend), 0); /* it is there as before */
+    weft_sched_destroy(sched);
+}
+
+#ifndef NDEBUG /* else it waits, and may wait for itself */
+static struct weft_run *too_early;
+
+static bool destroy_too_early(void)
+{
+    weft_run_destroy(too_early);
+    return true;
+}
+
+static int destroy_run(weft_worker *self, void *ctx)
+{
+    return is_misuse(destroy_too_early,
+                     "weft_run_destroy was called on a worker before the run "
+                     "had ended: what it waits for may need that worker")
+               ? 0
+               : -ENOTRECOVERABLE;
+}
+
+Test(misuse, a_task_does_not_destroy_the_run_that_it_is_in, .timeout = 60)
+{
+    weft_sched *sched = NULL;
+    weft_plan *plan = NULL;
+    weft_graph *g = weft_graph_create();
+
+    cr_assert_eq(
+        weft_sched_create(&sched, weft_config(sched, .workers = 1), NULL), 0);
+    weft_task(g, "odd", destroy_run, NULL);
+    cr_assert_eq(weft_compile(&plan, g, NULL), 0);
+    weft_graph_destroy(g);
+    cr_assert_eq(weft_start(&too_early, sched, plan, NULL), 0);
+    cr_assert_eq(weft_wait(too_early, -1, NULL), 0);
+    weft_run_destroy(too_early);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
+#endif
