@@ -1,55 +1,14 @@
 /* test_nomem.c: every allocation of a scheduler, a thread, a graph, a pipeline,
  * a run, a loose task or a limit may fail.
  *
- * The linker leads malloc and its kin here (--wrap), and the n-th call of this
- * thread fails, for n = 0, 1, 2 ... until nothing fails any more. Each time the
- * call that needed memory says -ENOMEM and leaves its result alone. What leaks
- * on the way is found by LeakSanitizer. */
+ * The n-th allocation of this thread fails, for n = 0, 1, 2 ... until nothing
+ * fails any more. Each time the call that needed memory says -ENOMEM and leaves
+ * its result alone. What leaks on the way is found by LeakSanitizer. */
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "tests/allocs.h"
 #include "tests/runs.h"
-
-void *__real_malloc(size_t bytes);
-void *__real_calloc(size_t n, size_t bytes);
-void *__real_realloc(void *old, size_t bytes);
-void *__real_aligned_alloc(size_t align, size_t bytes);
-int __real_posix_memalign(void **out, size_t align, size_t bytes);
-void *__wrap_malloc(size_t bytes);
-void *__wrap_calloc(size_t n, size_t bytes);
-void *__wrap_realloc(void *old, size_t bytes);
-void *__wrap_aligned_alloc(size_t align, size_t bytes);
-int __wrap_posix_memalign(void **out, size_t align, size_t bytes);
-
-/* How many more allocations of this thread succeed; negative: all of them. */
-static _Thread_local int left = -1;
-
-static int fails(void) { return left >= 0 && left-- == 0; }
-
-void *__wrap_malloc(size_t bytes)
-{
-    return fails() ? NULL : __real_malloc(bytes);
-}
-
-void *__wrap_calloc(size_t n, size_t bytes)
-{
-    return fails() ? NULL : __real_calloc(n, bytes);
-}
-
-void *__wrap_realloc(void *old, size_t bytes)
-{
-    return fails() ? NULL : __real_realloc(old, bytes);
-}
-
-void *__wrap_aligned_alloc(size_t align, size_t bytes)
-{
-    return fails() ? NULL : __real_aligned_alloc(align, bytes);
-}
-
-int __wrap_posix_memalign(void **out, size_t align, size_t bytes)
-{
-    return fails() ? ENOMEM : __real_posix_memalign(out, align, bytes);
-}
 
 Test(nomem, scheduler_says_so_wherever_memory_ends)
 {
