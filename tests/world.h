@@ -31,6 +31,26 @@ struct bunch {
     unsigned count;
 };
 
+/* Callbacks by what they are. */
+enum call {
+    IN_SOURCE,
+    IN_SCATTER,
+    IN_STAGE,
+    IN_DESCRIPTION,
+    IN_OTHER_STAGE, /* after an operation, and on threads that are no workers */
+    IN_PENDING,
+    IN_BYTES,
+    IN_ROUTE,
+    IN_GATHER,
+    IN_LAST_STAGE,
+    IN_RESET,
+    IN_RESET_OF_BATCH,
+    IN_FAILURE,
+    IN_HOOK,
+    IN_CANCEL,
+    CALLS
+};
+
 enum { MOST_KEPT = 64, BUDGET = 64, TOLERATED = 3 };
 
 struct world {
@@ -42,7 +62,7 @@ struct world {
     _Atomic uint64_t failures, cancels;
     void (*visit)(struct world *w); /* NULL, or called by every callback */
     void *ctx;                      /* for visit */
-    _Atomic uint64_t visits;
+    _Atomic uint64_t visits, calls[CALLS];
     weft_limit *narrow, *wide;
     weft_thread *thread;
     pthread_t completer;
@@ -57,10 +77,12 @@ struct world {
 /* Results that do not come by themselves: of a stage, of a source. */
 enum { STUCK = 1000, STUCK_SOURCE };
 
-static inline void visit(struct world *w)
+static inline void visit(struct world *w, enum call call)
 {
-    if (w->visit)
-        w->visit(w);
+    if (!w->visit)
+        return;
+    add_relaxed(&w->calls[call], 1);
+    w->visit(w);
 }
 
 static inline void fill(struct world *w, struct thing *t, uint64_t value)
@@ -76,7 +98,7 @@ static inline void reset_thing(void *item, void *ctx)
 {
     struct world *w = ctx;
     struct thing *t = item;
-    visit(w);
+    visit(w, IN_RESET);
     free(t->memory);
     t->memory = NULL;
     add_relaxed(&w->reset, 1);
@@ -86,7 +108,7 @@ static inline void reset_bunch(void *item, void *ctx)
 {
     struct world *w = ctx;
     struct bunch *b = item;
-    visit(w);
+    visit(w, IN_RESET_OF_BATCH);
     free(b->memory);
     *b = (struct bunch){ 0 };
     add_relaxed(&w->bunches_reset, 1);
@@ -153,7 +175,7 @@ static inline void end_kept(struct world *w, void *item)
 {
     unsigned i = 0;
 
-    visit(w);
+    visit(w, IN_CANCEL);
     add_relaxed(&w->cancels, 1);
     pthread_mutex_lock(&w->lock);
     while (i < w->keeps && w->kept[i] != item)
@@ -179,7 +201,7 @@ static inline int next_value(struct world *w, _Atomic uint64_t *next,
 {
     uint64_t value = load_relaxed(next);
 
-    visit(w);
+    visit(w, IN_SOURCE);
     if (value == w->end)
         return WEFT_END;
     store_relaxed(next, value + 1);
@@ -206,7 +228,7 @@ static inline int give(weft_worker *self, void *item, void *ctx)
 static inline int split(weft_worker *self, void *item, void *piece, void *ctx)
 {
     struct thing *t = item;
-    visit(ctx);
+    visit(ctx, IN_SCATTER);
     if (t->pieces == t->value % 4)
         return WEFT_END;
     t->pieces++;
@@ -218,7 +240,7 @@ static inline int try(weft_worker *self, void *item, void *ctx)
 {
     struct world *w = ctx;
     uint64_t value = ((struct thing *)item)->value;
-    visit(w);
+    visit(w, IN_STAGE);
     if (value % 16 == 5 && weft_item_attempt(item) == 1)
         return w->for_ever ? -EBUSY : -EAGAIN;
     return value % 32 == 7 ? -EIO : 0;
@@ -230,7 +252,7 @@ static inline int sleep_a_while(weft_worker *self, void *item,
     struct world *w = ctx;
     struct thing *t = item;
     bool is_long = w->for_ever && t->value % 8 == 1;
-    visit(w);
+    visit(w, IN_DESCRIPTION);
     t->io = (struct weft_io){ .op = WEFT_IO_SLEEP,
                               .ns = is_long ? UINT64_MAX : 1000 };
     *io = &t->io;
@@ -241,7 +263,7 @@ static inline int touch(weft_worker *self, void *item, void *ctx)
 {
     struct world *w = ctx;
     struct thing *t = item;
-    visit(w);
+    visit(w, IN_OTHER_STAGE);
     if (w->allocates)
         *(volatile char *)t->memory = 1;
     return 0;
@@ -251,13 +273,13 @@ static inline int wait_a_while(weft_worker *self, void *item, void *ctx)
 {
     struct world *w = ctx;
     bool is_long = w->for_ever && ((struct thing *)item)->value % 8 == 2;
-    visit(w);
+    visit(w, IN_PENDING);
     return keep(w, item, is_long ? STUCK : 0);
 }
 
 static inline uint64_t eight(const void *item, void *ctx)
 {
-    visit(ctx);
+    visit(ctx, IN_BYTES);
     return 8;
 }
 
@@ -265,7 +287,7 @@ static inline int choose_path(weft_worker *self, void *item, unsigned *path,
                               void *ctx)
 {
     uint64_t value = ((struct thing *)item)->value;
-    visit(ctx);
+    visit(ctx, IN_ROUTE);
     *path = value % 3 == 2 ? WEFT_ANY_PATH : (unsigned)(value % 3);
     return value % 64 == 9 ? WEFT_FILTER : 0;
 }
@@ -274,7 +296,7 @@ static inline int put_in(weft_worker *self, void *batch, void *item, void *ctx)
 {
     struct world *w = ctx;
     struct bunch *b = batch;
-    visit(w);
+    visit(w, IN_GATHER);
     if (!b->count++) {
         add_relaxed(&w->bunches, 1);
         if (w->allocates)
@@ -287,7 +309,7 @@ static inline int use_bunch(weft_worker *self, void *item, void *ctx)
 {
     struct world *w = ctx;
     struct bunch *b = item;
-    visit(w);
+    visit(w, IN_LAST_STAGE);
     if (w->allocates)
         *(volatile char *)b->memory = 1;
     return b->count <= 3 ? 0 : -EOVERFLOW;
@@ -297,13 +319,13 @@ static inline void count_failure(const struct weft_failure *f, void *item,
                                  void *ctx)
 {
     add_relaxed(&((struct world *)ctx)->failures, 1);
-    visit(ctx);
+    visit(ctx, IN_FAILURE);
 }
 
 static inline void see_attempt(const struct weft_attempt *a, void *item,
                                void *ctx)
 {
-    visit(ctx);
+    visit(ctx, IN_HOOK);
 }
 
 /* ---- the drawing ------------------------------------------------------- */
