@@ -368,3 +368,66 @@ Test(memory, R18_bytes_come_back_however_an_item_ends, .timeout = 60)
     }
     weft_sched_destroy(sched);
 }
+
+/* ---- however many ------------------------------------------------------ */
+
+/* The most memory that this process has had, in KiB. */
+static long peak_kib(void)
+{
+    FILE *f = fopen("/proc/self/status", "r");
+    char line[128];
+    long kib = 0;
+
+    while (fgets(line, sizeof line, f))
+        if (sscanf(line, "VmHWM: %ld", &kib) == 1)
+            break;
+    fclose(f);
+    return kib;
+}
+
+static int count_items(weft_worker *self, void *item, void *ctx)
+{
+    struct store *s = ctx;
+    if (s->next == s->end)
+        return WEFT_END;
+    ((struct sized *)item)->bytes = ++s->next % 64;
+    return 0;
+}
+
+static void run_tiny(weft_sched *sched, uint64_t items)
+{
+    struct store s = { .end = items };
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline, .budget_bytes = 1024,
+                    .items = { .bytes = sizeof(struct sized), .slots = 64 }));
+
+    weft_source(p, "count", count_items, &s);
+    weft_stage(p, weft_config(stage, .name = "any", .fn = nothing_more,
+                              .bytes = size_of));
+    weft_stage(p, weft_config(stage, .name = "ordered", .fn = nothing_more,
+                              .order = WEFT_INPUT));
+    weft_plan *plan = planned(p);
+    struct weft_run *run = started(sched, plan);
+    cr_assert_eq(weft_wait(run, -1, NULL), 0);
+    cr_assert_eq(flow_of(run, 0).delivered, items);
+    weft_run_destroy(run);
+    weft_plan_destroy(plan);
+}
+
+/* A quarter of a byte for an item would be seen; in the long variant, a
+ * four-hundredth. */
+Test(memory, R18_the_peak_does_not_depend_on_the_number_of_items,
+     .timeout = 3600)
+{
+    uint64_t many = is_long() ? 100000000 : TIMES(1000000, 100000);
+    weft_sched *sched = workers(2);
+
+    run_tiny(sched, many / 100);
+    run_tiny(sched, many / 100);
+    long before = peak_kib();
+    run_tiny(sched, many);
+    long after = peak_kib();
+    printf("%ld KiB, then %ld KiB\n", before, after);
+    cr_assert(after - before <= 256);
+    weft_sched_destroy(sched);
+}
