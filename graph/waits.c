@@ -307,13 +307,20 @@ static void scatters(struct line *line, const struct look *l,
                      const struct seen *s)
 {
     unsigned into = l->run->plan->segments[s->segment].into;
+    const struct segment_seen *all = &l->segments[into];
+    bool pays = false;
 
-    if (!l->segments[into].hungry) {
+    for (unsigned i = 0; i < all->count; i++)
+        pays |= all->slots[i].place == WANTS_COST;
+    if (!pays && !all->hungry) {
         ready(line, l, s);
         return;
     }
-    wf_put(line, "waits in '%s' for a free slot for its next piece: ",
-           name_at(l, s->stage));
+    wf_put(line, "waits in '%s' for %s its next piece", name_at(l, s->stage),
+           pays ? "the bytes of" : "a free slot for");
+    if (pays)
+        return;
+    wf_put(line, ": ");
     wf_put_full(line, l, into);
 }
 

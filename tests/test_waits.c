@@ -107,6 +107,27 @@ Test(report, says_what_the_next_piece_waits_for, .timeout = 60)
     stop(&s, &shelf);
 }
 
+Test(report, says_that_the_next_piece_waits_for_its_bytes, .timeout = 60)
+{
+    struct shelf shelf = { .end = 1 };
+    struct weft_items pieces = numbers(2);
+    pieces.cost = 1000;
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline, .items = numbers(3), .budget_bytes = 1500));
+
+    weft_source(p, "make", make, &shelf);
+    weft_scatter(p, weft_config(scatter, .name = "split", .fn = split_for_ever,
+                                .items = pieces));
+    weft_stage(p, weft_config(stage, .name = "piece", .fn = keep, .ctx = &shelf,
+                              .tokens = 2));
+    struct stand s = start(p, 1);
+    COMES_TO(s.run, "item 0 waits in 'split' for the bytes of its next piece",
+             "piece 0 is pending in 'piece' for ",
+             "scatter 'split' waits for 1000 bytes of the budget: 1000 bytes "
+             "of 1.465 KiB are used, piece 0 has 1000 bytes");
+    stop(&s, &shelf);
+}
+
 static int odd_or_even(weft_worker *self, void *item, unsigned *path, void *ctx)
 {
     *path = *(uint64_t *)item % 2;
