@@ -4,12 +4,13 @@
  *
  * Stages of a microsecond, all statistics on against all off, in turns. Each
  * pair gives a ratio, of CPU time, which other programs disturb less than the
- * time of the day; the answer is their median. */
+ * time of the day; the answer is their median. Fails where three of four pairs
+ * say that it is more than 2 %: R26. */
 #include <stdbool.h>
 
 #include "perf/empty_stages.h"
 
-enum { PAIRS = 21, STAGES = 4 };
+enum { PAIRS = 21, STAGES = 4, ALLOWED = 2 /* % */ };
 
 /* So many steps take a microsecond. */
 static uint64_t steps_of_a_microsecond(void)
@@ -52,9 +53,9 @@ int main(int argc, char **argv)
            "%.1f with counts only\n",
            median(on, PAIRS), median(off, PAIRS));
     double middle = (median(ratio, PAIRS) - 1) * 100;
+    double low = (ratio[PAIRS / 4] - 1) * 100;
     printf("statistics cost %.2f %%: half of %u pairs between %.2f and %.2f\n",
-           middle, PAIRS, (ratio[PAIRS / 4] - 1) * 100,
-           (ratio[PAIRS * 3 / 4] - 1) * 100);
+           middle, PAIRS, low, (ratio[PAIRS * 3 / 4] - 1) * 100);
     weft_sched_destroy(sched);
-    return 0;
+    return low > ALLOWED;
 }
