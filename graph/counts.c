@@ -9,9 +9,7 @@
  *      from the one that made them. Who adds up reads out first, then
  *      `started`, then `in`; these stores are releases and the reads acquires,
  *      so what is read later has at least what was counted before.
- *
- * The histogram of latencies is that of HdrHistogram in its simplest form:
- * eight buckets for each power of two, so a value is known to an eighth. */
+ */
 #include "graph/counts.h"
 
 #include <errno.h>
@@ -33,67 +31,14 @@ int wf_counts_init(struct counts *c, unsigned workers, unsigned stages)
 
 void wf_counts_finish(struct counts *c) { free(c->of); }
 
-static unsigned bucket_of(uint64_t value)
-{
-    if (value < 8)
-        return (unsigned)value;
-    unsigned power = 63 - (unsigned)__builtin_clzll(value); /* 3 and more */
-    return (power - 2) * 8 + (unsigned)(value >> (power - 3) & 7);
-}
-
-/* The largest value that is in it. */
-static uint64_t most_in(unsigned bucket)
-{
-    if (bucket < 8)
-        return bucket;
-    unsigned power = bucket / 8 + 2;
-    uint64_t first = (uint64_t)(8 + bucket % 8) << (power - 3);
-    return first + ((uint64_t)1 << (power - 3)) - 1;
-}
-
-void wf_counts_latency(struct stage_counts *c, uint64_t ticks, unsigned weight)
-{
-    _Atomic uint32_t *bucket = &c->latency[bucket_of(ticks)];
-
-    store_relaxed(bucket, load_relaxed(bucket) + weight);
-    if (ticks > load_relaxed(&c->longest))
-        store_relaxed(&c->longest, ticks);
-}
-
-static uint64_t quantile(const uint64_t *latency, uint64_t total, double part)
-{
-    uint64_t seen = 0, wanted = (uint64_t)((double)total * part);
-
-    for (unsigned i = 0; i < BUCKETS; i++) {
-        seen += latency[i];
-        if (latency[i] && seen > wanted)
-            return most_in(i);
-    }
-    return 0;
-}
-
 static void latency_of(const struct counts *c, unsigned stage, double ns,
                        struct weft_latency *out)
 {
-    uint64_t latency[BUCKETS] = { 0 }, total = 0, longest = 0;
+    struct histogram_sum sum = { 0 };
 
-    for (unsigned w = 0; w < c->workers; w++) {
-        const struct stage_counts *one = wf_counts_of(c, w, stage);
-        uint64_t most = load_relaxed(&one->longest);
-        longest = most > longest ? most : longest;
-        for (unsigned i = 0; i < BUCKETS; i++) {
-            uint32_t n = load_relaxed(&one->latency[i]);
-            latency[i] += n;
-            total += n;
-        }
-    }
-    const double part[] = { 0.5, 0.9, 0.99 };
-    uint64_t *of[] = { &out->p50_ns, &out->p90_ns, &out->p99_ns };
-    for (unsigned i = 0; i < 3; i++) {
-        uint64_t ticks = quantile(latency, total, part[i]);
-        *of[i] = (uint64_t)((double)(ticks < longest ? ticks : longest) * ns);
-    }
-    out->max_ns = (uint64_t)((double)longest * ns);
+    for (unsigned w = 0; w < c->workers; w++)
+        wf_histogram_add_up(&sum, &wf_counts_of(c, w, stage)->latency);
+    wf_histogram_quantiles(&sum, ns, out);
 }
 
 /* [O] */

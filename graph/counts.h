@@ -5,10 +5,9 @@
 #include <stdalign.h>
 #include <stdbool.h>
 
+#include "graph/histogram.h"
 #include "sched/atomic.h"
 #include "weft/insight.h"
-
-enum { BUCKETS = 62 * 8 }; /* eight for each power of two */
 
 struct stage_counts {
     alignas(64) _Atomic uint64_t in;
@@ -16,8 +15,7 @@ struct stage_counts {
     _Atomic uint64_t token_wait, ready_wait, run, pending_wait;
     _Atomic uint64_t retry_wait, output_wait;
     _Atomic uint64_t bytes; /* of the budget */
-    _Atomic uint64_t longest;
-    _Atomic uint32_t latency[BUCKETS];
+    struct histogram latency;
 };
 
 struct counts {
@@ -51,9 +49,6 @@ static inline uint64_t since(uint64_t from, uint64_t to)
 {
     return to > from ? to - from : 0;
 }
-
-/* So long were `weight` items in the stage. */
-void wf_counts_latency(struct stage_counts *c, uint64_t ticks, unsigned weight);
 
 /* All workers' counts of what has left a stage. */
 void wf_counts_outcomes(const struct counts *c, unsigned stage,

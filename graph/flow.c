@@ -189,7 +189,7 @@ struct task *wf_flow_leave(weft_worker *self, struct slot *slot, int rc,
     if (rc >= 0)
         wf_item_passed(self, slot);
     if (slot->weight)
-        wf_counts_latency(c, since(slot->entered, now), slot->weight);
+        wf_histogram_add(&c->latency, since(slot->entered, now), slot->weight);
     wf_flow_give_token(self, slot);
     return wf_flow_on(slot, now);
 }

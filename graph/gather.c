@@ -82,7 +82,7 @@ struct task *wf_gather_take(weft_worker *self, struct slot *slot)
     count_past(&c->done, 1); /* and the token stays away */
     wf_item_passed(self, slot);
     if (slot->weight)
-        wf_counts_latency(c, since(slot->entered, end), slot->weight);
+        wf_histogram_add(&c->latency, since(slot->entered, end), slot->weight);
     return wf_flow_on(slot, end);
 }
 

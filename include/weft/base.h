@@ -27,6 +27,12 @@ typedef struct weft_error {
     char text[256];
 } weft_error;
 
+/* How long something took: half of the times were no longer than p50_ns. Each
+ * is exact to an eighth. */
+struct weft_latency {
+    uint64_t p50_ns, p90_ns, p99_ns, max_ns;
+};
+
 /* What a callback may return beside 0 and a negative errno. Each callback says
  * which of them it accepts. */
 enum {

@@ -15,12 +15,6 @@ struct weft_flow {
 int weft_run_flow(struct weft_run *run, unsigned segment,
                   struct weft_flow *out);
 
-/* How long items took in a stage, from its door to the next: half of them took
- * no longer than p50_ns. Each is exact to an eighth. */
-struct weft_latency {
-    uint64_t p50_ns, p90_ns, p99_ns, max_ns;
-};
-
 /* [any] What a stage did up to now, sources, gathers, scatters, routers, merges
  * and the consumer included, in the order of the drawing. Stage 0 is the
  * (first) source; -ERANGE past the last.
@@ -53,7 +47,8 @@ struct weft_stage_stats {
                                     consumer to take; a source: for a free slot,
                                     while it, or who feeds it, wants one */
     uint64_t bytes;              /* of the budget, that its items took there */
-    struct weft_latency latency; /* of the items that left */
+    struct weft_latency latency; /* of the items that left, from its door to the
+                                    next */
 };
 int weft_run_stage(struct weft_run *run, unsigned stage,
                    struct weft_stage_stats *out);
