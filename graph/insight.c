@@ -42,7 +42,7 @@ static void merge_stats(struct stage_run *sr, double ns,
     pthread_mutex_lock(&m->lock);
     out->in = m->in;
     out->done = m->done;
-    out->output_wait_ns = (uint64_t)((double)m->waited * ns);
+    wf_durations_tell(&m->waited, ns, &out->output_wait_ns, &out->latency);
     pthread_mutex_unlock(&m->lock);
     out->waiting = (unsigned)(out->in - out->done);
 }
@@ -95,6 +95,7 @@ int weft_run_stage(struct weft_run *base, unsigned number,
     case CONSUMER:
         weft_run_sink(base, &sink);
         out->output_wait_ns = sink.ready_ns;
+        out->latency = sink.ready_latency;
         break;
     case SOURCE:
         add_fed(sr, out);

@@ -193,7 +193,7 @@ static struct slot *take_next(struct merge *m, int input,
         m->taken++;
         task = task_list_take(&m->inputs[input].waiting);
         struct slot *slot = slot_of_task(task);
-        m->waited += time_of(slot, slot->arrived, ticks_of(slot));
+        count_duration(&m->waited, slot, slot->arrived, ticks_of(slot));
         return slot;
     }
     m->turn = m->taken = 0;

@@ -3,6 +3,7 @@
 #define WEFT_GRAPH_MERGE_H
 #include <pthread.h>
 
+#include "graph/histogram.h"
 #include "graph/slot.h"
 #include "graph/turn.h"
 
@@ -25,8 +26,9 @@ struct merge {
     bool moving;          /* somebody moves items */
     bool hungry;          /* waits for a slot to move one into */
     bool ended;
-    struct slot *hand;         /* to move the next item into */
-    uint64_t in, done, waited; /* items, ticks */
+    struct slot *hand;       /* to move the next item into */
+    uint64_t in, done;       /* items */
+    struct durations waited; /* ticks */
 };
 
 /* 0 or -ENOMEM. The inputs' weights are set by the caller. */

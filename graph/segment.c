@@ -414,8 +414,8 @@ struct segment_news wf_segment_release(struct segment *s, struct slot *slot)
     pass(s, slot, &news);
     if (place_of(slot) == RELEASED) {
         s->out.borrowed--;
-        s->out.held +=
-            time_of(slot, slot->arrived, slot->arrived ? ticks_of(slot) : 0);
+        count_duration(&s->out.held, slot, slot->arrived,
+                       slot->arrived ? ticks_of(slot) : 0);
     }
     sample_left(&s->sample);
     add_free(s, slot);
@@ -483,7 +483,7 @@ struct slot *wf_segment_take_out(struct segment *s, uint64_t deadline,
         s->out.marks -= marker;
         s->out.taken += !marker;
         uint64_t now = marker ? 0 : ticks_of(slot);
-        s->out.ready += time_of(slot, slot->arrived, now);
+        count_duration(&s->out.ready, slot, slot->arrived, now);
         slot->arrived = now;
         note_time(s, slot, now);
         if (!s->out.list.first && s->out.takers)
@@ -551,10 +551,12 @@ void wf_segment_sink(struct segment *s, double ns_per_tick,
         .ready = (unsigned)s->out.list.count - s->out.marks,
         .borrowed = s->out.borrowed,
         .taken = s->out.taken,
-        .ready_ns = (uint64_t)((double)s->out.ready * ns_per_tick),
-        .borrowed_ns = (uint64_t)((double)s->out.held * ns_per_tick),
         .starved_ns = (uint64_t)((double)wanted(&s->out.starved) * ns_per_tick),
     };
+    wf_durations_tell(&s->out.ready, ns_per_tick, &out->ready_ns,
+                      &out->ready_latency);
+    wf_durations_tell(&s->out.held, ns_per_tick, &out->borrowed_ns,
+                      &out->borrowed_latency);
     pthread_mutex_unlock(&s->lock);
 }
 

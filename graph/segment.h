@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "graph/budget.h"
+#include "graph/histogram.h"
 #include "graph/sampling.h"
 #include "graph/tally.h"
 #include "graph/want.h"
@@ -23,8 +24,9 @@ struct outlet {
     _Atomic uint32_t changed; /* what they sleep on */
     int event;                /* readable while there is something; or -1 */
     bool signalled;
-    uint64_t taken, ready, held; /* items, and ticks */
-    struct want starved;         /* a consumer, for an item */
+    uint64_t taken;               /* items */
+    struct want starved;          /* a consumer, for an item */
+    struct durations ready, held; /* ticks */
 };
 
 struct segment {

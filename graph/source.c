@@ -68,6 +68,8 @@ struct task *wf_source_filled(weft_worker *self, struct slot *slot, int rc,
 
     count(&c->in, rc == 0);
     count_past(&c->done, rc == 0);
+    if (rc == 0 && slot->weight)
+        wf_histogram_add(&c->latency, since(slot->began, now), slot->weight);
     struct slot *next = wf_feed_filled(slot, rc == WEFT_EPOCH, true, now);
     if (next) {
         next->ready = ticks_at(next, now);

@@ -30,6 +30,16 @@ static inline void count_time(_Atomic uint64_t *counter,
     count(counter, time_of(slot, from, to));
 }
 
+/* The same with how long each was. `to` is 0 where that is not known. */
+static inline void count_duration(struct durations *d, const struct slot *slot,
+                                  uint64_t from, uint64_t to)
+{
+    if (!slot->weight || !to)
+        return;
+    d->sum += time_of(slot, from, to);
+    wf_histogram_add(&d->each, since(from, to), slot->weight);
+}
+
 /* The item came where it is. One that is not timed asks those that are. */
 static inline void note_time(struct segment *s, struct slot *slot, uint64_t now)
 {

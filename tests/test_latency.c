@@ -1,45 +1,247 @@
-/* test_latency.c: graph/counts.c: the histogram of latencies. That each wait is
- * part of one is in test_counts.c. */
-#include "graph/counts.h"
-#include "tests/test.h"
+/* test_latency.c: who has a latency beside the stages: sources, merges, the
+ * consumer.
+ *
+ * Each waits, or is held, for a known time: what is told is not less. And it is
+ * the same as what is added up, where that is of one item. */
+#include "tests/flows.h"
+#include "tests/stands.h"
 
-/* The quantile of values from 1 to n: exact to an eighth, and not less. */
-static void is_quantile(uint64_t value, uint64_t exact)
+enum { NAP_MS = 20 };
+
+/* A clock may be read a little before, or after, what it is read for. */
+static const uint64_t napped = NAP_MS * (uint64_t)990000;
+
+static void rest(void) { usleep(NAP_MS * 1000); }
+
+static bool is_zero(struct weft_latency l)
 {
-    cr_assert(value >= exact);
-    cr_assert(value <= exact + exact / 8 + 1);
+    return !l.p50_ns && !l.p90_ns && !l.p99_ns && !l.max_ns;
 }
 
-/* Each value is counted by another worker. */
-static struct weft_latency latency_to(uint64_t n, uint64_t step)
+static bool are_same(struct weft_latency a, struct weft_latency b)
 {
-    enum { WORKERS = 3, STAGES = 2 };
-    struct weft_stage_stats s = { NULL }, other = { NULL };
-    struct counts c;
-
-    cr_assert_eq(wf_counts_init(&c, WORKERS, STAGES), 0);
-    for (uint64_t i = 1; i <= n; i++)
-        wf_counts_latency(wf_counts_of(&c, (unsigned)(i % WORKERS), 1),
-                          i * step, 1);
-    wf_counts_add_up(&c, 1, 1, &s);
-    wf_counts_add_up(&c, 0, 1, &other);
-    cr_assert_eq(other.latency.max_ns, 0);
-    cr_assert_eq(other.latency.p99_ns, 0);
-    wf_counts_finish(&c);
-    return s.latency;
+    return a.p50_ns == b.p50_ns && a.p90_ns == b.p90_ns &&
+           a.p99_ns == b.p99_ns && a.max_ns == b.max_ns;
 }
 
-Test(latency, it_is_exact_to_an_eighth)
+static void destroy(struct stand *s)
 {
-    for (uint64_t step = 1; step < UINT64_MAX / 16000; step *= 7) {
-        struct weft_latency l = latency_to(1000, step);
-        is_quantile(l.p50_ns, 500 * step);
-        is_quantile(l.p90_ns, 900 * step);
-        is_quantile(l.p99_ns, 990 * step);
-        cr_assert(l.max_ns >= 1000 * step - step / 1024);
-        cr_assert(l.max_ns <= 1000 * step + step / 1024);
+    weft_run_destroy(s->run);
+    weft_plan_destroy(s->plan);
+    weft_sched_destroy(s->sched);
+}
+
+static void over(struct stand *s)
+{
+    cr_assert_eq(weft_wait(s->run, -1, NULL), 0);
+}
+
+static struct weft_sink_stats sink_of(struct weft_run *run)
+{
+    struct weft_sink_stats s;
+    cr_assert_eq(weft_run_sink(run, &s), 0);
+    return s;
+}
+
+static void take(struct weft_run *run, void **item)
+{
+    cr_assert_eq(weft_next(run, item, -1, NULL), 1);
+}
+
+/* ---- sources ------------------------------------------------------------- */
+
+static int rest_and_make(weft_worker *self, void *item, void *shelf)
+{
+    rest();
+    return make(self, item, shelf);
+}
+
+/* A source of three items, which wait for the only slot while each is held.
+ * What it is called for, it is called for by a worker or a thread of its own.
+ */
+static struct weft_stage_stats of_a_source(enum weft_kind kind)
+{
+    struct shelf shelf = { .end = 3 };
+    weft_pipeline *p = drawing(1);
+    void *item;
+
+    weft_source_with(p, weft_config(source, .name = "make", .fn = rest_and_make,
+                                    .ctx = &shelf, .kind = kind));
+    weft_consumer(p, WEFT_ANY);
+    struct stand s = start(p, 1);
+    for (int i = 0; i < 3; i++) {
+        take(s.run, &item);
+        for (int k = 0; k < 5; k++)
+            rest();
+        weft_release(item);
     }
-    struct weft_latency one = latency_to(1, 77);
-    cr_assert(one.p50_ns == 77 && one.p90_ns == 77);
-    cr_assert(one.p99_ns == 77 && one.max_ns == 77);
+    over(&s);
+    struct weft_stage_stats made = stage_of(s.run, "make");
+    destroy(&s);
+    return made;
+}
+
+Test(latency, a_sources_is_from_its_call_until_the_item_flows)
+{
+    const enum weft_kind kinds[] = { WEFT_CPU, WEFT_BLOCKING, WEFT_PINNED };
+
+    for (unsigned i = 0; i < 3; i++) {
+        struct weft_stage_stats made = of_a_source(kinds[i]);
+        cr_assert_eq(made.done, 3);
+        cr_assert(made.output_wait_ns >= 10 * napped);
+        cr_assert(made.latency.p50_ns >= napped);
+        /* Not its wait for a slot; for a worker, when it is back, it is. */
+        cr_assert(made.latency.max_ns <= made.run_ns + made.ready_wait_ns);
+    }
+}
+
+static int rest_here(weft_worker *self, void *item, void *ctx)
+{
+    rest();
+    return 0;
+}
+
+/* The only worker is elsewhere for most of the time. */
+Test(latency, a_sources_is_not_that_of_waiting_to_be_called)
+{
+    struct shelf shelf = { .end = 3 };
+    weft_pipeline *p = drawing(4);
+
+    weft_source(p, "make", make, &shelf);
+    weft_stage(p, weft_config(stage, .name = "rest", .fn = rest_here));
+    struct stand s = start(p, 1);
+    over(&s);
+    struct weft_stage_stats made = stage_of(s.run, "make");
+    cr_assert(made.ready_wait_ns >= 2 * napped);
+    cr_assert(made.latency.max_ns <= made.run_ns);
+    destroy(&s);
+}
+
+/* It makes one item, which is completed later. */
+static int keep_one(weft_worker *self, void *item, void *ctx)
+{
+    struct shelf *s = ctx;
+    return s->made++ ? WEFT_END : keep(self, item, ctx);
+}
+
+Test(latency, a_pending_sources_is_until_the_completion)
+{
+    struct shelf shelf = { .end = 1 };
+    weft_pipeline *p = drawing(2);
+
+    weft_source(p, "make", keep_one, &shelf);
+    weft_stage(p, weft_config(stage, .name = "pass", .fn = pass));
+    struct stand s = start(p, 1);
+    UNTIL(load_acquire(&shelf.item[0]));
+    rest();
+    let_go(&shelf, 0);
+    over(&s);
+    struct weft_stage_stats made = stage_of(s.run, "make");
+    cr_assert(made.latency.p50_ns >= napped);
+    cr_assert(made.latency.max_ns >= made.pending_wait_ns);
+    destroy(&s);
+}
+
+Test(latency, who_feeds_from_outside_has_none)
+{
+    weft_pipeline *p = drawing(1);
+    void *item;
+
+    weft_source_fed(p, "in");
+    weft_stage(p, weft_config(stage, .name = "pass", .fn = pass));
+    struct stand s = start(p, 1);
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(weft_reserve(s.run, NULL, &item, -1, NULL), 0);
+        weft_feed(item);
+    }
+    cr_assert_eq(weft_feed_end(s.run, NULL, NULL), 0);
+    over(&s);
+    struct weft_stage_stats in = stage_of(s.run, "in");
+    cr_assert_eq(in.done, 3);
+    cr_assert(is_zero(in.latency));
+    destroy(&s);
+}
+
+/* ---- merges -------------------------------------------------------------- */
+
+Test(latency, a_merges_is_how_long_an_item_waited_to_be_moved)
+{
+    struct shelf shelf = { .end = 3 }, kept = { .from = 0, .to = 0 };
+    weft_pipeline *p = drawing(1), *only = drawing(4);
+    const struct weft_path input = { .stages = only };
+
+    weft_source(only, "make", make, &shelf);
+    weft_merge(p, weft_config(merge, .name = "both", .inputs = &input,
+                              .input_count = 1));
+    weft_stage(
+        p, weft_config(stage, .name = "after", .fn = pass_some, .ctx = &kept));
+    weft_pipeline_destroy(only);
+    struct stand s = start(p, 2);
+    UNTIL(stage_of(s.run, "both").waiting == 2);
+    rest();
+    let_go(&kept, 0);
+    over(&s);
+    struct weft_stage_stats both = stage_of(s.run, "both");
+    cr_assert(both.latency.p50_ns >= napped); /* two of three */
+    cr_assert(both.latency.max_ns <= both.output_wait_ns);
+    cr_assert(both.latency.max_ns >= both.output_wait_ns / 3);
+    destroy(&s);
+}
+
+/* ---- the consumer -------------------------------------------------------- */
+
+Test(latency, the_consumers_are_of_being_ready_and_of_being_held)
+{
+    struct shelf shelf = { .end = 3 };
+    weft_pipeline *p = drawing(4);
+    void *item[3];
+
+    weft_source(p, "make", make, &shelf);
+    weft_consumer(p, WEFT_INPUT);
+    struct stand s = start(p, 1);
+    UNTIL(sink_of(s.run).ready == 3);
+    rest();
+    for (int i = 0; i < 3; i++)
+        take(s.run, &item[i]);
+    struct weft_sink_stats sink = sink_of(s.run);
+    cr_assert(sink.ready_latency.p50_ns >= napped);
+    cr_assert(sink.ready_latency.max_ns >= sink.ready_ns / 3);
+    cr_assert(sink.ready_latency.max_ns <= sink.ready_ns);
+    cr_assert(is_zero(sink.borrowed_latency)); /* none was released */
+    rest();
+    for (int i = 0; i < 3; i++)
+        weft_release(item[i]);
+    over(&s);
+    sink = sink_of(s.run);
+    cr_assert(sink.borrowed_latency.p50_ns >= napped);
+    cr_assert(sink.borrowed_latency.max_ns >= sink.borrowed_ns / 3);
+    cr_assert(sink.borrowed_latency.max_ns <= sink.borrowed_ns);
+    struct weft_stage_stats stage = stage_of(s.run, "consumer");
+    cr_assert(are_same(stage.latency, sink.ready_latency));
+    destroy(&s);
+}
+
+static int end_epochs(weft_worker *self, void *item, void *epochs)
+{
+    return (*(unsigned *)epochs)-- ? WEFT_EPOCH : WEFT_END;
+}
+
+Test(latency, the_end_of_an_epoch_is_no_item_that_waits)
+{
+    unsigned epochs = 3;
+    weft_pipeline *p = drawing(4);
+    void *item;
+
+    weft_source(p, "make", end_epochs, &epochs);
+    weft_consumer(p, WEFT_ANY);
+    struct stand s = start(p, 1);
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(weft_next(s.run, &item, -1, NULL), WEFT_EPOCH);
+    over(&s);
+    struct weft_sink_stats sink = sink_of(s.run);
+    struct weft_stage_stats made = stage_of(s.run, "make");
+    cr_assert(is_zero(sink.ready_latency));
+    cr_assert(is_zero(sink.borrowed_latency));
+    cr_assert(is_zero(made.latency));
+    destroy(&s);
 }

@@ -48,7 +48,11 @@ struct weft_stage_stats {
                                     while it, or who feeds it, wants one */
     uint64_t bytes;              /* of the budget, that its items took there */
     struct weft_latency latency; /* of the items that left, from its door to the
-                                    next */
+                                    next: a merge's until they were moved, the
+                                    consumer's until they were taken. A source:
+                                    from its call until the item flows;
+                                    where it is fed from outside nobody is
+                                    called, and it is 0 */
 };
 int weft_run_stage(struct weft_run *run, unsigned stage,
                    struct weft_stage_stats *out);
@@ -68,6 +72,8 @@ struct weft_sink_stats {
     uint64_t ready_ns;    /* that items waited to be taken, added up */
     uint64_t borrowed_ns; /* that they were held, added up */
     uint64_t starved_ns;  /* that nothing was there when one was asked for */
+    struct weft_latency ready_latency;    /* of those that were taken */
+    struct weft_latency borrowed_latency; /* of those that were released */
 };
 int weft_run_sink(struct weft_run *run, struct weft_sink_stats *out);
 
