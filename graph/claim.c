@@ -113,6 +113,10 @@ static void take_tokens(struct claim *c, uint64_t now)
             l->peak = l->in_use;
         l->granted++;
         l->busy_ns -= c->uses[i].tokens * now; /* [C] */
+        if (l->each)
+            wf_histogram_add(&l->each->wait,
+                             c->uses[i].waits ? now - c->uses[i].since : 0, 1);
+        c->uses[i].since = now;
     }
     if (has_own(c))
         c->uses[0].limit->reserved -= c->uses[0].tokens;
@@ -121,6 +125,7 @@ static void take_tokens(struct claim *c, uint64_t now)
 static void begin_to_wait(struct claim_use *u, uint64_t now)
 {
     u->waits = true;
+    u->since = now;
     u->limit->waiting++;
     u->limit->wait_ns -= now; /* [C] */
 }
@@ -316,6 +321,8 @@ void wf_claim_give(struct claim *c)
         struct weft_limit *l = c->uses[i].limit;
         l->in_use -= c->uses[i].tokens;
         l->busy_ns += c->uses[i].tokens * now; /* [C] */
+        if (l->each)
+            wf_histogram_add(&l->each->hold, now - c->uses[i].since, 1);
     }
     look_at_all(c, now, &granted);
     finish(&granted, now);
@@ -356,13 +363,17 @@ int weft_limit_create(weft_limit **out, const struct weft_limit_config *config,
         return wf_error(why, -EINVAL,
                         "limit %s has no tokens: at least 1 is needed", c.name);
 
-    size_t bytes = strlen(c.name) + 1;
-    weft_limit *l = malloc(sizeof *l + bytes);
-    if (!l)
+    struct { /* in one piece: weft_limit_destroy frees it */
+        struct weft_limit limit;
+        struct limit_latencies each;
+        char name[];
+    } *made = calloc(1, sizeof *made + strlen(c.name) + 1);
+    if (!made)
         return wf_error(why, -ENOMEM, "no memory for limit %s", c.name);
-    *l = (struct weft_limit){ .name = memcpy(l + 1, c.name, bytes),
-                              .tokens = c.tokens };
-    *out = l;
+    made->limit = (struct weft_limit){ .name = strcpy(made->name, c.name),
+                                       .tokens = c.tokens,
+                                       .each = &made->each };
+    *out = &made->limit;
     return 0;
 }
 
@@ -395,5 +406,12 @@ void weft_limit_stats(weft_limit *l, struct weft_limit_stats *out)
         .wait_ns = l->wait_ns + l->waiting * now,
         .busy_ns = l->busy_ns + l->in_use * now,
     };
+    struct histogram_sum wait = { 0 }, hold = { 0 };
+    if (l->each) {
+        wf_histogram_add_up(&wait, &l->each->wait);
+        wf_histogram_add_up(&hold, &l->each->hold);
+    }
     unlock();
+    wf_histogram_quantiles(&wait, 1, &out->wait_latency);
+    wf_histogram_quantiles(&hold, 1, &out->hold_latency);
 }

@@ -3,6 +3,7 @@
 #define WEFT_GRAPH_CLAIM_H
 #include <stdbool.h>
 
+#include "graph/histogram.h"
 #include "sched/task.h"
 #include "weft/limit.h"
 
@@ -12,8 +13,9 @@ struct claim_use {
     struct claim *claim;
     struct claim_use *next; /* behind it in the queue */
     unsigned tokens;
-    bool met;   /* it is the oldest here, and its tokens are free */
-    bool waits; /* is counted as waiting */
+    uint64_t since; /* when it began to wait here, then when it was granted */
+    bool met;       /* it is the oldest here, and its tokens are free */
+    bool waits;     /* is counted as waiting */
 };
 
 /* A task's request for tokens of several limits: all, or none. Embedded in what
@@ -30,6 +32,10 @@ struct claim {
     struct claim *next; /* of those that were granted together */
 };
 
+struct limit_latencies {
+    struct histogram wait, hold; /* of each request: ns */
+};
+
 /* May be embedded; it needs no finish. All of it but the name is read and
  * written under one lock in claim.c. */
 struct weft_limit {
@@ -39,6 +45,7 @@ struct weft_limit {
     unsigned reserved; /* own: for claims that wait for other limits */
     uint64_t granted;
     uint64_t wait_ns, busy_ns;      /* ends less beginnings: [C] in claim.c */
+    struct limit_latencies *each;   /* own: NULL, its stage has them */
     struct claim_use *first, *last; /* the queue, oldest first */
 };
 

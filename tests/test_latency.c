@@ -1,12 +1,15 @@
 /* test_latency.c: who has a latency beside the stages: sources, merges, the
- * consumer.
+ * consumer, and limits.
  *
  * Each waits, or is held, for a known time: what is told is not less. And it is
  * the same as what is added up, where that is of one item. */
+#include "graph/claim.h"
 #include "tests/flows.h"
 #include "tests/stands.h"
 
 enum { NAP_MS = 20 };
+
+#define MS ((uint64_t)1000000)
 
 /* A clock may be read a little before, or after, what it is read for. */
 static const uint64_t napped = NAP_MS * (uint64_t)990000;
@@ -244,4 +247,163 @@ Test(latency, the_end_of_an_epoch_is_no_item_that_waits)
     cr_assert(is_zero(sink.borrowed_latency));
     cr_assert(is_zero(made.latency));
     destroy(&s);
+}
+
+/* ---- limits -------------------------------------------------------------- */
+
+struct asker {
+    struct task task;
+    struct claim claim;
+};
+
+static _Atomic unsigned served;
+
+static struct task *serve(weft_worker *self, struct task *task)
+{
+    add_release(&served, 1); /* for what is on the stack of the test */
+    return NULL;
+}
+
+static bool ask(struct asker *a, weft_sched *sched, const struct weft_use *uses,
+                unsigned count)
+{
+    *a = (struct asker){ .task = { serve, NULL } };
+    return wf_claim_take(&a->claim, uses, count, sched, &a->task);
+}
+
+static weft_limit *limit_of(unsigned tokens)
+{
+    weft_limit *l = NULL;
+    struct weft_limit_config *config =
+        weft_config(limit, .name = "limit", .tokens = tokens);
+    cr_assert_eq(weft_limit_create(&l, config, NULL), 0);
+    store_relaxed(&served, 0);
+    return l;
+}
+
+static struct weft_limit_stats stats_of(weft_limit *l)
+{
+    struct weft_limit_stats s;
+    weft_limit_stats(l, &s);
+    return s;
+}
+
+/* What one request waited, and held, is also what is added up. */
+Test(latency, a_limits_are_of_waiting_for_a_grant_and_of_holding_it)
+{
+    weft_limit *limit = limit_of(3);
+    const struct weft_use all = { limit, 3 };
+    weft_sched *sched = workers(1);
+    struct asker a, b;
+
+    cr_assert(ask(&a, sched, &all, 1));
+    cr_assert(is_zero(stats_of(limit).wait_latency));
+    cr_assert(!ask(&b, sched, &all, 1));
+    rest();
+    cr_assert(is_zero(stats_of(limit).wait_latency)); /* not granted */
+    cr_assert(is_zero(stats_of(limit).hold_latency));
+    wf_claim_give(&a.claim);
+    struct weft_limit_stats s = stats_of(limit);
+    cr_assert(s.wait_latency.max_ns >= NAP_MS * MS);
+    cr_assert_eq(s.wait_latency.max_ns, s.wait_ns);
+    cr_assert_eq(s.wait_latency.p50_ns, s.wait_ns); /* the longer of two */
+    cr_assert(s.hold_latency.p50_ns >= NAP_MS * MS);
+    uint64_t first = s.hold_latency.max_ns;
+    for (int i = 0; i < 2; i++)
+        rest();
+    wf_claim_give(&b.claim);
+    s = stats_of(limit);
+    cr_assert(s.hold_latency.max_ns >= 2 * NAP_MS * MS);
+    cr_assert_eq(s.busy_ns, 3 * (first + s.hold_latency.max_ns));
+
+    for (int i = 0; i < 2; i++) {
+        cr_assert(ask(&a, sched, &all, 1));
+        wf_claim_give(&a.claim);
+    }
+    s = stats_of(limit);
+    cr_assert_eq(s.wait_latency.p50_ns, 0); /* three of four did not wait */
+    cr_assert_eq(s.wait_latency.p99_ns, s.wait_ns);
+    cr_assert_eq(s.wait_latency.max_ns, s.wait_ns);
+    UNTIL(load_acquire(&served) == 1);
+    weft_sched_destroy(sched);
+    weft_limit_destroy(limit);
+}
+
+/* It waits at the limit when its stage's own token is there for it. */
+Test(latency, a_limits_wait_begins_with_the_stages_token)
+{
+    weft_limit *limit = limit_of(1);
+    struct weft_limit own;
+    weft_sched *sched = workers(1);
+    struct asker a, b, other;
+    const struct weft_use uses[] = { { &own, 1 }, { limit, 1 } };
+
+    wf_named_limit_init(&own, "stage", 1);
+    cr_assert(ask(&a, sched, uses, 2));
+    cr_assert(!ask(&b, sched, uses, 2)); /* for its stage's */
+    rest();
+    wf_claim_give(&a.claim); /* which it gets with the limit's */
+    cr_assert(is_zero(stats_of(limit).wait_latency));
+    cr_assert(is_zero(stats_of(&own).wait_latency)); /* its stage has them */
+    cr_assert(stats_of(&own).wait_ns >= NAP_MS * MS);
+    cr_assert(!ask(&other, sched, &uses[1], 1));
+    rest();
+    wf_claim_give(&b.claim);
+    wf_claim_give(&other.claim);
+    struct weft_limit_stats s = stats_of(limit);
+    cr_assert(s.wait_latency.max_ns >= NAP_MS * MS);
+    cr_assert_eq(s.wait_latency.max_ns, s.wait_ns);
+    cr_assert_eq(s.wait_latency.p50_ns, 0);
+    UNTIL(load_acquire(&served) == 2);
+    weft_sched_destroy(sched);
+    weft_limit_destroy(limit);
+}
+
+Test(latency, who_gave_up_waiting_was_not_granted)
+{
+    weft_limit *limit = limit_of(1);
+    const struct weft_use one = { limit, 1 };
+    weft_sched *sched = workers(1);
+    struct asker a, b;
+
+    cr_assert(ask(&a, sched, &one, 1));
+    cr_assert(!ask(&b, sched, &one, 1));
+    rest();
+    wf_claim_hurry(&b.claim);
+    wf_claim_give(&b.claim);
+    struct weft_limit_stats s = stats_of(limit);
+    cr_assert(s.wait_ns >= NAP_MS * MS);
+    cr_assert(is_zero(s.wait_latency));
+    cr_assert(is_zero(s.hold_latency));
+    wf_claim_give(&a.claim);
+    UNTIL(load_acquire(&served) == 1);
+    weft_sched_destroy(sched);
+    weft_limit_destroy(limit);
+}
+
+/* Two items may be in the stage, but for the limit. */
+Test(latency, a_limits_are_of_the_items_that_took_of_it)
+{
+    weft_limit *limit = limit_of(1);
+    const struct weft_use use = { .limit = limit };
+    struct shelf shelf = { .end = 2 };
+    weft_pipeline *p = drawing(2);
+
+    weft_source(p, "make", make, &shelf);
+    weft_stage(p, weft_config(stage, .name = "copy", .fn = keep, .ctx = &shelf,
+                              .tokens = 2, .uses = &use, .use_count = 1));
+    struct stand s = start(p, 1);
+    UNTIL(stats_of(limit).waiting == 1);
+    rest();
+    for (unsigned i = 0; i < 2; i++)
+        let_go(&shelf, i);
+    over(&s);
+    struct weft_limit_stats stats = stats_of(limit);
+    cr_assert_eq(stats.granted, 2);
+    cr_assert(stats.wait_latency.p50_ns >= NAP_MS * MS);
+    cr_assert_eq(stats.wait_latency.max_ns, stats.wait_ns);
+    cr_assert(stats.hold_latency.max_ns >= NAP_MS * MS);
+    cr_assert(stats.hold_latency.max_ns < stats.busy_ns);
+    destroy(&s);
+    weft_limit_destroy(limit);
 }

@@ -46,6 +46,9 @@ struct weft_limit_stats {
     uint64_t granted; /* requests */
     uint64_t wait_ns; /* of all requests, added up; also of those that wait */
     uint64_t busy_ns; /* token-nanoseconds: in_use, added up over time */
+    struct weft_latency wait_latency; /* of the requests that were granted: 0
+                                         of one that did not have to wait */
+    struct weft_latency hold_latency; /* of those that have given back */
 };
 void weft_limit_stats(weft_limit *limit, struct weft_limit_stats *out);
 
