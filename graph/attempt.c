@@ -96,10 +96,14 @@ static uint64_t next_attempt_at(const struct slot *slot)
 {
     const struct weft_retry *r = &stage_of(slot)->stage->retry;
     uint64_t now = wf_now_ns(), random = now ^ (slot->number << 32);
-    double ms = r->first_ms;
+    double ms = r->first_ms, factor = r->factor;
 
-    for (unsigned i = 1; i < slot->attempt && ms < r->most_ms; i++)
-        ms *= r->factor;
+    /* first_ms * factor^(attempt - 1), in as many steps as that has digits. */
+    for (unsigned n = slot->attempt - 1; n && ms < r->most_ms; n >>= 1) {
+        if (n & 1)
+            ms *= factor;
+        factor *= factor;
+    }
     if (ms > r->most_ms)
         ms = r->most_ms;
     random = (random ^ (random >> 30)) * 0xbf58476d1ce4e5b9u;

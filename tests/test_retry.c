@@ -155,6 +155,15 @@ Test(retry, R19_retries_back_off_exponentially, .timeout = 60)
         (struct weft_retry){ .attempts = 4, .first_ms = 2, .factor = 5 }, 3);
     not_too_early((struct weft_retry){ .attempts = 2 }, 1); /* 10 ms */
     not_too_early(
+        (struct weft_retry){ .attempts = 8, .first_ms = 2, .factor = 1.5 }, 7);
+    not_too_early(
+        (struct weft_retry){ .attempts = 8, .first_ms = 5, .factor = 1 }, 7);
+    /* With twice the exponent the last would come after a minute. */
+    not_too_early(
+        (struct weft_retry){
+            .attempts = 6, .first_ms = 1, .factor = 4, .most_ms = 100000 },
+        5);
+    not_too_early(
         (struct weft_retry){
             .attempts = 4, .first_ms = 20, .factor = 1.5, .jitter = 0.5 },
         3);
