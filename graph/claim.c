@@ -53,8 +53,9 @@
  *  [C] Times. What lasts is counted by adding its end and subtracting its
  *      beginning; with the present time as the end of what still lasts, that is
  *      the sum of the durations, whatever wraps in between. The clock is read
- *      before the lock is waited for; so another claim may have begun to wait
- *      since, and is not granted before that. */
+ *      before the lock is waited for, and may be behind what others have done
+ *      since: so the time under the lock never goes back, else two would have
+ *      had the same token at once. */
 #include "graph/claim.h"
 
 #include <errno.h>
@@ -65,11 +66,23 @@
 #include "sched/sched.h"
 
 static pthread_mutex_t all_limits = PTHREAD_MUTEX_INITIALIZER; /* [L] */
+static uint64_t latest; /* ns: under the lock: [C] */
 
 static void lock(void)
 {
     chaos();
     pthread_mutex_lock(&all_limits);
+}
+
+/* The time under the lock. */
+static uint64_t lock_at(void)
+{
+    uint64_t now = wf_now_ns();
+
+    lock();
+    if (latest < now)
+        latest = now;
+    return latest; /* [C] */
 }
 
 static void unlock(void)
@@ -169,7 +182,6 @@ static bool ask(struct claim *c, unsigned first, unsigned end, uint64_t now)
     }
     if (!c->unmet)
         return true;
-    c->since = now;
     for (unsigned i = first; i < end; i++) {
         begin_to_wait(&c->uses[i], now);
         join_queue(&c->uses[i]);
@@ -216,8 +228,6 @@ static void go_on(struct claim *c, uint64_t now, struct granted *granted)
 {
     bool had_own = had_own_token(c);
 
-    if (now < c->since)
-        now = c->since; /* [C] */
     for (unsigned i = c->first; i < (had_own ? c->count : 1); i++)
         leave_queue(&c->uses[i]);
     if (had_own || reserve(c, now))
@@ -266,9 +276,8 @@ static void finish(struct granted *granted, uint64_t now)
 bool wf_claim_take(struct claim *c, const struct weft_use *uses, unsigned count,
                    weft_sched *sched, struct task *task)
 {
-    uint64_t now = wf_now_ns();
+    uint64_t now = lock_at();
 
-    lock();
     *c = (struct claim){ .count = count, .task = task, .sched = sched };
     for (unsigned i = 0; i < count; i++) {
         unsigned tokens = uses[i].tokens ? uses[i].tokens : 1;
@@ -293,15 +302,14 @@ static void give_up(struct claim *c, uint64_t now)
         leave_queue(&c->uses[i]);
     if (had_own && has_own(c))
         c->uses[0].limit->reserved -= c->uses[0].tokens; /* [S] */
-    end_to_wait(c, now < c->since ? c->since : now);     /* [C] */
+    end_to_wait(c, now);
 }
 
 void wf_claim_hurry(struct claim *c)
 {
-    uint64_t now = wf_now_ns();
+    uint64_t now = lock_at();
     struct granted granted = { NULL };
 
-    lock();
     if (c->unmet) { /* it waits */
         give_up(c, now);
         look_at_all(c, now, &granted); /* who stood behind it */
@@ -313,10 +321,9 @@ void wf_claim_hurry(struct claim *c)
 
 void wf_claim_give(struct claim *c)
 {
-    uint64_t now = wf_now_ns();
+    uint64_t now = lock_at();
     struct granted granted = { NULL };
 
-    lock();
     for (unsigned i = 0; i < c->count; i++) {
         struct weft_limit *l = c->uses[i].limit;
         l->in_use -= c->uses[i].tokens;
@@ -383,10 +390,9 @@ const char *wf_limit_name(const weft_limit *l) { return l->name; }
 
 void weft_limit_set(weft_limit *l, unsigned tokens)
 {
-    uint64_t now = wf_now_ns();
+    uint64_t now = lock_at();
     struct granted granted = { NULL };
 
-    lock();
     l->tokens = tokens ? tokens : 1;
     look(l, now, &granted);
     finish(&granted, now);
@@ -394,8 +400,8 @@ void weft_limit_set(weft_limit *l, unsigned tokens)
 
 void weft_limit_stats(weft_limit *l, struct weft_limit_stats *out)
 {
-    lock();
-    uint64_t now = wf_now_ns(); /* [C] after all that the limit has seen */
+    uint64_t now = lock_at();
+
     *out = (struct weft_limit_stats){
         .name = l->name,
         .tokens = l->tokens,

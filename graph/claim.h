@@ -28,7 +28,6 @@ struct claim {
     unsigned unmet; /* of these */
     struct task *task;
     weft_sched *sched;
-    uint64_t since;     /* when it began to wait for them */
     struct claim *next; /* of those that were granted together */
 };
 
