@@ -23,8 +23,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "graph/claim.h"
 #include "graph/times.h"
@@ -60,18 +58,12 @@ static int make_slots(struct segment *s, struct pipeline_run *run,
 int wf_segment_init(struct segment *s, const struct weft_items *items,
                     struct pipeline_run *run, unsigned number, bool ordered)
 {
-    uint64_t places = 1;
-
-    *s = (struct segment){ .items = *items, .out.event = -1 };
+    *s = (struct segment){ .items = *items };
     atomic_init(&s->cancel_from, UINT64_MAX);
     pthread_mutex_init(&s->lock, NULL);
     s->flow.slots = items->slots;
-    while (places < items->slots)
-        places *= 2;
-    s->out.mask = places - 1;
-    if (ordered && !(s->out.early = calloc(places, sizeof *s->out.early)))
-        return -ENOMEM;
-    return make_slots(s, run, number);
+    int rc = wf_outlet_init(&s->out, items->slots, ordered);
+    return rc ? rc : make_slots(s, run, number);
 }
 
 void wf_segment_finish(struct segment *s)
@@ -81,9 +73,7 @@ void wf_segment_finish(struct segment *s)
     for (unsigned i = 0; s->memory && items->finish && i < items->slots; i++)
         items->finish(slot_at(s, i)->item, items->ctx);
     free(s->memory);
-    free(s->out.early);
-    if (s->out.event >= 0)
-        close(s->out.event);
+    wf_outlet_finish(&s->out);
     pthread_mutex_destroy(&s->lock);
 }
 
@@ -124,51 +114,6 @@ static bool empty(const struct segment *s)
     return s->free.count == s->items.slots;
 }
 
-/* Under the lock: the consumer will get nothing any more. Of a run that was
- * cancelled it gets nothing, whatever is still under way. */
-static bool dry(const struct segment *s)
-{
-    if (load_relaxed(&s->cancel_from) == 0 && !s->out.list.first)
-        return true;
-    return s->ended && s->free.count + s->out.borrowed == s->items.slots;
-}
-
-/* Under the lock: the descriptor is readable while there is something to say.
- */
-static void signal_event(struct segment *s)
-{
-    bool wanted = s->out.list.first || dry(s);
-    eventfd_t ignored;
-
-    if (s->out.event < 0 || wanted == s->out.signalled)
-        return;
-    if (wanted)
-        eventfd_write(s->out.event, 1);
-    else
-        eventfd_read(s->out.event, &ignored);
-    s->out.signalled = wanted;
-}
-
-/* Ends the locked part. The consumers, and those who wait for a free slot, are
- * woken after it, by the address alone: the segment may be gone by then. */
-static void unlock_and_wake(struct segment *s, bool changed, bool freed)
-{
-    bool wake = changed && s->out.takers, feed = freed && s->reservers;
-
-    signal_event(s);
-    if (dry(s))
-        got(&s->out.starved);
-    if (changed)
-        add_relaxed(&s->out.changed, 1);
-    if (feed)
-        add_relaxed(&s->freed, 1);
-    pthread_mutex_unlock(&s->lock);
-    if (wake)
-        wf_wake_all(&s->out.changed);
-    if (feed)
-        wf_wake_all(&s->freed);
-}
-
 struct slot *wf_segment_take(struct segment *s)
 {
     pthread_mutex_lock(&s->lock);
@@ -192,8 +137,7 @@ void wf_segment_hurry_source(struct segment *s, weft_sched *sched)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* Under the lock, which it leaves for the time of the sleep on the word. */
-static void sleep_for(struct segment *s, _Atomic uint32_t *word,
+void wf_segment_sleep(struct segment *s, _Atomic uint32_t *word,
                       unsigned *sleepers, int64_t timeout_ns)
 {
     uint32_t seen = load_relaxed(word);
@@ -215,7 +159,7 @@ struct slot *wf_segment_reserve(struct segment *s, uint64_t deadline,
         want(s->times, &s->blocked);
     for (int64_t left;
          !s->free.first && !s->ended && (left = deadline_left(deadline));)
-        sleep_for(s, &s->freed, &s->reservers, left);
+        wf_segment_sleep(s, &s->freed, &s->reservers, left);
     *ended = s->ended;
     if (!s->ended && s->free.first) {
         slot = take_free(s);
@@ -276,7 +220,7 @@ struct segment_news wf_segment_return(struct segment *s, struct slot *slot)
     add_free(s, slot);
     s->in_hand--;
     tell(s, &news);
-    unlock_and_wake(s, dry(s), true);
+    wf_segment_unlock(s, wf_segment_dry(s), true);
     return news;
 }
 
@@ -311,7 +255,7 @@ static struct segment_news end_and_unlock(struct segment *s, struct slot *last)
     if (s->times && !s->ended_at)
         s->ended_at = wf_ticks();
     got(&s->blocked);
-    unlock_and_wake(s, dry(s), true);
+    wf_segment_unlock(s, wf_segment_dry(s), true);
     return news;
 }
 
@@ -338,9 +282,8 @@ struct segment_news wf_segment_end_hungry(struct segment *s)
     return (struct segment_news){ 0 };
 }
 
-/* Under the lock: the slot gets past the gate. */
-static void pass(struct segment *s, struct slot *slot,
-                 struct segment_news *news)
+void wf_segment_pass(struct segment *s, struct slot *slot,
+                     struct segment_news *news)
 {
     if (slot->passed)
         return;
@@ -411,7 +354,7 @@ struct segment_news wf_segment_release(struct segment *s, struct slot *slot)
 
     pthread_mutex_lock(&s->lock);
     settle(s, slot);
-    pass(s, slot, &news);
+    wf_segment_pass(s, slot, &news);
     if (place_of(slot) == RELEASED) {
         s->out.borrowed--;
         count_duration(&s->out.held, slot, slot->arrived,
@@ -420,79 +363,8 @@ struct segment_news wf_segment_release(struct segment *s, struct slot *slot)
     sample_left(&s->sample);
     add_free(s, slot);
     tell(s, &news);
-    unlock_and_wake(s, dry(s), true);
+    wf_segment_unlock(s, wf_segment_dry(s), true);
     return news;
-}
-
-/* Under the lock. */
-static void let_out(struct segment *s, struct slot *slot,
-                    struct task_list *refused)
-{
-    bool cancelled = wf_segment_cancelled(s, slot->ticket[0]);
-
-    if (cancelled && slot->outcome == GOOD)
-        slot->outcome = CANCELLED;
-    bool good =
-        slot->outcome == GOOD || (slot->outcome == MARKER && !cancelled);
-    if (good)
-        put_at(slot, IN_OUTLET);
-    s->out.marks += good && slot->outcome == MARKER;
-    task_list_add(good ? &s->out.list : refused, &slot->task);
-}
-
-struct segment_news wf_segment_offer(struct segment *s, struct slot *slot,
-                                     struct task_list *refused)
-{
-    struct segment_news news = { 0 };
-    struct outlet *o = &s->out;
-
-    pthread_mutex_lock(&s->lock);
-    pass(s, slot, &news);
-    if (!o->early) {
-        let_out(s, slot, refused);
-    } else {
-        o->early[slot->ticket[0] & o->mask] = slot;
-        for (struct slot *next; (next = o->early[o->next & o->mask]);) {
-            o->early[o->next++ & o->mask] = NULL;
-            let_out(s, next, refused);
-        }
-    }
-    if (o->list.first)
-        got(&o->starved);
-    unlock_and_wake(s, o->list.first, false);
-    return news;
-}
-
-struct slot *wf_segment_take_out(struct segment *s, uint64_t deadline,
-                                 bool *is_dry)
-{
-    struct slot *slot = NULL;
-
-    pthread_mutex_lock(&s->lock);
-    if (!s->out.list.first && !dry(s))
-        want(s->times, &s->out.starved);
-    for (int64_t left;
-         !s->out.list.first && !dry(s) && (left = deadline_left(deadline));)
-        sleep_for(s, &s->out.changed, &s->out.takers, left);
-    struct task *task = task_list_take(&s->out.list);
-    if (task) {
-        slot = slot_of_task(task);
-        bool marker = slot->outcome == MARKER;
-        put_at(slot, BORROWED);
-        s->out.borrowed++;
-        s->out.marks -= marker;
-        s->out.taken += !marker;
-        uint64_t now = marker ? 0 : ticks_of(slot);
-        count_duration(&s->out.ready, slot, slot->arrived, now);
-        slot->arrived = now;
-        note_time(s, slot, now);
-        if (!s->out.list.first && s->out.takers)
-            want(s->times, &s->out.starved);
-    }
-    *is_dry = dry(s);
-    /* Who takes the last item tells those who wait for another one. */
-    unlock_and_wake(s, *is_dry, false);
-    return slot;
 }
 
 /* Under the lock: what the slot waits for outside of its run comes now. */
@@ -526,7 +398,7 @@ struct task_list wf_segment_cancel(struct segment *s, weft_sched *sched,
             if (slot_of_task(task)->outcome == GOOD)
                 slot_of_task(task)->outcome = CANCELLED;
     }
-    unlock_and_wake(s, dry(s), false);
+    wf_segment_unlock(s, wf_segment_dry(s), false);
     return out;
 }
 
@@ -540,23 +412,6 @@ void wf_segment_flow(struct segment *s, struct weft_flow *out)
     pthread_mutex_lock(&s->lock);
     *out = s->flow;
     out->in_flight = s->items.slots - s->free.count - s->in_hand - s->markers;
-    pthread_mutex_unlock(&s->lock);
-}
-
-void wf_segment_sink(struct segment *s, double ns_per_tick,
-                     struct weft_sink_stats *out)
-{
-    pthread_mutex_lock(&s->lock);
-    *out = (struct weft_sink_stats){
-        .ready = (unsigned)s->out.list.count - s->out.marks,
-        .borrowed = s->out.borrowed,
-        .taken = s->out.taken,
-        .starved_ns = (uint64_t)((double)wanted(&s->out.starved) * ns_per_tick),
-    };
-    wf_durations_tell(&s->out.ready, ns_per_tick, &out->ready_ns,
-                      &out->ready_latency);
-    wf_durations_tell(&s->out.held, ns_per_tick, &out->borrowed_ns,
-                      &out->borrowed_latency);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -585,15 +440,4 @@ uint64_t wf_segment_open(struct segment *s, uint64_t start)
     uint64_t open = since(wanted(&s->blocked), since(start, end));
     pthread_mutex_unlock(&s->lock);
     return open;
-}
-
-int wf_segment_event(struct segment *s)
-{
-    pthread_mutex_lock(&s->lock);
-    if (s->out.event < 0)
-        s->out.event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int event = s->out.event < 0 ? -errno : s->out.event;
-    signal_event(s);
-    pthread_mutex_unlock(&s->lock);
-    return event;
 }

@@ -6,28 +6,12 @@
 #include <pthread.h>
 
 #include "graph/budget.h"
-#include "graph/histogram.h"
+#include "graph/outlet.h"
 #include "graph/sampling.h"
 #include "graph/tally.h"
 #include "graph/want.h"
 #include "weft/insight.h"
 #include "weft/pipeline.h"
-
-/* Where good items wait for the consumer, in the order that it asked for. */
-struct outlet {
-    struct task_list list;
-    unsigned marks;           /* ends of epochs that are in it */
-    struct slot **early;      /* ordered: a ring of those before their turn */
-    uint64_t mask, next;      /* ordered: whose turn it is */
-    unsigned borrowed;        /* items that the consumer has */
-    unsigned takers;          /* consumers that sleep, or are about to */
-    _Atomic uint32_t changed; /* what they sleep on */
-    int event;                /* readable while there is something; or -1 */
-    bool signalled;
-    uint64_t taken;               /* items */
-    struct want starved;          /* a consumer, for an item */
-    struct durations ready, held; /* ticks */
-};
 
 struct segment {
     alignas(64) pthread_mutex_t lock; /* of what follows, but as noted */
@@ -156,4 +140,23 @@ uint64_t wf_segment_open(struct segment *s, uint64_t start);
 
 /* [any] The consumer's descriptor, or a negative errno. */
 int wf_segment_event(struct segment *s);
+
+/* ---- for outlet.c and segment.c ------------------------------------------ */
+
+/* Under the lock: the consumer will get nothing any more. Of a run that was
+ * cancelled it gets nothing, whatever is still under way. */
+bool wf_segment_dry(const struct segment *s);
+
+/* Ends the locked part: `changed` is what the consumers see, `freed` is a slot.
+ * Those who sleep are woken after it, by the address alone: the segment may be
+ * gone by then. */
+void wf_segment_unlock(struct segment *s, bool changed, bool freed);
+
+/* Under the lock, which it leaves for the time of the sleep on the word. */
+void wf_segment_sleep(struct segment *s, _Atomic uint32_t *word,
+                      unsigned *sleepers, int64_t timeout_ns);
+
+/* Under the lock: the slot gets past the gate. */
+void wf_segment_pass(struct segment *s, struct slot *slot,
+                     struct segment_news *news);
 #endif

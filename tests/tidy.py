@@ -55,6 +55,7 @@ TESTED_WITH = {
     "ring": "io",
     "blocking": "io",
     "segment": "pipeline",  # slots, and what may go wrong in them
+    "outlet": "consumer",
     "failure": "pipeline",
     "consumer": "pipeline",
     "feed": "flow",
