@@ -15,9 +15,11 @@
  *      cancelled, or has done its work. Each sets its bit, acq_rel, so whoever
  *      sets the last one sees what the others did, and goes on.
  *
- *      The timer is armed before the stage is called, so whoever completes the
- *      attempt finds it armed or fired, never to be armed yet; and it is
- *      cancelled before the bit is set, while the slot cannot go on. A timer
+ *      The timer is armed before the stage is called, by the thread that calls
+ *      it, so whoever completes the attempt finds it armed or fired, never to
+ *      be armed yet; and it is cancelled before the bit is set, while the slot
+ *      cannot go on. What waits for its thread has no timer, nor any other
+ *      that touches it: the deadline is the attempt's, not the queue's. A timer
  *      that fires says EXPIRED. If the stage has not returned yet, the one that
  *      returns does the timer's work; else the timer does it itself: it asks
  *      what is pending to end soon, and sets DONE. So whoever asks holds up
@@ -36,7 +38,8 @@
  *  [C] A cancelled run hurries the timers of its items. It stores the ticket,
  *      then passes the lock of the timers; who arms one passes that lock, then
  *      looks for the ticket. So one of the two hurries it. The same with the
- *      lock of the limits and who waits there. */
+ *      lock of the limits and who waits there. What waits for its thread looks
+ *      when its turn comes, and then arms. */
 #include <errno.h>
 #include <inttypes.h>
 
@@ -446,8 +449,44 @@ static struct task *call(weft_worker *self, struct slot *slot)
 static struct task *not_made(weft_worker *self, struct slot *slot, int rc,
                              const char *why)
 {
+    store_release(&slot->ends, DONE); /* [A]: it has no timer */
     hook(slot, false, 0);
+    if (!self)
+        slot->began = ticks_of(slot); /* until now it waited */
     return returned(self, slot, weft_fail(slot->item, rc, "%s", why));
+}
+
+/* Arms the timer of the attempt, if it has one: 0 or a negative errno. */
+static int arm(struct slot *slot)
+{
+    const struct stage *stage = stage_of(slot)->stage;
+    weft_sched *sched = slot->run->run.sched;
+    uint64_t when = NEVER;
+
+    if (!stage->deadline_ms && !stage->cancel && stage->where != WEFT_IO) {
+        store_release(&slot->ends, DONE); /* [A] */
+        return 0;
+    }
+    store_relaxed(&slot->ends, TAKEN); /* until the timer is armed */
+    if (stage->deadline_ms)
+        when = wf_now_ns() + stage->deadline_ms * MILLISECOND;
+    slot->timer.task.run = expired;
+    int rc = wf_timer_start(sched, &slot->timer, when);
+    if (rc)
+        return rc;
+    sub_acq_rel(&slot->ends, TAKEN); /* [A] */
+    if (stage->kind == SOURCE ? load_relaxed(&slot->run->draining)
+                              : is_cancelled(slot)) /* [C] */
+        wf_timer_hurry(sched, &slot->timer);
+    return 0;
+}
+
+/* On the thread that makes the call: from now on the deadline runs. */
+static struct task *begin(weft_worker *self, struct slot *slot)
+{
+    int rc = arm(slot);
+    return rc ? not_made(self, slot, rc, "its timer cannot start")
+              : call(self, slot);
 }
 
 /* What waited for its thread when the run was stopped does not begin. */
@@ -472,7 +511,7 @@ static struct task *outside(weft_worker *none, struct task *task)
 
     task->run = wf_flow_step;
     put_at(slot, RUNS);
-    struct task *next = begins(slot) ? call(NULL, slot) : not_begun(slot);
+    struct task *next = begins(slot) ? begin(NULL, slot) : not_begun(slot);
     if (next)
         put_at(slot, IS_BACK);
     return next;
@@ -497,33 +536,6 @@ static struct task *hand_over(weft_worker *self, struct slot *slot)
     return not_made(self, slot, rc, "no helper thread could start");
 }
 
-/* Arms the timer of the attempt, if it has one: 0 or a negative errno. */
-static int arm(struct slot *slot)
-{
-    const struct stage *stage = stage_of(slot)->stage;
-    weft_sched *sched = slot->run->run.sched;
-    uint64_t when = NEVER;
-
-    if (!stage->deadline_ms && !stage->cancel && stage->where != WEFT_IO) {
-        store_release(&slot->ends, DONE); /* [A] */
-        return 0;
-    }
-    store_relaxed(&slot->ends, TAKEN); /* until the timer is armed */
-    if (stage->deadline_ms)
-        when = wf_now_ns() + stage->deadline_ms * MILLISECOND;
-    slot->timer.task.run = expired;
-    int rc = wf_timer_start(sched, &slot->timer, when);
-    if (rc) {
-        store_release(&slot->ends, DONE); /* [A] */
-        return rc;
-    }
-    sub_acq_rel(&slot->ends, TAKEN); /* [A] */
-    if (stage->kind == SOURCE ? load_relaxed(&slot->run->draining)
-                              : is_cancelled(slot)) /* [C] */
-        wf_timer_hurry(sched, &slot->timer);
-    return 0;
-}
-
 struct task *wf_attempt(weft_worker *self, struct slot *slot, uint64_t now)
 {
     const struct stage *stage = stage_of(slot)->stage;
@@ -532,10 +544,6 @@ struct task *wf_attempt(weft_worker *self, struct slot *slot, uint64_t now)
     slot->io = NULL;
     slot->completed = 0;
     slot->began = now;
-    int rc = arm(slot);
-    if (rc)
-        return not_made(self, slot, rc, "its timer cannot start");
-    if (stage->where >= WEFT_BLOCKING)
-        return hand_over(self, slot);
-    return call(self, slot);
+    return stage->where >= WEFT_BLOCKING ? hand_over(self, slot)
+                                         : begin(self, slot);
 }
