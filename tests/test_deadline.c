@@ -274,7 +274,7 @@ Test(deadline, a_completion_that_races_with_the_deadline_ends_the_item_once,
 
 /* ---- a cancelled run --------------------------------------------------- */
 
-static void cancel_asks(unsigned deadline_ms)
+static void cancel_asks_in(enum weft_kind kind, unsigned deadline_ms)
 {
     struct world w;
     weft_sched *sched = workers(2);
@@ -282,7 +282,7 @@ static void cancel_asks(unsigned deadline_ms)
     world_init(&w, 100);
     weft_plan *plan =
         planned(&w, WEFT_STOP,
-                weft_config(stage, .fn = hold, .cancel = ask,
+                weft_config(stage, .fn = hold, .cancel = ask, .kind = kind,
                             .deadline_ms = deadline_ms, .tokens = 5));
     struct weft_run *run = started(sched, plan);
     UNTIL(load_relaxed(&w.calls) == 5);
@@ -302,6 +302,14 @@ static void cancel_asks(unsigned deadline_ms)
     cr_assert_eq(w.resets, f.fed);
     weft_plan_destroy(plan);
     weft_sched_destroy(sched);
+}
+
+/* Whoever called it. */
+static void cancel_asks(unsigned deadline_ms)
+{
+    cancel_asks_in(WEFT_CPU, deadline_ms);
+    cancel_asks_in(WEFT_BLOCKING, deadline_ms);
+    cancel_asks_in(WEFT_PINNED, deadline_ms);
 }
 
 Test(deadline, a_cancelled_run_asks_what_is_pending_to_end, .timeout = 30)
