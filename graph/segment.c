@@ -102,7 +102,8 @@ static void add_free(struct segment *s, struct slot *slot)
     struct task_list list = { 0 };
 
     put_at(slot, FREE);
-    got(&s->blocked);
+    if (!s->unpaid)
+        got(&s->blocked);
     task_list_add(&list, &slot->task);
     task_list_join(&list, &s->free);
     s->free = list;
@@ -418,7 +419,8 @@ void wf_segment_flow(struct segment *s, struct weft_flow *out)
 void wf_segment_block(struct segment *s, bool blocked)
 {
     pthread_mutex_lock(&s->lock);
-    if (blocked)
+    s->unpaid += blocked ? 1 : -1;
+    if (s->unpaid)
         want(s->times, &s->blocked);
     else
         got(&s->blocked);

@@ -20,6 +20,7 @@ struct segment {
     uint64_t ended_at;     /* ticks, or 0 */
     struct sample sample;  /* whose times are taken */
     struct want blocked;   /* who feeds it, for a slot or its bytes */
+    int unpaid;            /* slots of who feeds that wait for their bytes */
     unsigned in_hand;      /* slots that the feeder has, or that are reserved */
     bool hungry;           /* the feeder waits for one */
     bool ended;            /* nothing more will be fed */
