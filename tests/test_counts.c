@@ -335,6 +335,47 @@ Test(counts, a_wait_for_bytes_is_one_for_a_token, .timeout = 60)
     destroy(&s);
 }
 
+static uint64_t bytes_of_first(const void *item, void *ctx)
+{
+    return weft_item_number(item) == 0 ? 2000 : 300;
+}
+
+/* Of three items that have cost what they cost the first grows beyond all
+ * limits. Then another one leaves, and its slot with it; the source has waited
+ * for bytes, and goes on waiting for them. */
+Test(counts, a_slot_does_not_end_a_wait_for_bytes, .timeout = 60)
+{
+    struct shelf shelf = { .end = 4, .from = 0, .to = 2 };
+    struct shelf grown = { .from = 0, .to = 0 };
+    struct weft_items items = numbers(4);
+    items.cost = 300;
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline, .items = items, .budget_bytes = 1000));
+
+    weft_source(p, "make", make, &shelf);
+    weft_stage(p, weft_config(stage, .name = "keep", .fn = pass_some,
+                              .ctx = &shelf, .tokens = 4));
+    weft_stage(p, weft_config(stage, .name = "grow", .fn = pass_some,
+                              .ctx = &grown, .bytes = bytes_of_first));
+    struct stand s = start(p, 2);
+    stands(s.run, "is pending in 'keep'", 3);
+    let_go(&shelf, 0);
+    stands(s.run, "is pending in 'grow'", 1);
+    let_go(&shelf, 1);
+    stands(s.run, "is pending", 2);
+    stands(s.run, "waits for 300 bytes of the budget", 1);
+    struct weft_flow f = { .delivered = 0 };
+    while (!f.delivered)
+        cr_assert_eq(weft_run_flow(s.run, 0, &f), 0);
+    uint64_t before = of(s.run, "make").output_wait_ns;
+    hold_still();
+    cr_assert(of(s.run, "make").output_wait_ns >= before + held);
+    let_go(&shelf, 2);
+    let_go(&grown, 0);
+    ends(&s);
+    destroy(&s);
+}
+
 Test(counts, a_wait_for_a_slot_behind_a_merge_is_its_output, .timeout = 60)
 {
     struct shelf shelf = { .end = 3 }, kept = { .from = 0, .to = 0 };
