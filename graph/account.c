@@ -105,15 +105,19 @@ int wf_account_take(struct account *a, struct pipeline_run *run)
 
     *a = (struct account){
         .stages = calloc(plan->stage_count, sizeof *a->stages),
+        .blocked = calloc(plan->segment_count, sizeof *a->blocked),
         .limits = calloc(run->limit_count + 1, sizeof *a->limits)
     };
-    if (!a->stages || !a->limits) {
+    if (!a->stages || !a->blocked || !a->limits) {
         wf_account_finish(a);
         return -ENOMEM;
     }
     take_times(a, run);
     for (unsigned i = 0; i < plan->shown_count; i++)
         take_stage(a, run, i);
+    for (unsigned i = 0; i < plan->segment_count; i++)
+        a->blocked[i] = (double)wf_segment_blocked(&run->segments[i]) *
+                        wf_pipeline_ns_per_tick(run);
     weft_run_flow(&run->run, plan->last, &last);
     weft_run_sink(&run->run, &sink);
     a->delivered = (double)last.delivered;
@@ -125,6 +129,7 @@ int wf_account_take(struct account *a, struct pipeline_run *run)
 void wf_account_finish(struct account *a)
 {
     free(a->stages);
+    free(a->blocked);
     free(a->limits);
 }
 
@@ -135,6 +140,8 @@ void wf_account_subtract(struct account *a, const struct account *then,
     a->delivered -= then->delivered;
     a->starved -= then->starved;
     a->borrowed -= then->borrowed;
+    for (unsigned i = 0; i < run->plan->segment_count; i++)
+        a->blocked[i] -= then->blocked[i];
     for (unsigned i = 0; i < run->limit_count; i++)
         a->limits[i] -= then->limits[i];
     for (unsigned i = 0; i < run->plan->stage_count; i++) {

@@ -26,8 +26,9 @@ struct account {
     double ns; /* since the start of the run, until its end */
     double delivered, starved, borrowed;
     struct stage_account *stages; /* one for each of the plan */
-    double *limits; /* token-nanoseconds, of all who use them; one for each of
-                       the run */
+    double *blocked; /* its feeder had no slot; one for each segment */
+    double *limits;  /* token-nanoseconds, of all who use them; one for each of
+                        the run */
 };
 
 /* 0 or -ENOMEM. The run is about to start. */

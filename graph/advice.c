@@ -96,6 +96,11 @@ static struct words use_of(const struct finding *f, const struct resource *r)
     bool fed = stage_at(f, r->stage)->fed;
     struct words w = { "" };
 
+    if (f->full && r == f->best) {
+        WORDS(&w, "%.0f %% of the time %s: items wait for those before them",
+              part, r->kind == OF_BUDGET ? "it was gone" : "none was free");
+        return w;
+    }
     switch (r->kind) {
     case OF_SOURCE:
         WORDS(&w, "%s %.0f %% of the time",

@@ -9,6 +9,7 @@ struct finding {
     const struct resource *then; /* what is the busiest with more of it */
     bool clear;                  /* it was in use nearly all the time */
     double more;  /* items a second with more of it, and nothing else */
+    bool full;    /* best: slots or bytes, and all have gone to who waits */
     double crowd; /* items that wait for a worker at a time; or 0 */
     double busy;  /* what the workers had of this run's callbacks then */
 };

@@ -11,7 +11,8 @@
  *     slots, a path         by Little's law: the items in them were served, on
  *                           average so many at a time. Waits are not counted:
  *                           they would be as long with more slots, for they are
- *                           for something else in this list
+ *                           for something else in this list (or for an item
+ *                           before: explain.c)
  *     the budget            the same in bytes
  *
  * So what has no time left is the bottleneck, and all others have as much time
@@ -100,6 +101,7 @@ static void add_stage(struct bounds *b, unsigned i)
     struct resource *r =
         add(b, OF_STAGE, service(b, i), tokens, fixed ? 1 : tokens + 1.0);
     r->stage = i;
+    r->held = r->use + used_by(b, i)->ready / (tokens * b->account->ns);
     if (follows_workers(b, i, tokens))
         r->with_worker = r->with_more;
 }
@@ -219,6 +221,39 @@ static double served_in(const struct bounds *b, unsigned segment, unsigned from,
     return sum;
 }
 
+/* Some stage of the segment takes items in an order that a stage before it does
+ * not keep. */
+static bool orders(const struct pipeline_run *run, unsigned segment)
+{
+    const struct pipeline_plan *plan = run->plan;
+    bool mixed = false;
+
+    for (unsigned i = 0; i < plan->stage_count; i++) {
+        const struct stage *stage = &plan->stages[i];
+        if (stage->segment != segment || i == plan->segments[segment].feeder)
+            continue;
+        if (stage->ordered && mixed)
+            return true;
+        mixed |=
+            stage->kind == FORK || wf_stage_tokens(stage, run->workers) != 1;
+    }
+    return false;
+}
+
+/* Of the budget, in all its stages: what an item of the segment takes. */
+static double bytes_of(const struct bounds *b, unsigned segment)
+{
+    const struct pipeline_plan *plan = b->run->plan;
+    double bytes = (double)plan->segments[segment].items.cost;
+
+    for (unsigned i = 0; i < plan->stage_count; i++) {
+        const struct stage_account *s = used_by(b, i);
+        if (plan->stages[i].segment == segment && s->in > 0)
+            bytes += s->bytes / s->in;
+    }
+    return bytes;
+}
+
 static void add_slots(struct bounds *b, unsigned segment)
 {
     const struct pipeline_plan *plan = b->run->plan;
@@ -234,6 +269,11 @@ static void add_slots(struct bounds *b, unsigned segment)
         add(b, OF_SLOTS, busy, s->items.slots, 2.0 * s->items.slots);
     r->stage = s->feeder;
     r->index = segment;
+    r->bytes = s->items.slots * bytes_of(b, segment);
+    r->orders = orders(b->run, segment);
+    r->full = b->account->blocked[segment] / b->account->ns;
+    if (feeder->kind == SOURCE && !feeder->fed)
+        r->full += service(b, s->feeder) / b->account->ns;
 }
 
 /* A path has the stages from its first up to the next path's, or the join. */

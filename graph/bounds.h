@@ -24,6 +24,12 @@ struct resource {
     unsigned count; /* tokens, workers, slots */
     double use;     /* of all there is, over the time: 0 .. 1 */
     double others;  /* LIMIT: the part of `use` that is not this run's */
+    double held;    /* STAGE: the part in which items had its tokens, also those
+                       that wait for a thread with them */
+    double full;    /* SLOTS: over the time, who fills them had none to fill, or
+                       (a source) was filling one */
+    double bytes;   /* SLOTS: of the budget, if all have an item */
+    bool orders;    /* SLOTS: where items overtake, one waits for another */
     /* What `use` would be at the same speed with one more of it (twice as many
      * slots or bytes), and with one more worker. */
     double with_more, with_worker;

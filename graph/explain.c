@@ -12,13 +12,24 @@
  * Where nothing is busy, though items wait for a worker, the workers are: with
  * the callbacks of other runs, or, where items are tiny, with weft itself. That
  * is a fallback and no resource like others, for a burst of completions waits
- * too. */
+ * too.
+ *
+ * The same where order fills the slots: items wait for one before them that
+ * takes longer, no more can come, and all else has nothing to do. What waits is
+ * not at work, so bounds.c does not count it; but who fills the slots never has
+ * one, though nothing else is in use all the time. Of segments the one that is
+ * most downstream, for what is full fills up what comes before it. How much has
+ * to be idle? Where no order is kept, as much as says that nothing is busy;
+ * where it is, a stage that serves in bursts may be at work most of the time,
+ * and still be starved in between. A token that is held by who waits for a
+ * thread is not idle. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "graph/advice.h"
 
 static const double as_busy = 0.03, busy = 0.7, crowd = 0.5, worth = 1.01;
+static const double always = 0.9; /* or nearly */
 
 /* The highest use, at the same speed, when there is more of `changed`, or
  * NOWHERE. *which gets whose. */
@@ -85,6 +96,46 @@ static void see_crowd(struct finding *f, const struct pipeline_run *run,
         r[i].with_more = r[i].use * r[i].count / (r[i].count + 1);
         r[i].with_worker = r[i].with_more;
     }
+}
+
+/* A segment that `from` leads to is as full. */
+static bool fills_up(const struct pipeline_plan *plan, const struct resource *r,
+                     unsigned n, unsigned from)
+{
+    for (unsigned s = plan->segments[from].into; s != NOWHERE;
+         s = plan->segments[s].into)
+        for (unsigned i = 0; i < n; i++)
+            if (r[i].kind == OF_SLOTS && r[i].index == s && r[i].full >= always)
+                return true;
+    return false;
+}
+
+/* There is no slot, or there are no bytes for it, but nothing is busy. */
+static void see_full(struct finding *f, struct resource *r, unsigned n,
+                     double most)
+{
+    const struct pipeline_plan *plan = f->run->plan;
+    struct resource *slots = NULL, *full;
+
+    for (unsigned i = 0; i < n; i++)
+        if (r[i].held > most)
+            most = r[i].held;
+    for (unsigned i = 0; i < n && !slots; i++)
+        if (r[i].kind == OF_SLOTS && r[i].full >= always &&
+            most < (r[i].orders ? always : busy) &&
+            !fills_up(plan, r, n, r[i].index))
+            slots = &r[i];
+    if (!slots)
+        return;
+    full = slots;
+    for (unsigned i = 0; i < n; i++)
+        if (r[i].kind == OF_BUDGET &&
+            slots->bytes > (double)plan->config.budget_bytes)
+            full = &r[i];
+    f->full = true;
+    full->use = slots->full < 1 ? slots->full : 1;
+    full->with_more = full->use / 2;
+    full->with_worker = full->use;
 }
 
 static void predict(struct finding *f, struct weft_advice *out,
@@ -159,6 +210,10 @@ static int explain(struct pipeline_run *run, const struct account *a,
     double most = highest(r, n, NOWHERE, &ignored);
     if (most < busy) {
         see_crowd(&f, run, a, r, n);
+        most = highest(r, n, NOWHERE, &ignored);
+    }
+    if (most < always && !f.crowd) {
+        see_full(&f, r, n, most);
         most = highest(r, n, NOWHERE, &ignored);
     }
     *out = (struct weft_advice){ .items_per_s = a->delivered * 1e9 / a->ns };

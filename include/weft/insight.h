@@ -104,8 +104,9 @@ struct weft_advice {
         WEFT_BY_WORKERS, /* all are busy */
         WEFT_BY_LIMIT,
         WEFT_BY_CONSUMER, /* it takes no more */
-        WEFT_BY_SLOTS,    /* of a segment, or a path: full of items at work */
-        WEFT_BY_BUDGET,
+        WEFT_BY_SLOTS,    /* of a segment, or a path: full of items at work, or
+                             that wait for their turn */
+        WEFT_BY_BUDGET,   /* the same */
     } what;
     const char *stage; /* that it is; of a limit or the workers: that uses most;
                           of slots: that fills them, or the router. Lives as
