@@ -31,11 +31,13 @@ struct knot {
     enum knot_kind kind;
     const char *name;
     unsigned ms, tokens, count, slots;
+    unsigned late_ms; /* NAP: so long naps every fourth, if not 0 */
+    bool in_order;
 };
 
 struct shape {
     unsigned source_ms, consumer_ms, slots, workers;
-    bool fed;
+    bool fed, in_order; /* for the consumer */
     uint64_t cost, budget;
     unsigned limit_tokens, rival_ms; /* a second run takes of the limit */
     struct knot knots[MOST_KNOTS];
@@ -81,8 +83,10 @@ static inline int nap(weft_worker *self, void *item, struct weft_io **io,
 {
     const struct knot *k = ctx;
     struct bead *b = item;
-    b->io = (struct weft_io){ .op = WEFT_IO_SLEEP,
-                              .ns = k->ms * (uint64_t)1000000 };
+    bool late = k->late_ms && weft_item_number(item) % 4 == 0;
+    unsigned ms = late ? k->late_ms : k->ms;
+    b->io =
+        (struct weft_io){ .op = WEFT_IO_SLEEP, .ns = ms * (uint64_t)1000000 };
     *io = &b->io;
     return 0;
 }
@@ -196,6 +200,7 @@ static inline void draw_knot(weft_pipeline *p, const struct trial *t,
         weft_stage(
             p, weft_config(stage, .name = k->name, .ctx = ctx,
                            .tokens = k->tokens, .kind = where[k->kind],
+                           .order = k->in_order ? WEFT_INPUT : WEFT_ANY,
                            .describe = where[k->kind] == WEFT_IO ? nap : NULL,
                            .fn = where[k->kind] == WEFT_IO ? NULL
                                  : k->kind == SPIN         ? spin
@@ -218,7 +223,7 @@ static inline weft_plan *draw(const struct trial *t)
     for (unsigned i = 0; i < MOST_KNOTS && s->knots[i].kind != NONE; i++)
         draw_knot(p, t, &s->knots[i]);
     if (s->consumer_ms)
-        weft_consumer(p, WEFT_ANY);
+        weft_consumer(p, s->in_order ? WEFT_INPUT : WEFT_ANY);
     int rc = weft_pipeline_compile(&plan, p, &why);
     if (rc)
         printf("%s\n", why.text);

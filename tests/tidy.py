@@ -65,7 +65,6 @@ TESTED_WITH = {
     "item": "epoch",  # what an item says of itself
     "clock": "insight",
     "account": "explain",  # what is found, and what it is found from
-    "advice": "explain",
     "bounds": "explain",
     "look": "report",
     "line": "report",
