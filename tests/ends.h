@@ -8,26 +8,6 @@
 #include "sched/sched.h"
 #include "tests/runs.h"
 
-/* The plan of a pipeline, which is destroyed. */
-static inline weft_plan *planned(weft_pipeline *p)
-{
-    weft_plan *plan = NULL;
-    weft_error why = { "" };
-    int rc = weft_pipeline_compile(&plan, p, &why);
-    if (rc)
-        fprintf(stderr, "%s\n", why.text);
-    cr_assert_eq(rc, 0);
-    weft_pipeline_destroy(p);
-    return plan;
-}
-
-static inline struct weft_run *started(weft_sched *sched, const weft_plan *plan)
-{
-    struct weft_run *run = NULL;
-    cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
-    return run;
-}
-
 /* Waits for the end, and destroys. */
 static inline int result_of(struct weft_run *run)
 {

@@ -533,7 +533,7 @@ static weft_plan *make_maze(struct maze *m, uint64_t seed, struct items *items,
     v->drains = roll(m, 2);
     weft_pipeline *p = draw(m, whole, true);
     weft_consumer(p, v->order);
-    return planned(p);
+    return pipeline_plan(p);
 }
 
 static void finish_maze(struct maze *m, weft_plan *plan)

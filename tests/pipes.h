@@ -80,20 +80,6 @@ static inline weft_pipeline *row_of(weft_stage_fn *fn, void *ctx)
     return p;
 }
 
-/* The plan of a pipeline, which is destroyed. */
-static inline weft_plan *planned(weft_pipeline *p)
-{
-    weft_plan *plan = NULL;
-    weft_error why = { "" };
-    int rc = weft_pipeline_compile(&plan, p, &why);
-
-    if (rc)
-        fprintf(stderr, "%s\n", why.text);
-    cr_assert_eq(rc, 0);
-    weft_pipeline_destroy(p);
-    return plan;
-}
-
 /* It must not compile; the sentence is as expected. */
 static inline void mistake(weft_pipeline *p, const char *sentence)
 {
@@ -109,13 +95,6 @@ static inline void mistake(weft_pipeline *p, const char *sentence)
 }
 
 /* ---- running ----------------------------------------------------------- */
-
-static inline struct weft_run *started(weft_sched *sched, const weft_plan *plan)
-{
-    struct weft_run *run = NULL;
-    cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
-    return run;
-}
 
 static inline struct weft_flow flow_of(struct weft_run *run, unsigned segment)
 {

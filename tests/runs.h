@@ -2,6 +2,7 @@
 #ifndef WEFT_TESTS_RUNS_H
 #define WEFT_TESTS_RUNS_H
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "sched/atomic.h"
@@ -24,6 +25,26 @@ static inline weft_plan *compiled(weft_graph *g)
     cr_assert_eq(weft_compile(&plan, g, NULL), 0);
     weft_graph_destroy(g);
     return plan;
+}
+
+/* The plan of a pipeline, which is destroyed. */
+static inline weft_plan *pipeline_plan(weft_pipeline *p)
+{
+    weft_plan *plan = NULL;
+    weft_error why = { "" };
+    int rc = weft_pipeline_compile(&plan, p, &why);
+    if (rc)
+        fprintf(stderr, "%s\n", why.text);
+    cr_assert_eq(rc, 0);
+    weft_pipeline_destroy(p);
+    return plan;
+}
+
+static inline struct weft_run *started(weft_sched *sched, const weft_plan *plan)
+{
+    struct weft_run *run = NULL;
+    cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
+    return run;
 }
 
 /* Runs once what was drawn. */

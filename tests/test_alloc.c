@@ -93,7 +93,7 @@ Test(alloc, between_item_1000_and_item_100000_nothing_is_allocated,
 
     world_init(&w, sched);
     w.end = UINT64_MAX;
-    weft_plan *plan = planned(draw_world(&w, SLOTS, &failures));
+    weft_plan *plan = pipeline_plan(draw_world(&w, SLOTS, &failures));
     f.run = started(sched, plan);
     cr_assert(weft_consumer_fd(f.run, NULL) >= 0);
     pthread_create(&thread, NULL, feed_on, &f);
@@ -197,7 +197,7 @@ static void load_many(enum weft_io_way way, uint64_t items)
     weft_stage(q, weft_config(stage, .name = "load", .fn = loaded, .ctx = &p,
                               .kind = WEFT_IO, .describe = describe_load,
                               .tokens = 8));
-    plan = planned(q);
+    plan = pipeline_plan(q);
     struct weft_run *run = started(sched, plan);
     cr_assert_eq(weft_wait(run, -1, NULL), 0);
     cr_assert_eq(load_relaxed(&allocations), p.before + p.grown);

@@ -26,7 +26,7 @@ static weft_pipeline *draw(struct numbers *source, unsigned slots)
 static struct weft_flow flow_through(weft_pipeline *p, unsigned worker_count)
 {
     weft_sched *sched = workers(worker_count);
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_flow f = ended(started(sched, plan), 0);
     weft_plan_destroy(plan);
     weft_sched_destroy(sched);
@@ -127,7 +127,7 @@ static void others_go_on(weft_sched *sched)
     weft_pipeline *p = draw(&source, 0);
     weft_stage(p, weft_config(stage, .name = "pass", .fn = note_place,
                               .ctx = &(struct place){ 0 }));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(ended(started(sched, plan), 0).delivered, 1000);
     weft_plan_destroy(plan);
 }
@@ -143,7 +143,7 @@ static void sleeps_beside_others(enum weft_kind kind)
     sem_init(&door.open, 0, 0);
     weft_stage(p, weft_config(stage, .name = "sleep", .fn = wait_at,
                               .ctx = &door, .kind = kind));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     unsigned asleep = kind == WEFT_PINNED ? 1 : ITEMS;
     UNTIL(load_relaxed(&door.at_it) == asleep);
@@ -258,7 +258,7 @@ Test(attempt, a_thread_is_shared_by_sources_stages_and_runs, .timeout = 30)
             weft_stage(p, weft_config(stage, .name = k ? "second" : "first",
                                       .fn = at_pin, .ctx = &pin,
                                       .kind = WEFT_PINNED, .thread = thread));
-        plan[i] = plan_of(p);
+        plan[i] = pipeline_plan(p);
     }
     for (int i = 0; i < 2; i++)
         run[i] = started(sched, plan[i]);
@@ -286,7 +286,7 @@ Test(attempt, each_run_has_a_thread_of_its_own_where_none_is_given,
                                     .ctx = &source, .kind = WEFT_CPU));
     weft_stage(p, weft_config(stage, .name = "sleep", .fn = wait_at,
                               .ctx = &door, .kind = WEFT_PINNED));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     for (int i = 0; i < 2; i++)
         run[i] = started(sched, plan);
     UNTIL(load_relaxed(&door.at_it) == 2); /* both sleep at one time */
@@ -334,7 +334,7 @@ static void source_sleeps(enum weft_kind kind)
     weft_source_with(p, weft_config(source, .name = "slow",
                                     .fn = sleep_then_number, .ctx = &s,
                                     .kind = kind));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     for (unsigned i = 0; i < ITEMS; i++) {
         UNTIL(load_relaxed(&s.door.at_it) == i + 1);
@@ -379,7 +379,7 @@ Test(attempt, while_a_source_is_pending_others_go_on, .timeout = 30)
     weft_pipeline *p = draw(NULL, 0);
 
     weft_source(p, "later", number_later, &s);
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     for (unsigned i = 0; i <= ITEMS; i++) {
         UNTIL(load_acquire(&s.pends)); /* the item, from number_later */
@@ -451,7 +451,7 @@ Test(attempt, a_plan_of_all_kinds_runs_several_times_at_once, .timeout = 120)
     weft_stage(p, weft_config(stage, .name = "pending", .fn = add_and_pend));
     weft_stage(p, weft_config(stage, .name = "check", .fn = check_sum,
                               .ctx = &sum, .order = WEFT_INPUT));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     for (int i = 0; i < RUNS; i++)
         run[i] = started(sched, plan);
     for (int i = 0; i < RUNS; i++)

@@ -255,7 +255,7 @@ static weft_plan *passing(void)
     weft_pipeline *p = fed_by_hand(4);
     weft_stage(p, weft_config(stage, .name = "pass", .fn = nothing_to));
     weft_consumer(p, WEFT_ANY);
-    return planned(p);
+    return pipeline_plan(p);
 }
 
 static weft_plan *single(void)
@@ -279,7 +279,7 @@ Test(callbacks, may_ask_feed_take_and_stop, .timeout = 300)
     w.allocates = true;
     for (int i = 0; i < 2; i++) {
         w.for_ever = i;
-        plan[i] = planned(draw_world(&w, 8, &failures));
+        plan[i] = pipeline_plan(draw_world(&w, 8, &failures));
     }
     w.visit = ask;
     for (int i = 0; i < TIMES(100, 10); i++) {

@@ -122,7 +122,7 @@ Test(check, an_ordered_stage_has_as_many_slots_as_tokens)
     weft_stage(p, weft_config(stage, .name = "b", .fn = pass,
                               .tokens = WEFT_UNLIMITED, .order = WEFT_INPUT));
     weft_stage(p, weft_config(stage, .name = "c", .fn = pass, .tokens = 5));
-    weft_plan_destroy(planned(p));
+    weft_plan_destroy(pipeline_plan(p));
 
     /* the slots are those of its segment */
     p = fed();
@@ -207,7 +207,7 @@ Test(check, the_budget_is_enough_for_one_of_each)
     mistake(with_budget(0, 100),
             "the items of 'numbers' cost 100 bytes, but the "
             "pipeline has no budget_bytes");
-    weft_plan_destroy(planned(with_budget(100, 100)));
+    weft_plan_destroy(pipeline_plan(with_budget(100, 100)));
 
     struct weft_items pieces = slots_of(4);
     pieces.cost = 101;

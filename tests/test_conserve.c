@@ -83,7 +83,7 @@ static void exactly(unsigned worker_count, enum weft_order order)
                                   .ctx = &m.servers[i], .order = order,
                                   .tokens = tokens_of[i]));
     }
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     for (int step = 0; step < STEPS; step++) {
         is_busy(&m);
@@ -163,7 +163,7 @@ static double part_of_bound(void)
                                   .describe = lie_down, .fn = get_up,
                                   .ctx = &naps[i], .tokens = tokens_of[i]));
     }
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     uint64_t begin = wf_now_ns();
     cr_assert_eq(ended(started(sched, plan), 0).delivered, items);
     double rate = (double)items * 1e9 / (double)(wf_now_ns() - begin);
@@ -249,7 +249,7 @@ static uint64_t tasks_for(weft_sched *sched, uint64_t items)
     weft_source(p, "numbers", number, &source);
     weft_stage(p, weft_config(stage, .name = "one", .fn = pass, .ctx = &calls));
     weft_stage(p, weft_config(stage, .name = "two", .fn = pass, .ctx = &calls));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     weft_sched_stats(sched, &before);
     cr_assert_eq(ended(started(sched, plan), 0).delivered, items);
     weft_sched_stats(sched, &after);
@@ -268,7 +268,7 @@ Test(conserve, R15_a_full_buffer_stops_admission_never_a_worker, .timeout = 60)
     weft_sched *sched = workers(2);
 
     uint64_t alone = tasks_for(sched, items);
-    weft_plan *plan = plan_of(draw_tight(&source, &calls));
+    weft_plan *plan = pipeline_plan(draw_tight(&source, &calls));
     struct weft_run *run = started(sched, plan);
     /* The consumer sleeps. The first item comes to the end, the second to the
      * last buffer but one, and so on: then each buffer has one, and no task of

@@ -31,7 +31,7 @@ static weft_plan *ticking(struct clockwork *c)
     weft_source_with(p, weft_config(source, .name = "tick", .fn = tick,
                                     .ctx = c, .kind = WEFT_BLOCKING));
     weft_consumer(p, WEFT_INPUT);
-    return planned(p);
+    return pipeline_plan(p);
 }
 
 /* Waits run out at every moment at which an item may come. */
@@ -70,7 +70,7 @@ Test(consumer, a_wait_that_expires_says_so_and_not_before_its_time)
     weft_error why;
 
     weft_consumer(p, WEFT_ANY);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     cr_assert_eq(weft_next(run, &item, 0, &why), -ETIMEDOUT);
     cr_assert(says(&why, "no item came within 0 ms"));
@@ -106,7 +106,7 @@ static weft_plan *counting(struct clockwork *c, unsigned slots,
     weft_source(p, "count", count_up, c);
     weft_stage(p, weft_config(stage, .name = "nothing", .fn = nothing_to));
     weft_consumer(p, order);
-    return planned(p);
+    return pipeline_plan(p);
 }
 
 struct takers {
@@ -204,7 +204,7 @@ static weft_plan *failing_source(struct failing *f)
     weft_source(p, "tape", fail_later, f);
     weft_stage(p, weft_config(stage, .name = "nothing", .fn = nothing_to));
     weft_consumer(p, WEFT_INPUT);
-    return planned(p);
+    return pipeline_plan(p);
 }
 
 Test(consumer, R20_the_consumer_sees_an_error_once_after_the_good_items)
@@ -256,7 +256,7 @@ Test(consumer, R20_the_error_of_a_stage_names_stage_item_attempt_and_errno)
     weft_stage(p, weft_config(stage, .name = "decode", .fn = fail_on_ten,
                               .retry = { .attempts = 3, .first_ms = 1 }));
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     uint64_t next = 0;
     for (; (rc = weft_next(run, &item, -1, &why)) == 1; next++) {
@@ -328,7 +328,7 @@ Test(consumer, a_worker_takes_but_may_not_wait)
     weft_pipeline *p = fed_by_hand(5);
 
     weft_consumer(p, WEFT_ANY);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     in.run = started(sched, plan);
     for (int round = 0; round < 2; round++) {
         in.taken = 0;
@@ -358,7 +358,7 @@ Test(consumer, a_worker_takes_but_may_not_wait)
 Test(consumer, a_run_without_a_consumer_says_so)
 {
     weft_sched *sched = workers(1);
-    weft_plan *plan = planned(fed_by_hand(1));
+    weft_plan *plan = pipeline_plan(fed_by_hand(1));
     struct weft_run *run = started(sched, plan);
     struct weft_sink_stats sink;
     weft_error why;
@@ -387,7 +387,7 @@ Test(consumer, the_sink_tells_what_waits_and_what_is_held)
     void *item[3];
 
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     for (uint64_t i = 0; i < 5; i++)
         cr_assert_eq(feed(run, i, 0), 0);

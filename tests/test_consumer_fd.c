@@ -28,7 +28,7 @@ static weft_plan *fed_plan(unsigned slots)
     weft_pipeline *p = fed_by_hand(slots);
     weft_stage(p, weft_config(stage, .name = "nothing", .fn = nothing_to));
     weft_consumer(p, WEFT_INPUT);
-    return planned(p);
+    return pipeline_plan(p);
 }
 
 static void take(struct weft_run *run, uint64_t value)
@@ -122,7 +122,7 @@ Test(consumer_fd, is_readable_for_the_error_and_for_ever_after)
 
     weft_stage(p, weft_config(stage, .name = "fails", .fn = fails));
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     for (int cancel = 0; cancel < 2; cancel++) {
         struct weft_run *run = started(sched, plan);
         int fd = weft_consumer_fd(run, NULL);

@@ -140,7 +140,7 @@ static weft_plan *planned(struct world *w, enum weft_policy policy,
     stage->ctx = w;
     weft_source(p, "things", make, w);
     weft_stage(p, stage);
-    return plan_of(p);
+    return pipeline_plan(p);
 }
 
 static const char late[] = "it took longer than its deadline of 20 ms";

@@ -70,7 +70,7 @@ static weft_plan *planned(struct queue *q, uint64_t items,
     stage->kind = WEFT_PINNED;
     weft_source(p, "numbers", number, &q->numbers);
     weft_stage(p, stage);
-    return plan_of(p);
+    return pipeline_plan(p);
 }
 
 /* So many items are handed to the thread, or about to be. */

@@ -93,7 +93,7 @@ static void batches(weft_sched *sched, uint64_t epochs, bool drop,
     weft_pipeline *p = sevens(&source, drop ? WEFT_DROP : WEFT_FLUSH, order);
 
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     for (uint64_t e = 0; e < epochs; e++)
         take_epoch(run, e, drop);
@@ -164,7 +164,7 @@ static void sees(weft_sched *sched, const char *script, bool gathers,
                                               .slots = 1,
                                               .reset = clear }));
     weft_consumer(p, WEFT_ANY);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     while ((rc = weft_next(run, &item, -1, NULL)) != 0) {
         cr_assert(rc == 1 || rc == WEFT_EPOCH);
@@ -239,7 +239,7 @@ Test(epoch, the_end_of_an_epoch_comes_after_all_its_items, .timeout = 120)
         weft_stage(p, weft_config(stage, .name = "holes", .fn = holes));
         weft_stage(p, weft_config(stage, .name = "pend", .fn = pend));
         weft_consumer(p, i % 2 ? WEFT_INPUT : WEFT_ANY);
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         for (uint64_t e = 0; e < EPOCHS; e++) {
             for (int k = 0; k < (e % 3 == 2 ? 0 : 8); k++) {
@@ -293,7 +293,7 @@ Test(epoch, of_several_consumers_one_sees_the_end_of_an_epoch, .timeout = 60)
 
     weft_source(p, "numbers", give, &source);
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     for (int i = 0; i < TAKERS; i++) {
         taker[i] = (struct taker){ .run = run };
@@ -325,7 +325,7 @@ Test(epoch, whoever_feeds_ends_the_epochs, .timeout = 60)
         weft_source_fed(p, "fed");
         weft_stage(p, weft_config(stage, .name = "dawdle", .fn = dawdle));
         weft_consumer(p, WEFT_ANY);
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         for (uint64_t e = 0; e < EPOCHS; e++) {
             uint64_t count = e % 4;
@@ -361,7 +361,7 @@ Test(epoch, the_end_of_an_epoch_needs_a_slot, .timeout = 60)
 
     weft_source_fed(p, "fed");
     weft_consumer(p, WEFT_ANY);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     cr_assert_eq(weft_reserve(run, "fed", &item[0], -1, NULL), 0);
     cr_assert_eq(weft_reserve(run, "fed", &item[1], -1, NULL), 0);

@@ -86,7 +86,7 @@ static void try(struct trial *t, unsigned worker_count)
                               .ctx = &second, .order = WEFT_INPUT, .tokens = 1,
                               .failures = t->second_policy));
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     while ((rc = weft_next(run, &item, -1, NULL)) == 1) {
         t->survivors[t->count++] = number_of(item);
@@ -252,7 +252,7 @@ Test(failure, R19_failure_policies_at_rate_see_what_is_still_on_its_way,
                               .ctx = &world, .order = WEFT_INPUT, .tokens = 1));
     weft_stage(p, weft_config(stage, .name = "hold", .fn = hold, .ctx = &held,
                               .tokens = 32));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     UNTIL(load_acquire(&held.count) == 20); /* the items, from hold() */
     for (int i = 0; i < 20; i++)
@@ -322,7 +322,7 @@ Test(failure, R19_failure_policies_at_rate_judge_each_segment_for_itself,
     weft_stage(p, weft_config(stage, .name = "pieces", .ctx = &pieces,
                               .fn = may_fail_by_number, .tokens = 1,
                               .order = WEFT_INPUT));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     if (weft_wait(run, -1, &why))
         fprintf(stderr, "%s\n", why.text);
@@ -405,7 +405,7 @@ Test(failure, R19_failure_policies_tell_once_of_each_failed_item, .timeout = 30)
             .bytes = sizeof(struct tale), .slots = 4, .reset = end_tale }));
     weft_source(p, "tales", start_tale, &source);
     weft_stage(p, weft_config(stage, .name = "judge", .fn = fail_with_words));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     uint64_t before = time_of_day();
     cr_assert_eq(ended(started(sched, plan), 0).failed, ITEMS / 7 * 2);
     uint64_t after = time_of_day();
@@ -451,7 +451,7 @@ Test(failure, a_sentence_that_is_too_long_is_cut)
         weft_config(pipeline, .on_failure = report, .items = { .bytes = 8 }));
     weft_source(p, "numbers", number, &source);
     weft_stage(p, weft_config(stage, .name = "long", .fn = fail_at_length));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(weft_run(sched, plan, &why), -EIO);
     cr_assert_eq(strlen(reports[0].text), 255);
     cr_assert_eq(strlen(why.text), 255);

@@ -56,7 +56,7 @@ static int take_all(weft_pipeline *p, struct weft_run **run, weft_error *why)
     report_count = taken_count = 0;
     weft_consumer(p, WEFT_INPUT);
     sched = workers(2);
-    plan = plan_of(p);
+    plan = pipeline_plan(p);
     *run = started(sched, plan);
     while ((rc = weft_next(*run, &item, -1, why)) == 1) {
         taken[taken_count++] = number_of(item);

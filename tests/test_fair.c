@@ -50,7 +50,7 @@ static weft_plan *rival_plan(struct rival *r, unsigned stages, unsigned slots,
     for (unsigned i = 0; i < stages; i++)
         weft_stage(p,
                    weft_config(stage, .name = names[i], .fn = toil, .ctx = r));
-    return plan_of(p);
+    return pipeline_plan(p);
 }
 
 static int hold_worker(weft_worker *self, void *ctx)
@@ -224,7 +224,7 @@ static void grow_old(unsigned worker_count)
     weft_stage(p, weft_config(stage, .name = "live", .fn = live, .ctx = &a,
                               .tokens = WEFT_UNLIMITED));
     weft_stage(p, weft_config(stage, .name = "die", .fn = die, .ctx = &a));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     while (weft_wait(run, 1, NULL) == -ETIMEDOUT)
         complete_the_rest(&a);
@@ -300,7 +300,7 @@ static void old_before_new(unsigned steps, uint64_t items, bool pends)
                               .order = WEFT_INPUT));
     weft_stage(
         p, weft_config(stage, .name = "three", .fn = take_steps, .ctx = &q));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(weft_start_with(&q.run, sched, plan, NULL, NULL), 0);
     ended(q.run, 0);
     cr_assert_eq(q.too_early, 0);
@@ -335,7 +335,7 @@ static void pieces_old_before_new(unsigned steps, uint64_t items)
                weft_config(stage, .name = "two", .fn = take_steps, .ctx = &q));
     weft_stage(
         p, weft_config(stage, .name = "three", .fn = take_steps, .ctx = &q));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(weft_start_with(&q.run, sched, plan, NULL, NULL), 0);
     ended(q.run, 0);
     cr_assert_eq(q.too_early, 0);

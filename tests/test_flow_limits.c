@@ -107,7 +107,7 @@ static void exact(unsigned tokens, enum weft_order order, bool by_limit)
                               .ctx = &crowd, .order = order,
                               .tokens = by_limit ? SLOTS : tokens, .uses = uses,
                               .use_count = 1));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(ended(started(sched, plan), 0).delivered, items);
     weft_plan_destroy(plan);
     cr_assert_eq(crowd.most, tokens);
@@ -121,7 +121,7 @@ static void exact(unsigned tokens, enum weft_order order, bool by_limit)
                               .ctx = &gauge, .order = order,
                               .tokens = by_limit ? SLOTS : tokens, .uses = both,
                               .use_count = 2));
-    plan = plan_of(p);
+    plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     cr_assert_eq(weft_wait(run, -1, NULL), 0);
     cr_assert(stage_of(run, "stay").peak <= (by_limit ? SLOTS : tokens));
@@ -221,7 +221,7 @@ Test(flow_limits, a_limit_is_shared_by_stages_plans_runs_and_schedulers,
                                    .kind = i && k ? WEFT_BLOCKING : WEFT_CPU,
                                    .tokens = 8, .uses = &of, .use_count = 1));
         }
-        plan[i] = plan_of(p);
+        plan[i] = pipeline_plan(p);
     }
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < 2; i++) {
@@ -270,7 +270,7 @@ Test(flow_limits, runs_of_one_plan_share_its_limits_and_not_its_tokens,
     weft_stage(p, weft_config(stage, .name = "crowd", .fn = gather_round,
                               .ctx = &crowd, .tokens = 2, .uses = &of,
                               .use_count = 1));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run[2] = { started(sched, plan), started(sched, plan) };
     uint64_t delivered = 0;
     /* Two of one run cannot fill the crowd: the other has to be in it. At the
@@ -341,7 +341,7 @@ Test(flow_limits, crossed_limits_are_taken_all_or_none, .timeout = 120)
                                   .ctx = &two[i], .tokens = 4, .uses = uses,
                                   .use_count = 2,
                                   .kind = i == 1 ? WEFT_BLOCKING : WEFT_CPU));
-        plan[i] = plan_of(p);
+        plan[i] = pipeline_plan(p);
     }
     for (unsigned i = 0; i < KINDS; i++)
         run[i] = started(sched, plan[i]);
@@ -373,11 +373,11 @@ Test(flow_limits, a_wide_request_is_not_starved_by_narrow_ones, .timeout = 120)
     weft_stage(p, weft_config(stage, .name = "narrow", .fn = use_pending,
                               .ctx = &narrow, .tokens = SLOTS, .uses = &one,
                               .use_count = 1));
-    weft_plan *narrow_plan = plan_of(p);
+    weft_plan *narrow_plan = pipeline_plan(p);
     p = draw(&source);
     weft_stage(p, weft_config(stage, .name = "wide", .fn = use, .ctx = &wide,
                               .uses = &all, .use_count = 1));
-    weft_plan *wide_plan = plan_of(p);
+    weft_plan *wide_plan = pipeline_plan(p);
     struct weft_run *crowd = started(sched, narrow_plan);
     UNTIL(flow_of(crowd, 0).delivered > 100);
     cr_assert_eq(ended(started(sched, wide_plan), 0).delivered, 5 * WIDE);
@@ -425,7 +425,7 @@ static void gives_back(struct weft_stage_config *stage, int result,
     stage->uses = uses;
     stage->use_count = 1;
     weft_stage(p, stage);
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     if (cancel_at) {
         UNTIL(load_relaxed(&count) == cancel_at);
@@ -471,7 +471,7 @@ Test(flow_limits, what_backs_off_holds_no_tokens, .timeout = 30)
                                   .retry = { .attempts = i ? 1 : 2,
                                              .first_ms = 1000000,
                                              .most_ms = 1000000 }));
-        plan[i] = plan_of(p);
+        plan[i] = pipeline_plan(p);
     }
     struct weft_run *run = started(sched, plan[0]);
     UNTIL(stage_of(run, "one").retried == 1);

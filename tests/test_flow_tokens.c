@@ -92,7 +92,7 @@ static weft_plan *planned(struct numbers *source, struct subject *s,
     stage->uses = &use;
     stage->use_count = s->way != OF_STAGE;
     weft_stage(p, stage);
-    return plan_of(p);
+    return pipeline_plan(p);
 }
 
 static void changes(enum way way)
@@ -284,7 +284,7 @@ Test(flow_tokens, they_may_be_changed_until_the_run_is_destroyed, .timeout = 60)
         weft_stage(p, weft_config(stage, .name = "first", .fn = pass));
         weft_stage(p, weft_config(stage, .name = "second", .fn = pass,
                                   .order = WEFT_INPUT, .tokens = 2));
-        weft_plan *plan = plan_of(p);
+        weft_plan *plan = pipeline_plan(p);
         c.run = started(sched, plan);
         pthread_create(&thread, NULL, keep_changing, &c);
         cr_assert_eq(weft_wait(c.run, -1, NULL), 0);
@@ -326,7 +326,7 @@ Test(flow_tokens, only_a_stage_or_a_router_has_tokens_to_change)
                                .items = { .bytes = 8 }));
     weft_consumer(p, WEFT_ANY);
     weft_pipeline_destroy(part);
-    plan = plan_of(p);
+    plan = pipeline_plan(p);
     run = started(sched, plan);
     cr_assert_eq(weft_set_tokens(run, "one", 3), 0);
     cr_assert_eq(stage_of(run, "one").tokens, 3);
@@ -368,7 +368,7 @@ Test(flow_tokens, an_unlimited_stage_takes_whatever_comes, .timeout = 30)
     weft_source(p, "numbers", number, &source);
     weft_stage(p, weft_config(stage, .name = "hold", .fn = hold, .ctx = &h,
                               .tokens = WEFT_UNLIMITED, .order = WEFT_INPUT));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     UNTIL(load_relaxed(&h.calls) == SLOTS);
     cr_assert_eq(stage_of(run, "hold").tokens, 0);

@@ -70,7 +70,7 @@ static void batches(unsigned count, uint64_t full_at, uint64_t bad_at,
     weft_stage(p, weft_config(stage, .name = "dawdle", .fn = dawdle));
     gather(p, &c, count, WEFT_INPUT, 2);
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     while (weft_next(run, &item, -1, NULL) == 1) {
         struct batch *b = item;
@@ -129,7 +129,7 @@ Test(gather, what_is_never_full_is_one_batch)
     weft_source(p, "numbers", give, &source);
     gather(p, &c, 0, WEFT_ANY, 1);
     weft_consumer(p, WEFT_ANY);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     cr_assert_eq(weft_next(run, &item, -1, NULL), 1);
     cr_assert_eq(((struct batch *)item)->count, 15);
@@ -156,7 +156,7 @@ Test(gather, a_result_that_it_cannot_have_is_a_failure_with_a_sentence)
     weft_gather(p, weft_config(gather, .name = "collect", .fn = odd_result,
                                .items = slots_of(1)));
     weft_consumer(p, WEFT_ANY);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(weft_run(sched, plan, &why), -EINVAL);
     cr_assert_eq(strcmp(why.text, "stage 'collect' failed on item 0, attempt "
                                   "1: EINVAL: the gather returned 2"),
@@ -184,7 +184,7 @@ Test(gather, items_wait_while_there_is_no_slot_for_a_batch, .timeout = 60)
         gather(p, &c, SIZE, WEFT_INPUT, SLOTS);
         weft_stage(p, weft_config(stage, .name = "hold", .fn = hold,
                                   .ctx = &held, .tokens = 16));
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         for (unsigned gone = 0; gone < BATCHES - SLOTS - 2; gone++) {
             UNTIL(held_by(&held) == SLOTS);
@@ -220,7 +220,7 @@ Test(gather, a_batch_is_one_items_at_a_time, .timeout = 60)
         weft_stage(p, weft_config(stage, .name = "pend", .fn = pend));
         gather(p, &c, 7, WEFT_ANY, 3);
         weft_consumer(p, WEFT_ANY);
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         for (; weft_next(run, &item, -1, NULL) == 1; weft_release(item))
             taken += ((struct batch *)item)->count;

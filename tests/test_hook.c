@@ -110,7 +110,7 @@ static weft_pipeline *draw(struct world *w)
 static struct weft_flow flow_through(weft_pipeline *p)
 {
     weft_sched *sched = workers(2);
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_flow f = ended(started(sched, plan), 0);
     weft_plan_destroy(plan);
     weft_sched_destroy(sched);
@@ -198,7 +198,7 @@ Test(hook, late_and_cancelled_attempts_end_as_well, .timeout = 60)
                                   .cancel = let_go, .tokens = SLOTS,
                                   .deadline_ms = 1,
                                   .retry = { .attempts = 3, .first_ms = 1 }));
-        weft_plan *plan = plan_of(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         usleep(i * 100);
         weft_cancel(run);

@@ -69,7 +69,7 @@ static struct weft_flow flow_through(struct seen *seen, uint64_t items,
     stage->ctx = seen;
     weft_source(p, "numbers", number, &source);
     weft_stage(p, stage);
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_flow f = ended(started(seen->sched, plan), 0);
     weft_plan_destroy(plan);
     cr_assert_eq(seen->strangers, 0);
@@ -283,7 +283,7 @@ ON_EVERY_WAY(io_stage, as_many_sleep_at_once_as_there_are_tokens)
     weft_stage(p, weft_config(stage, .name = "sleep", .kind = WEFT_IO,
                               .describe = sleep_now, .fn = slept, .ctx = &seen,
                               .tokens = SLEEPERS / 2));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     cr_assert_eq(weft_wait(run, -1, NULL), 0);
     cr_assert_eq(stage_of(run, "sleep").peak, SLEEPERS / 2);

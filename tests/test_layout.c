@@ -130,7 +130,7 @@ Test(layout, two_stages_have_two_names)
     /* those of paths have the path's, if it has one */
     p = fed();
     router(p, row("same"), row("same"));
-    weft_plan_destroy(planned(p));
+    weft_plan_destroy(pipeline_plan(p));
 
     p = fed();
     weft_pipeline *same = row("same");
@@ -355,7 +355,7 @@ Test(layout, parts_are_nested_sixteen_deep)
     weft_pipeline *p = fed(), *deep = nested(15);
     weft_embed(p, "in", deep);
     weft_pipeline_destroy(deep);
-    weft_plan_destroy(planned(p));
+    weft_plan_destroy(pipeline_plan(p));
 
     p = fed();
     deep = nested(16);
@@ -384,7 +384,7 @@ static void stages_are(weft_pipeline *p, const char *const *names)
     struct weft_stage_stats stats;
     unsigned i = 0;
     weft_sched *sched = workers(1);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
 
     cr_assert_eq(weft_wait(run, -1, NULL), 0);
@@ -448,7 +448,7 @@ Test(layout, a_part_is_used_as_often_as_you_like)
     weft_pipeline_destroy(twice);
     for (int i = 0; i < 2; i++) {
         weft_consumer(p[i], WEFT_INPUT);
-        plan[i] = planned(p[i]); /* which destroys the drawing */
+        plan[i] = pipeline_plan(p[i]); /* which destroys the drawing */
     }
     for (int i = 0; i < 2; i++) {
         source.next = 0;
@@ -501,7 +501,7 @@ Test(layout, items_are_those_of_the_nearest_part_that_has_some)
     weft_pipeline_destroy(in_a);
     weft_pipeline_destroy(in_b);
     merge(p, a, b);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     cr_assert_eq(weft_wait(run, -1, NULL), 0);
     for (unsigned i = 0; i < 3; i++) {

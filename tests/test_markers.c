@@ -52,7 +52,7 @@ Test(markers, they_go_around_the_paths_of_a_router, .timeout = 60)
         weft_consumer(p, i % 2 ? WEFT_ANY : WEFT_INPUT);
         weft_pipeline_destroy(a);
         weft_pipeline_destroy(b);
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         epochs_of(started(sched, plan), EPOCHS, LENGTH);
         cr_assert_eq(way.wrong, 0);
         weft_plan_destroy(plan);
@@ -86,7 +86,7 @@ Test(markers, they_come_behind_the_last_piece_of_an_epoch, .timeout = 60)
                                     .items = slots_of(1 + i % 4 * 2)));
         weft_stage(p, weft_config(stage, .name = "again", .fn = dawdle));
         weft_consumer(p, WEFT_ANY);
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         epochs_of(started(sched, plan), EPOCHS, 2 * LENGTH);
         weft_plan_destroy(plan);
         weft_sched_destroy(sched);
@@ -145,7 +145,7 @@ Test(markers, each_gather_behind_another_is_flushed_or_drops, .timeout = 60)
         /* of 3, 3, 3, 1 none is left over; of 3, 3, 3 one is */
         gather(p, "twos", 2, drops_too);
         weft_consumer(p, WEFT_INPUT);
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         if (!drops)
             batches = 2;
@@ -215,7 +215,7 @@ Test(markers, an_epoch_ends_when_all_inputs_have_ended_it, .timeout = 60)
                     i / 4 % 2 ? 1 : 6);
         weft_stage(p, weft_config(stage, .name = "again", .fn = dawdle));
         weft_consumer(p, WEFT_ANY);
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         for (uint64_t e = 0; e < EPOCHS; e++) {
             for (unsigned k = 0; k < (e < FEWER ? 7 : 3); k++) {
@@ -253,7 +253,7 @@ Test(markers, each_epoch_begins_with_the_first_input_in_turn, .timeout = 60)
 
         merge_three(p, sources, WEFT_INPUT, WEFT_ROUND_ROBIN, 3);
         weft_consumer(p, WEFT_INPUT);
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         for (uint64_t e = 0; e < EPOCHS; e++) {
             for (unsigned k = 0; k < 7; k++) {
@@ -291,7 +291,7 @@ Test(markers, who_feeds_an_input_ends_its_epochs, .timeout = 60)
         weft_consumer(p, WEFT_ANY);
         weft_pipeline_destroy(inputs[0].stages);
         weft_pipeline_destroy(inputs[1].stages);
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         for (uint64_t e = 0; e < EPOCHS; e++) {
             for (int i = 0; i < 2; i++) {
@@ -367,7 +367,7 @@ static void leave_early(weft_sched *sched, uint64_t epoch, unsigned most,
     weft_consumer(p, most % 3 ? WEFT_ANY : WEFT_INPUT);
     weft_pipeline_destroy(a);
     weft_pipeline_destroy(b);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     for (unsigned taken = 0; taken < most; taken++) {
         rc = weft_next(run, &item, -1, NULL);

@@ -149,7 +149,7 @@ run_shape(weft_sched *sched, const struct shape *shape, uint64_t items)
                        .fail_every = shape->fail_every };
     _Atomic uint64_t batched = 0;
     struct weft_budget_stats b;
-    weft_plan *plan = planned(draw(shape, &s, &batched));
+    weft_plan *plan = pipeline_plan(draw(shape, &s, &batched));
     struct weft_run *run = started(sched, plan);
 
     cr_assert_eq(weft_wait(run, -1, NULL), 0);
@@ -250,7 +250,7 @@ Test(memory, R18_a_slot_that_is_reserved_is_not_the_oldest, .timeout = 60)
                               .bytes = four));
     weft_stage(p, weft_config(stage, .name = "ten", .fn = nothing_more,
                               .bytes = ten, .order = WEFT_INPUT));
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     for (int round = 0; round < TIMES(1000, 200); round++) {
         struct weft_run *run = started(sched, plan);
         for (int i = 0; i < 3; i++)
@@ -299,7 +299,7 @@ Test(memory, R18_an_item_takes_its_bytes_through_a_merge, .timeout = 60)
                               .input_count = 1));
     weft_pipeline_destroy(in);
     weft_consumer(p, WEFT_ANY);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     for (int i = 0; i < 100; i++) {
         cr_assert_eq(weft_next(run, &item, -1, NULL), 1);
@@ -349,7 +349,7 @@ Test(memory, R18_bytes_come_back_however_an_item_ends, .timeout = 60)
         weft_stage(p, weft_config(stage, .name = "load", .fn = load, .ctx = &s,
                                   .bytes = size_of));
         weft_stage(p, weft_config(stage, .name = "ends", .fn = every_way));
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         while (stop < 3 && flow_of(run, 0).filtered < 100)
             usleep(100);
@@ -406,7 +406,7 @@ static void run_tiny(weft_sched *sched, uint64_t items)
                               .bytes = size_of));
     weft_stage(p, weft_config(stage, .name = "ordered", .fn = nothing_more,
                               .order = WEFT_INPUT));
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     cr_assert_eq(weft_wait(run, -1, NULL), 0);
     cr_assert_eq(flow_of(run, 0).delivered, items);

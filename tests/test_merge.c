@@ -98,7 +98,7 @@ static void in_turns(const uint64_t *lengths, const unsigned *weights,
     }
     merge(p, &in, weights ? WEFT_WEIGHTED : WEFT_ROUND_ROBIN, WEFT_INPUT);
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     while (next_of(&m, &value)) {
         cr_assert_eq(take(run, &got), 1);
@@ -174,7 +174,7 @@ Test(merge, a_slow_input_is_waited_for_in_its_turn, .timeout = 60)
     in.path[1].stages = b;
     merge(p, &in, WEFT_ROUND_ROBIN, WEFT_INPUT);
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     for (uint64_t i = 0; i < 3; i++) {
         void *item = wait_for_slow(&slow), *none;
@@ -219,7 +219,7 @@ static void arrive(enum weft_order order, unsigned slots, unsigned worker_count)
                    weft_config(stage, .name = "dawdle", .fn = dawdle));
     merge(p, &in, WEFT_ARRIVAL, order);
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     for (; take(run, &got) == 1; taken++) {
         uint64_t i = got.value / INPUT, number = got.value % INPUT;
@@ -268,7 +268,7 @@ Test(merge, holes_in_an_input_cost_it_no_turn, .timeout = 60)
                    weft_config(stage, .name = "holes", .fn = holes));
         merge(p, &in, WEFT_ROUND_ROBIN, WEFT_INPUT);
         weft_consumer(p, WEFT_INPUT);
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         for (uint64_t i = 0; i < N; i++) {
             for (; left % 10 == 3 || left % 10 == 6; left++)
@@ -308,7 +308,7 @@ Test(merge, what_a_router_joins_in_order_comes_in_order, .timeout = 120)
         weft_pipeline_destroy(row);
         merge(p, &in, WEFT_ARRIVAL, WEFT_ANY);
         weft_consumer(p, WEFT_INPUT);
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         for (uint64_t i = 0; i < N; i++) {
             cr_assert_eq(take(run, &got), 1);
@@ -344,7 +344,7 @@ static void stands_still(bool in_source, enum weft_order order,
                                   .ctx = &held, .tokens = 4));
     merge(p, &in, WEFT_ARRIVAL, order);
     weft_consumer(p, WEFT_ANY);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     for (unsigned i = 0; i < N; i++) {
         cr_assert_eq(take(run, &got), 1);
@@ -395,7 +395,7 @@ Test(merge, an_input_that_fails_gives_its_good_items_then_the_error_once,
         in.source[0].fails_with = -EIO;
         merge(p, &in, n % 2 ? WEFT_ARRIVAL : WEFT_ROUND_ROBIN, WEFT_INPUT);
         weft_consumer(p, WEFT_INPUT);
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         while ((rc = weft_next(run, &item, -1, &why)) == 1) {
             got = *(struct number *)item;
@@ -437,7 +437,7 @@ Test(merge, a_failure_in_an_input_stops_the_others_feeding, .timeout = 60)
                    weft_config(stage, .name = "check", .fn = fail_at_7));
         merge(p, &in, WEFT_ARRIVAL, WEFT_INPUT);
         weft_consumer(p, WEFT_INPUT);
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         while ((rc = take(run, &got)) == 1) {
             uint64_t i = got.value / INPUT;

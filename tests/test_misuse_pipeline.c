@@ -95,7 +95,7 @@ static weft_plan *holding(struct held *h, unsigned slots)
     weft_pipeline *p = fed_by_hand(slots);
     weft_stage(p, weft_config(stage, .name = "hold", .fn = hold, .ctx = h));
     weft_consumer(p, WEFT_INPUT);
-    return planned(p);
+    return pipeline_plan(p);
 }
 
 /* One item from its reservation to its release. */
@@ -175,7 +175,7 @@ static int run_with(weft_stage_fn *fn, void *ctx)
     weft_pipeline *p = fed_by_hand(2);
 
     weft_stage(p, weft_config(stage, .name = "odd", .fn = fn, .ctx = ctx));
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     cr_assert_eq(feed(run, 1, 0), 0);
     cr_assert_eq(weft_feed_end(run, NULL, NULL), 0);
@@ -268,7 +268,7 @@ Test(misuse_pipeline, what_is_never_pending_is_not_completed, .timeout = 60)
                                .count = 2, .items = { .bytes = 8 }));
     weft_stage(p, weft_config(stage, .name = "last", .fn = nothing_to));
     weft_pipeline_destroy(path);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     cr_assert_eq(feed(run, 1, 0), 0);
     cr_assert_eq(weft_feed_end(run, NULL, NULL), 0);
@@ -308,7 +308,7 @@ Test(misuse_pipeline, a_worker_is_used_on_its_own_thread, .timeout = 60)
 
     weft_stage(
         p, weft_config(stage, .name = "lend", .fn = lend_worker, .ctx = &lent));
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     cr_assert_eq(feed(run, 1, 0), 0);
     while (!load_acquire(&lent.item))
@@ -455,7 +455,7 @@ static weft_plan *showing(struct shown *shown)
                               .kind = WEFT_BLOCKING, .ctx = shown));
     weft_stage(p, weft_config(stage, .name = "third", .fn = show_and_return,
                               .deadline_ms = 60000, .ctx = shown));
-    return planned(p);
+    return pipeline_plan(p);
 }
 
 /* What is told is what happens: the attempt has the result of the one that came

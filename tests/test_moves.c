@@ -114,7 +114,7 @@ Test(moves, what_an_item_has_grown_goes_with_it, .timeout = 60)
             weft_pipeline *p = things(&t.world, 4);
 
             two_inputs(&t, p, N, 0, turn, n % 2 ? WEFT_ANY : WEFT_INPUT);
-            weft_plan *plan = planned(p);
+            weft_plan *plan = pipeline_plan(p);
             struct weft_run *run = started(sched, plan);
             ended(run, 0);
             cr_assert_eq(t.world.made, 2 * N);
@@ -166,7 +166,7 @@ static void leave_early(weft_sched *sched, uint64_t epoch, unsigned most,
     two_inputs(&t, p, UINT64_MAX, epoch, random % 2,
                random / 2 % 2 ? WEFT_ANY : WEFT_INPUT);
     weft_consumer(p, random / 4 % 2 ? WEFT_ANY : WEFT_INPUT);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     s.run = started(sched, plan);
     if (by_another)
         cr_assert_eq(pthread_create(&other, NULL, cancel_later, &s), 0);
@@ -221,7 +221,7 @@ Test(moves, a_merged_item_knows_its_number_in_its_input, .timeout = 60)
 
         two_inputs(&t, p, 500, 0, WEFT_ARRIVAL, WEFT_ANY);
         weft_consumer(p, WEFT_INPUT);
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         for (; weft_next(run, &item, -1, NULL) == 1; taken++) {
             cr_assert_eq(weft_item_origin(item), value_of(item) % 1000000);
@@ -277,7 +277,7 @@ Test(moves, a_merge_is_an_input_of_another, .timeout = 60)
             round_robin(outer[0].stages, "inner", deep, 2);
             round_robin(p, "outer", outer, 2);
             weft_consumer(p, WEFT_INPUT);
-            weft_plan *plan = planned(p);
+            weft_plan *plan = pipeline_plan(p);
             struct weft_run *run = started(sched, plan);
             for (uint64_t i = 0; i < 2 * N; i++) {
                 cr_assert_eq(take(run, &got), 1);
@@ -366,7 +366,7 @@ Test(moves, inputs_have_stages_gathers_scatters_and_routers, .timeout = 60)
         weft_pipeline_destroy(paths[1].stages);
         round_robin(p, "merge", inputs, 3);
         weft_consumer(p, WEFT_INPUT);
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         for (uint64_t i = 0; i < N; i++) {
             cr_assert_eq(take(run, &got), 1);

@@ -80,7 +80,7 @@ static void in_order(uint64_t items, unsigned worker_count,
         weft_stage(p, weft_config(stage, .name = "ordered", .fn = note_order,
                                   .ctx = &w, .tokens = 1, .order = WEFT_INPUT));
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     while (weft_next(run, &item, -1, NULL) == 1) {
         while (!is_good(next))

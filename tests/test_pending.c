@@ -22,7 +22,7 @@ static weft_pipeline *draw(struct numbers *source, unsigned slots)
 static struct weft_flow flow_through(weft_pipeline *p, unsigned worker_count)
 {
     weft_sched *sched = workers(worker_count);
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_flow f = ended(started(sched, plan), 0);
     weft_plan_destroy(plan);
     weft_sched_destroy(sched);
@@ -176,7 +176,7 @@ Test(attempt, what_a_stage_may_not_return_is_a_failure)
         .on_failure = note_failure, .ctx = &r, .items = { .bytes = 8 }));
     weft_source(p, "numbers", number, &source);
     weft_stage(p, weft_config(stage, .name = "odd", .fn = odd_result));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(ended(started(sched, plan), 0).failed, 1);
     cr_assert_eq(r.error, -EINVAL);
     cr_assert_eq(strcmp(r.text, "the stage returned 4"), 0);

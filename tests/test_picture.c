@@ -32,18 +32,6 @@ static unsigned times_in(const char *text, const char *what)
     return n;
 }
 
-static weft_plan *plan_of(weft_pipeline *p)
-{
-    weft_plan *plan = NULL;
-    weft_error why;
-    int rc = weft_pipeline_compile(&plan, p, &why);
-    if (rc)
-        printf("%s\n", why.text);
-    cr_assert_eq(rc, 0);
-    weft_pipeline_destroy(p);
-    return plan;
-}
-
 static int pass(weft_worker *self, void *item, void *ctx) { return 0; }
 
 static int give_ten(weft_worker *self, void *item, void *ctx)
@@ -75,7 +63,7 @@ static weft_plan *small_plan(unsigned *made)
                            .order = WEFT_INPUT, .deadline_ms = 60000));
     weft_stage(p, weft_config(stage, .name = "store", .fn = drop_fourth));
     weft_consumer(p, WEFT_INPUT);
-    return plan_of(p);
+    return pipeline_plan(p);
 }
 
 Test(picture, a_small_pipeline_in_dot)
@@ -265,7 +253,7 @@ static weft_plan *slow_plan(unsigned *made, unsigned tokens, unsigned slots)
     weft_stage(p, weft_config(stage, .name = "slow", .fn = slow,
                               .tokens = tokens, .kind = WEFT_BLOCKING));
     weft_stage(p, weft_config(stage, .name = "next", .fn = pass));
-    return plan_of(p);
+    return pipeline_plan(p);
 }
 
 /* The only mark is in the line that has `where`. */
@@ -338,7 +326,7 @@ static void draws_as(const char *name, const char *dot, const char *mermaid)
 
     weft_source_fed(p, "in");
     weft_stage(p, weft_config(stage, .name = name, .fn = pass));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     snprintf(wanted, sizeof wanted,
              " [shape=box label=\"%s\\na token per worker\"];\n", dot);
     text = drawn(plan, NULL, WEFT_DOT);

@@ -85,7 +85,7 @@ static weft_plan *planned(enum weft_policy policy, unsigned slots,
                               .tokens = tokens, .retry = w.retry));
     if (consumer)
         weft_consumer(p, WEFT_INPUT);
-    return plan_of(p);
+    return pipeline_plan(p);
 }
 
 /* ---- how often ---------------------------------------------------------- */
@@ -322,7 +322,7 @@ Test(retry, R19_retries_that_a_stop_prevents_are_no_failures, .timeout = 30)
     weft_source(p, "numbers", number, &w.numbers);
     weft_stage(p, weft_config(stage, .name = "try", .fn = fail_when_it_is_over,
                               .retry = { .attempts = 2 }));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     UNTIL(load_relaxed(&w.calls) == 1);
     weft_cancel(run);

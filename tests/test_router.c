@@ -51,7 +51,7 @@ Test(router, an_item_goes_down_the_path_that_was_chosen, .timeout = 60)
         weft_source(p, "numbers", give, &source);
         fork_to(p, by_value, &three, ways, note, 3, 0);
         weft_consumer(p, WEFT_ANY);
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         for (; take(run, &got) == 1; taken++)
             cr_assert_eq(got.mark, got.value % 3);
@@ -84,7 +84,7 @@ Test(router, a_path_without_stages_leads_around_the_others, .timeout = 60)
         weft_consumer(p, WEFT_INPUT);
         weft_pipeline_destroy(none);
         weft_pipeline_destroy(row);
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         for (uint64_t i = 0; i < 3000; i++) {
             cr_assert_eq(take(run, &got), 1);
@@ -138,7 +138,7 @@ Test(router, a_path_that_there_is_not_is_a_failure_with_a_sentence)
 
     weft_source(p, "numbers", give, &source);
     fork_to(p, choose_wrongly, NULL, ways, note, 2, 0);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     cr_assert_eq(weft_wait(run, -1, NULL), 0);
     struct weft_flow f = flow_of(run, 0);
@@ -171,7 +171,7 @@ Test(router, a_wrong_choice_stops_the_run_unless_failures_are_skipped)
 
     weft_source(p, "numbers", give, &source);
     fork_to(p, choose_wrongly, NULL, ways, note, 2, 0);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(weft_run(sched, plan, &why), -EINVAL);
     cr_assert(strstr(why.text, "stage 'router' failed on item ") == why.text);
     weft_plan_destroy(plan);
@@ -241,7 +241,7 @@ static void joined_in_order(unsigned worker_count, bool stage_follows)
     weft_pipeline_destroy(left);
     weft_pipeline_destroy(right);
     weft_pipeline_destroy(none);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     for (; take(run, &got) == 1; next++) {
         while (!comes_through(next))
@@ -288,7 +288,7 @@ static void order_in_paths(weft_route_fn *fn, unsigned worker_count)
     weft_stage(p, weft_config(stage, .name = "before", .fn = holes_before));
     fork_to(p, fn, &two, ways, NULL, 2, 2);
     weft_stage(p, weft_config(stage, .name = "behind", .fn = dawdle));
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     cr_assert_eq(weft_wait(run, -1, NULL), 0);
     cr_assert_eq(ways[0].wrong, 0);
@@ -380,7 +380,7 @@ static void slots_in_paths(unsigned slots, const unsigned *given,
                                .path_count = count));
     for (unsigned i = 0; i < count; i++)
         weft_pipeline_destroy(paths[i].stages);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(weft_run(sched, plan, NULL), 0);
     for (unsigned i = 0; i < count; i++) {
         cr_assert_eq(ways[i].seen, N / count);
@@ -428,7 +428,7 @@ Test(router, any_path_is_one_that_has_room, .timeout = 60)
                                .path_count = 3));
     for (unsigned i = 0; i < 3; i++)
         weft_pipeline_destroy(paths[i].stages);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     for (unsigned i = 0; i < 3; i++)
         UNTIL(held_by(&held[i]) == i + 1);
@@ -508,7 +508,7 @@ Test(router, routers_inside_of_routers_lead_each_item_its_way, .timeout = 120)
         weft_embed(p, NULL, part);
         weft_consumer(p, WEFT_INPUT);
         weft_pipeline_destroy(part);
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         for (uint64_t i = 0; i < N; i++) {
             cr_assert_eq(take(run, &got), 1);

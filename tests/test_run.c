@@ -8,13 +8,6 @@
 
 #include "tests/runs.h"
 
-static struct weft_run *started(weft_sched *s, const weft_plan *plan)
-{
-    struct weft_run *run = NULL;
-    cr_assert_eq(weft_start(&run, s, plan, NULL), 0);
-    return run;
-}
-
 /* `length` tasks, one behind the other. */
 static weft_plan *chain(unsigned length, weft_fn *fn, void *ctx)
 {

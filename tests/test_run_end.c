@@ -47,7 +47,7 @@ static weft_plan *plan_of(weft_stage_fn *source, _Atomic unsigned *finished)
         .items = { .slots = 4, .finish = finish_one, .ctx = finished }));
     weft_source(p, "source", source, NULL);
     weft_stage(p, weft_config(stage, .name = "nothing", .fn = nothing_to));
-    return planned(p);
+    return pipeline_plan(p);
 }
 
 Test(run_end, is_told_once_and_may_destroy_the_run, .timeout = 60)
@@ -94,7 +94,7 @@ Test(run_end, a_run_that_cancels_itself_may_be_destroyed_at_its_end,
 
     weft_source(p, "source", give_for_ever, NULL);
     weft_stage(p, weft_config(stage, .name = "cancel", .fn = cancel_own));
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     for (int i = 0; i < TIMES(1000, 200); i++) {
         struct end e = { .destroys = true };
         cr_assert_eq(

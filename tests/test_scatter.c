@@ -51,7 +51,7 @@ static void some_pieces(unsigned most, unsigned slots, unsigned worker_count)
     scatter(p, &c, WEFT_INPUT, slots);
     weft_stage(p, weft_config(stage, .name = "pend", .fn = pend));
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     for (uint64_t i = 0; i < N; i++)
         for (uint64_t k = 0; k < i % (most + 1); k++, pieces++) {
@@ -99,7 +99,7 @@ Test(scatter, in_any_order_every_piece_comes_once, .timeout = 60)
         scatter(p, &c, WEFT_ANY, 4);
         weft_stage(p, weft_config(stage, .name = "again", .fn = dawdle));
         weft_consumer(p, WEFT_ANY);
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         for (; take(run, &got) == 1; taken++) {
             cr_assert(!(seen[got.value] >> got.mark & 1));
@@ -134,7 +134,7 @@ Test(scatter, a_million_pieces_of_one_item_pass_through_one_slot,
         scatter(p, &c, WEFT_ANY, 1);
         weft_stage(p, weft_config(stage, .name = "count", .fn = count_piece,
                                   .ctx = &next));
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         ended(run, 0);
         cr_assert_eq(next, PIECES);
@@ -162,7 +162,7 @@ Test(scatter, no_piece_is_made_before_there_is_room_for_it, .timeout = 60)
         scatter(p, &c, WEFT_INPUT, SLOTS);
         weft_stage(p, weft_config(stage, .name = "hold", .fn = hold,
                                   .ctx = &held, .tokens = 16));
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         for (unsigned gone = 0; gone < PIECES - SLOTS; gone++) {
             UNTIL(held_by(&held) == SLOTS);
@@ -212,7 +212,7 @@ Test(scatter, pieces_in_flight_are_never_more_than_slots, .timeout = 60)
                                       .ctx = &gauge));
             weft_stage(
                 p, weft_config(stage, .name = "go", .fn = go, .ctx = &gauge));
-            weft_plan *plan = planned(p);
+            weft_plan *plan = pipeline_plan(p);
             struct weft_run *run = started(sched, plan);
             ended(run, 0);
             cr_assert(gauge.most <= slots);
@@ -255,7 +255,7 @@ static void torn(enum weft_policy policy, unsigned worker_count)
     scatter(p, &c, WEFT_INPUT, 2);
     weft_stage(p, weft_config(stage, .name = "pend", .fn = pend));
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     for (uint64_t i = 0; i < (policy == WEFT_SKIP ? 100 : 6); i++)
         for (uint64_t k = 0; k < (i == 5 ? 2 : 4); k++) {
@@ -302,7 +302,7 @@ Test(scatter, a_result_that_it_cannot_have_is_a_failure_with_a_sentence)
     weft_scatter(p, weft_config(scatter, .name = "cut", .fn = odd_result,
                                 .items = slots_of(1)));
     weft_consumer(p, WEFT_ANY);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(weft_run(sched, plan, &why), -EINVAL);
     cr_assert_eq(strcmp(why.text, "stage 'cut' failed on item 0, attempt 1: "
                                   "EINVAL: the scatter returned 3"),
@@ -348,7 +348,7 @@ static void endless(weft_sched *sched, bool held_back, unsigned most)
         weft_stage(p, weft_config(stage, .name = "hold", .fn = hold,
                                   .ctx = &held, .tokens = 16));
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     for (unsigned i = 0; !held_back && i < most; i++) {
         cr_assert_eq(weft_next(run, &item, -1, NULL), 1);
@@ -428,7 +428,7 @@ Test(scatter, pieces_are_gathered_and_scattered_again, .timeout = 60)
             weft_scatter(p, weft_config(scatter, .name = "again", .fn = as_many,
                                         .items = slots_of(slots)));
             weft_consumer(p, WEFT_ANY);
-            weft_plan *plan = planned(p);
+            weft_plan *plan = pipeline_plan(p);
             struct weft_run *run = started(sched, plan);
             while (take(run, &got) == 1)
                 taken += got.value;

@@ -253,7 +253,7 @@ static void try_shape(struct tally *t, const struct shape *s)
         t->refused++;
         return;
     }
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     for (int i = 0; i < 2; i++, t->runs++)
         run_on(s, t->sched[i], plan, sources);
     weft_plan_destroy(plan);

@@ -88,7 +88,7 @@ static struct split measured(void)
                                   .describe = describe, .tokens = 1,
                                   .ctx = (void *)(uintptr_t)&stage_ms[i]));
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     uint64_t begin = wf_now_ns();
     struct weft_run *run = started(sched, plan);
     for (unsigned i = 0; i < ITEMS; i++) {

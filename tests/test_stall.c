@@ -34,7 +34,7 @@ static void stalled(weft_route_fn *fn, unsigned admits, bool ordered,
     weft_consumer(p, WEFT_ANY);
     weft_pipeline_destroy(a);
     weft_pipeline_destroy(b);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     for (unsigned i = 0; i < N - admits; i++)
         cr_assert_eq(take(run, &got), 1);
@@ -99,7 +99,7 @@ Test(router, R23_a_stalled_branch_inside_a_branch_does_not_stall_it,
     weft_pipeline_destroy(b);
     weft_pipeline_destroy(c);
     weft_pipeline_destroy(nest);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     for (unsigned i = 0; i < N - 2; i++)
         cr_assert_eq(take(run, &got), 1);
@@ -148,7 +148,7 @@ Test(router, a_cancelled_run_ends_with_items_before_a_full_path, .timeout = 60)
         weft_router(p, weft_config(router, .name = "router", .fn = down_a,
                                    .paths = &path, .path_count = 1));
         weft_pipeline_destroy(a);
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         UNTIL(held_by(&held) == 3 && flow_of(run, 0).in_flight == 10);
         weft_cancel(run);
@@ -194,7 +194,7 @@ Test(router, a_budget_does_not_stall_where_a_path_is_full, .timeout = 60)
     weft_stage(a, weft_config(stage, .name = "inside", .fn = pass,
                               .bytes = bytes_inside, .tokens = 2));
     weft_pipeline_destroy(a);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     UNTIL(held_by(&held) == 2);
     unsigned first = value_of(held.item[0]) == 0 ? 0 : 1;

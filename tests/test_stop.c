@@ -197,7 +197,8 @@ Test(stop, R24_a_stop_at_any_instant_releases_every_item_once, .timeout = 3000)
     w.allocates = true;
     for (int i = 0; i < 4; i++) {
         w.for_ever = i / 2;
-        plan[i / 2][i % 2] = planned(draw_world(&w, SLOTS, &policies[i % 2]));
+        plan[i / 2][i % 2] =
+            pipeline_plan(draw_world(&w, SLOTS, &policies[i % 2]));
     }
     for (int i = 0; i < (is_long() ? ALL_STOPS : STOPS); i++) {
         struct stop s = { .w = &w, .way = (enum way)(i % WAYS) };

@@ -60,7 +60,7 @@ Test(stop_rules, R24_what_waits_for_a_thread_does_not_begin_after_a_cancel,
     weft_stage(p,
                weft_config(stage, .name = "hold", .fn = hold_outside, .ctx = &g,
                            .kind = WEFT_PINNED, .thread = thread));
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     cr_assert_eq(feed(run, 0, 0), 0);
     wait_for_one(&g);
@@ -99,11 +99,11 @@ Test(stop_rules, R24_a_stop_does_not_wait_for_the_tokens_of_another_run,
     weft_pipeline *p = fed_by_hand(1);
     weft_stage(p, weft_config(stage, .name = "has", .fn = hold_pending,
                               .ctx = &g, .uses = &use, .use_count = 1));
-    weft_plan *has = planned(p);
+    weft_plan *has = pipeline_plan(p);
     p = fed_by_hand(4);
     weft_stage(p, weft_config(stage, .name = "wants", .fn = count_call,
                               .ctx = &calls, .uses = &use, .use_count = 1));
-    weft_plan *wants = planned(p);
+    weft_plan *wants = pipeline_plan(p);
     struct weft_run *first = started(sched, has);
     cr_assert_eq(feed(first, 0, 0), 0);
     wait_for_one(&g);
@@ -179,7 +179,7 @@ Test(stop_rules, R24_a_failure_takes_from_the_queue_what_came_after_it,
                               .use_count = 1));
     weft_stage(q, weft_config(stage, .name = "has", .fn = hold_pending,
                               .ctx = &has, .uses = &use, .use_count = 1));
-    weft_plan *plan = planned(p), *other = planned(q);
+    weft_plan *plan = pipeline_plan(p), *other = pipeline_plan(q);
 
     struct weft_run *first = started(sched, other);
     cr_assert_eq(feed(first, 0, 0), 0);
@@ -243,7 +243,7 @@ Test(stop_rules, a_drain_asks_a_pending_source_to_end, .timeout = 60)
         weft_source_with(p,
                          weft_config(source, .name = "source", .fn = be_pending,
                                      .ctx = &s, .cancel = asked_to_end));
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         while (i % 3 && !load_acquire(&s.calls)) /* or it is not called yet */
             sched_yield();
@@ -266,7 +266,7 @@ Test(stop_rules, a_drain_waits_for_a_source_that_cannot_be_asked)
     weft_pipeline *p = weft_pipeline_create(NULL);
 
     weft_source(p, "source", be_pending, &s);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     while (!load_acquire(&s.calls))
         sched_yield();
@@ -283,7 +283,7 @@ Test(stop_rules, a_drain_waits_for_a_source_that_cannot_be_asked)
 Test(stop_rules, a_run_that_has_ended_is_not_stopped)
 {
     weft_sched *sched = workers(1);
-    weft_plan *plan = planned(fed_by_hand(1));
+    weft_plan *plan = pipeline_plan(fed_by_hand(1));
     struct weft_run *run = started(sched, plan);
 
     cr_assert_eq(feed(run, 1, 0), 0);

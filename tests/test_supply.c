@@ -97,7 +97,7 @@ Test(supply, R11_items_are_fed_from_any_thread_up_to_a_limit, .timeout = 120)
     weft_stage(p, weft_config(stage, .name = "in order", .fn = in_order,
                               .ctx = &c, .tokens = 1, .order = WEFT_INPUT));
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     c.run = started(sched, plan);
     for (int i = 0; i < FEEDERS; i++)
         pthread_create(&thread[i], NULL, feeder, &c);
@@ -134,7 +134,7 @@ Test(supply, a_reservation_that_expires_leaves_everything_as_it_was)
     weft_pipeline *p = fed_by_hand(2);
     weft_stage(p,
                weft_config(stage, .name = "sum", .fn = add_value, .ctx = &sum));
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     cr_assert_eq(weft_reserve(run, NULL, &one, 0, NULL), 0);
     cr_assert_eq(weft_reserve(run, NULL, &two, -1, NULL), 0);
@@ -189,7 +189,7 @@ Test(supply, no_wake_up_of_a_thread_that_waits_for_room_is_lost, .timeout = 120)
     weft_pipeline *p = fed_by_hand(1);
 
     weft_stage(p, weft_config(stage, .name = "nothing", .fn = nothing_to));
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct waiter w = { .run = started(sched, plan),
                         .rounds = TIMES(100000, 4000) };
     for (int i = 0; i < 2; i++)
@@ -238,7 +238,7 @@ Test(supply, a_stage_feeds_the_run_that_it_is_in, .timeout = 30)
 
         weft_stage(p, weft_config(stage, .name = "feed next", .fn = feed_next,
                                   .ctx = &in));
-        weft_plan *plan = planned(p);
+        weft_plan *plan = pipeline_plan(p);
         struct weft_run *run = started(sched, plan);
         store_release(&in.run, run); /* to the stage */
         cr_assert_eq(feed(run, 1000, 0), 0);
@@ -271,7 +271,7 @@ Test(supply, a_task_feeds_but_may_not_wait, .timeout = 30)
     weft_pipeline *p = fed_by_hand(5);
 
     weft_consumer(p, WEFT_ANY);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     in.run = started(sched, plan);
     cr_assert_eq(weft_submit(sched, feed_from_task, &in, &future, NULL), 0);
     cr_assert_eq(weft_future_wait(future, -1), 0);
@@ -311,7 +311,7 @@ Test(supply, a_reservation_waits_for_its_bytes, .timeout = 30)
 
     weft_source_fed(p, "hand");
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     cr_assert_eq(weft_reserve(run, NULL, &item[0], 0, NULL), 0);
     cr_assert_eq(weft_reserve(run, NULL, &item[1], 0, NULL), 0);
@@ -364,7 +364,7 @@ Test(supply, threads_that_wait_for_bytes_get_them_all, .timeout = 120)
     weft_source_fed(p, "hand");
     weft_stage(p,
                weft_config(stage, .name = "sum", .fn = add_value, .ctx = &sum));
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct waiter w = { .run = started(sched, plan),
                         .rounds = TIMES(20000, 2000) };
     for (int i = 0; i < FEEDERS; i++)

@@ -26,7 +26,7 @@ static void no_more(struct weft_run *run, int error, const char *sentence)
 Test(supply_end, after_the_end_no_more_is_fed)
 {
     weft_sched *sched = workers(1);
-    weft_plan *plan = planned(fed_by_hand(4));
+    weft_plan *plan = pipeline_plan(fed_by_hand(4));
 
     struct weft_run *run = started(sched, plan);
     cr_assert_eq(feed(run, 1, 0), 0);
@@ -57,7 +57,7 @@ Test(supply_end, what_is_reserved_may_be_fed_after_the_end)
     void (*const stops[])(struct weft_run *) = { NULL, weft_drain,
                                                  weft_cancel };
     weft_sched *sched = workers(1);
-    weft_plan *plan = planned(fed_by_hand(4));
+    weft_plan *plan = pipeline_plan(fed_by_hand(4));
 
     for (int i = 0; i < 3; i++) {
         struct weft_run *run = started(sched, plan);
@@ -138,12 +138,12 @@ Test(supply_end, threads_that_wait_for_room_return_when_the_input_ends,
      .timeout = 120)
 {
     weft_sched *sched = workers(2);
-    weft_plan *plan[2] = { planned(fed_by_hand(2)) };
+    weft_plan *plan[2] = { pipeline_plan(fed_by_hand(2)) };
     weft_pipeline *p = weft_pipeline_create(
         weft_config(pipeline, .budget_bytes = 25,
                     .items = { .bytes = sizeof(struct fed), .cost = 10 }));
     weft_source_fed(p, "hand");
-    plan[1] = planned(p);
+    plan[1] = pipeline_plan(p);
     for (int i = 0; i < TIMES(100, 20); i++) {
         release_the_blocked(sched, plan[i % 2], end_input, -EPIPE);
         release_the_blocked(sched, plan[i % 2], weft_drain, -EPIPE);
@@ -190,7 +190,7 @@ Test(supply_end, sources_of_a_merge_are_fed_by_name, .timeout = 30)
                               .input_count = 3));
     weft_stage(p, weft_config(stage, .name = "take", .fn = take_value,
                               .ctx = sums, .tokens = 1));
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     for (int i = 0; i < 3; i++)
         weft_pipeline_destroy(inputs[i].stages);
     struct weft_run *run = started(sched, plan);
@@ -234,7 +234,7 @@ Test(supply_end, what_is_not_fed_from_outside_says_so)
 
     weft_pipeline *p = weft_pipeline_create(NULL);
     weft_source(p, "hand", end_at_once, NULL);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     weft_graph *g = weft_graph_create();
     weft_task(g, "hand", nothing, NULL);
     weft_plan *graph = compiled(g);
@@ -264,7 +264,7 @@ Test(supply_end, an_epoch_ends_after_all_that_was_fed_before, .timeout = 30)
 
     weft_stage(p, weft_config(stage, .name = "nothing", .fn = nothing_to));
     weft_consumer(p, WEFT_ANY);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     for (uint64_t epoch = 0; epoch < 1000; epoch++) {
         for (uint64_t i = 0; i < epoch % 4; i++)
@@ -299,7 +299,7 @@ Test(supply_end, a_fed_plan_runs_again_and_twice_at_a_time, .timeout = 30)
     void *item;
 
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = planned(p);
+    weft_plan *plan = pipeline_plan(p);
     for (uint64_t round = 0; round < 100; round++) {
         for (int i = 0; i < 2; i++)
             run[i] = started(sched, plan);

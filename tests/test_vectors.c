@@ -44,7 +44,7 @@ static weft_plan *pending_plan(struct range *r, struct pending *pending,
     weft_stage(p, weft_config(stage, .name = "pend", .fn = pend, .ctx = pending,
                               .tokens = 10));
     weft_consumer(p, order);
-    return plan_of(p);
+    return pipeline_plan(p);
 }
 
 Test(vectors, in_the_order_of_completion_what_is_done_comes, .timeout = 30)
@@ -331,7 +331,7 @@ Test(vectors, a_piece_comes_before_the_next_one_is_made, .timeout = 30)
                        .order = WEFT_INPUT,
                        .items = { .bytes = sizeof(struct vec), .slots = 1 }));
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
     for (unsigned i = 0; i < 9; i++) {
         cr_assert_eq(weft_next(run, &item, -1, NULL), 1);

@@ -152,7 +152,7 @@ Test(vectors_failure, a_sink_that_fails_ends_the_run, .timeout = 30)
     weft_stage(p, weft_config(stage, .name = "sink", .fn = seven_fails,
                               .ctx = "disk full", .order = WEFT_INPUT,
                               .tokens = 1));
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
     cr_assert_eq(weft_wait(run, -1, &why), -ERANGE);
     cr_assert_eq(strcmp(why.text, "stage 'sink' failed on item 7, attempt 1: "
@@ -279,7 +279,7 @@ Test(vectors_failure, R19_runs_do_not_share_their_counts, .timeout = 30)
         with_policy(p, "odd", odd_fails, WEFT_INPUT,
                     (struct weft_failures){ .policy = WEFT_DEFAULT });
         weft_consumer(p, WEFT_INPUT);
-        plans[i] = plan_of(p);
+        plans[i] = pipeline_plan(p);
         cr_assert_eq(weft_start(&runs[i], sched, plans[i], NULL), 0);
     }
     for (int i = 0; i < 3; i++) {
@@ -411,7 +411,7 @@ Test(vectors_failure, R19_what_fails_is_tried_again_and_keeps_its_order,
                                   .tokens = 1, .order = orders[i],
                                   .retry = { .attempts = 4, .first_ms = 1 }));
         weft_consumer(p, WEFT_INPUT);
-        weft_plan *plan = plan_of(p);
+        weft_plan *plan = pipeline_plan(p);
         cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
         GIVES(take_rest(run), 0, 1, 2, 3);
         struct weft_stage_stats s = stats_of(run, 1);

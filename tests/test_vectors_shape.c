@@ -128,7 +128,7 @@ Test(vectors_shape, a_merge_is_left_though_its_inputs_have_more, .timeout = 30)
         struct weft_run *run;
         weft_pipeline *p = merged_by(in, 2, turn, 3);
         weft_consumer(p, WEFT_INPUT);
-        weft_plan *plan = plan_of(p);
+        weft_plan *plan = pipeline_plan(p);
         cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
         cr_assert_eq(take(run, &t, 7), 1);
         weft_cancel(run);

@@ -250,7 +250,7 @@ Test(vectors_stop, R9_who_only_looks_gets_everything, .timeout = 60)
     weft_stage(p, weft_config(stage, .name = "wait", .fn = wait_a_little,
                               .kind = WEFT_BLOCKING, .tokens = 2));
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
     while ((rc = weft_next(run, &item, looks % 2, NULL)) != 0) {
         if (rc == -ETIMEDOUT) {
@@ -295,7 +295,7 @@ Test(vectors_stop, a_slow_source_is_waited_for, .timeout = 60)
                                     .ctx = &r, .kind = WEFT_BLOCKING));
     add(p, "twice", twice, WEFT_INPUT);
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
     while ((rc = weft_next(run, &item, 0, NULL)) != 0) {
         if (rc == WEFT_EPOCH) {
@@ -343,7 +343,7 @@ Test(vectors_stop, nothing_yet_is_not_the_end, .timeout = 30)
     weft_stage(p, weft_config(stage, .name = "gate", .fn = wait_at_gate,
                               .ctx = &c, .kind = WEFT_BLOCKING));
     weft_consumer(p, WEFT_ANY);
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     pthread_mutex_lock(&c.gate);
     cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
     cr_assert_eq(weft_next(run, &item, 0, NULL), -ETIMEDOUT);
@@ -387,7 +387,7 @@ static void enter(struct leaving *l, weft_stage_fn *fn, unsigned slots)
     weft_stage(p, weft_config(stage, .name = "stage", .fn = fn,
                               .kind = WEFT_BLOCKING));
     weft_consumer(p, WEFT_INPUT);
-    l->plan = plan_of(p);
+    l->plan = pipeline_plan(p);
     cr_assert_eq(weft_start(&l->run, l->sched, l->plan, NULL), 0);
 }
 
@@ -456,7 +456,7 @@ Test(vectors_stop, a_new_run_goes_on_where_the_last_one_was_drained,
 
     add(p, "pass", pass, WEFT_ANY);
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     for (int more = 1; more; runs++) {
         struct weft_run *run;
         cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);

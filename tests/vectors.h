@@ -159,19 +159,6 @@ static inline struct taken take_rest(struct weft_run *run)
     return t;
 }
 
-/* The plan of a pipeline, which is destroyed. */
-static inline weft_plan *plan_of(weft_pipeline *p)
-{
-    weft_plan *plan = NULL;
-    weft_error why = { "" };
-    int rc = weft_pipeline_compile(&plan, p, &why);
-    if (rc)
-        fprintf(stderr, "%s\n", why.text);
-    cr_assert_eq(rc, 0);
-    weft_pipeline_destroy(p);
-    return plan;
-}
-
 static inline struct taken taken_on(unsigned worker_count, weft_pipeline *p,
                                     enum weft_order order)
 {
@@ -179,7 +166,7 @@ static inline struct taken taken_on(unsigned worker_count, weft_pipeline *p,
     struct weft_run *run;
 
     weft_consumer(p, order);
-    weft_plan *plan = plan_of(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
     struct taken t = take_rest(run);
     weft_run_destroy(run);
