@@ -6,6 +6,7 @@
  * becomes true. */
 #include "graph/outlet.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -60,6 +61,7 @@ void wf_segment_unlock(struct segment *s, bool changed, bool freed)
 {
     bool wake = changed && s->out.takers, feed = freed && s->reservers;
 
+    assert(wf_segment_balances(s));
     signal_event(s);
     if (wf_segment_dry(s))
         got(&s->out.starved);

@@ -9,6 +9,7 @@
  *
  * where `in flight` is not computed from the others but is what the slots say:
  * all, less the free ones, less those in the feeder's hand, less the markers.
+ * Debug builds look after every change: R21.
  *
  * A slot that is released goes to the feeder directly if that one is hungry:
  * the feeder is woken once per slot, and never for nothing. No callback is
@@ -20,6 +21,7 @@
  * its own ticket says: no count per epoch. Who comes too early is held. */
 #include "graph/segment.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,12 +196,26 @@ static void account_for(struct segment *s, struct slot *filled, bool marker)
     atomic_init(&filled->refs, 1);
 }
 
+static uint64_t in_flight(const struct segment *s)
+{
+    return s->items.slots - s->free.count - s->in_hand - s->markers;
+}
+
+bool wf_segment_balances(const struct segment *s)
+{
+    const struct weft_flow *f = &s->flow;
+
+    return f->fed ==
+           f->delivered + f->filtered + f->failed + f->cancelled + in_flight(s);
+}
+
 struct slot *wf_segment_feed(struct segment *s, struct slot *filled,
                              bool marker, bool wants_next)
 {
     pthread_mutex_lock(&s->lock);
     account_for(s, filled, marker);
     struct slot *next = wants_next ? take_free(s) : NULL;
+    assert(wf_segment_balances(s));
     pthread_mutex_unlock(&s->lock);
     return next;
 }
@@ -412,7 +428,7 @@ void wf_segment_flow(struct segment *s, struct weft_flow *out)
 {
     pthread_mutex_lock(&s->lock);
     *out = s->flow;
-    out->in_flight = s->items.slots - s->free.count - s->in_hand - s->markers;
+    out->in_flight = in_flight(s);
     pthread_mutex_unlock(&s->lock);
 }
 

@@ -144,6 +144,9 @@ int wf_segment_event(struct segment *s);
 
 /* ---- for outlet.c and segment.c ------------------------------------------ */
 
+/* Under the lock: what was fed is what has left and what is in flight. */
+bool wf_segment_balances(const struct segment *s);
+
 /* Under the lock: the consumer will get nothing any more. Of a run that was
  * cancelled it gets nothing, whatever is still under way. */
 bool wf_segment_dry(const struct segment *s);
