@@ -24,23 +24,26 @@ static const char *text_of(const struct slot *slot, int error)
 }
 
 /* Of how many items it is decided whether they fail: those that have left, or
- * those that got past this stage, where they do not wait for slow ones. */
+ * those that got past this stage, where they do not wait for slow ones, or past
+ * one before it that fails some: its failures count, so its good ones do. */
 static double seen_so_far(const struct slot *slot)
 {
     const struct pipeline_run *run = slot->run;
-    uint64_t past = 0;
+    uint64_t gone = 0, seen;
     struct weft_flow f;
 
+    wf_segment_flow(segment_of(slot), &f);
+    seen = f.delivered + f.filtered + f.failed + 1; /* and this one */
     for (unsigned i = 0; i <= slot->stage; i++) {
         struct weft_stage_stats s = { 0 };
         if (run->plan->stages[i].segment != slot->segment)
             continue;
         wf_counts_outcomes(&run->counts, i, &s);
-        past += s.filtered + s.failed + (i == slot->stage ? s.done : 0);
+        gone += s.filtered + s.failed;
+        if ((s.failed || i == slot->stage) && gone + s.done > seen)
+            seen = gone + s.done;
     }
-    wf_segment_flow(segment_of(slot), &f);
-    uint64_t left = f.delivered + f.filtered + f.failed + 1; /* and this one */
-    return (double)(left > past ? left : past);
+    return (double)seen;
 }
 
 static double seen_at(const struct slot *slot)
@@ -66,6 +69,23 @@ static struct tally *tally_of(const struct slot *slot)
         return &stage_of(slot)->tally;
     return policy_of(slot)->policy == WEFT_AT_RATE ? &segment_of(slot)->tally
                                                    : &slot->run->tally;
+}
+
+/* Whether an item that passes the stage may complete the sample: not where one
+ * before it has failures, for there more items have been seen. */
+static bool completes_sample(const struct slot *slot)
+{
+    const struct pipeline_run *run = slot->run;
+
+    if (stage_of(slot)->stage->failures.policy)
+        return true;
+    for (unsigned i = 0; i < slot->stage; i++) {
+        struct weft_stage_stats s = { 0 };
+        wf_counts_outcomes(&run->counts, i, &s);
+        if (s.failed && run->plan->stages[i].segment == slot->segment)
+            return false;
+    }
+    return true;
 }
 
 /* Whether more than the rate have failed, of a sample that is complete. */
@@ -157,7 +177,7 @@ void wf_item_passed(weft_worker *self, struct slot *slot)
     struct tally *t = tally_of(slot);
     uint64_t failures = load_relaxed(&t->failures);
     if ((double)failures <= f->rate * f->sample || load_relaxed(&t->sampled) ||
-        !is_above(slot, t, failures))
+        !completes_sample(slot) || !is_above(slot, t, failures))
         return;
     pthread_mutex_lock(&run->run.lock);
     int error = t->error;
