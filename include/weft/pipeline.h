@@ -220,7 +220,7 @@ struct weft_stage_config {
     void *ctx;
     unsigned tokens;       /* default: one per worker, also if it is pending;
                               blocking 16, I/O 64, pinned 1. WEFT_UNLIMITED: as
-                              many as come */
+                              many as come, where it takes of no limit */
     enum weft_order order; /* WEFT_INPUT: items enter in order */
     enum weft_kind kind;
     weft_describe_fn *describe;  /* WEFT_IO */
@@ -272,7 +272,10 @@ struct weft_path {
 };
 
 /* Sends each item down one path; behind the paths they are together again. An
- * item for a path that is full waits before it. */
+ * item for a path that is full waits before it, in its slot: so a path that
+ * stands still holds up the others when all slots are sent there. Paths are
+ * made of stages and routers; a gather, a scatter or a merge comes before or
+ * behind them. */
 struct weft_router_config {
     size_t size; /* set by weft_config(router, ...) */
     const char *name;
