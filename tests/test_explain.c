@@ -363,7 +363,7 @@ Test(explain, the_gain_that_is_predicted_is_the_one_that_is_measured,
     bool done[CASES] = { false };
     unsigned right = 0;
 
-    for (unsigned again = 0; again < 4 && right < CASES; again++) {
+    for (unsigned again = 0; again < 6 && right < CASES; again++) {
         for (unsigned i = 0; i < CASES; i++)
             if (!done[i])
                 start_case(&cases[i], sched);
