@@ -188,6 +188,7 @@ Test(gather, items_wait_while_there_is_no_slot_for_a_batch, .timeout = 60)
         struct weft_run *run = started(sched, plan);
         for (unsigned gone = 0; gone < BATCHES - SLOTS - 2; gone++) {
             UNTIL(held_by(&held) == SLOTS);
+            UNTIL(flow_of(run, 0).delivered >= (SLOTS + gone) * SIZE);
             UNTIL(flow_of(run, 0).in_flight == 4);
             usleep(500); /* for it to take more if it would */
             cr_assert_eq(flow_of(run, 0).delivered, (SLOTS + gone) * SIZE);
