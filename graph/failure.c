@@ -157,7 +157,7 @@ void wf_item_failed(weft_worker *self, struct slot *slot, int error)
              "stage '%s' failed on item %" PRIu64 ", attempt %u: %s: %s",
              failure.stage, failure.item, failure.attempt, name_of(error),
              failure.text);
-    if (!load_relaxed(&t->sampled)) {
+    if (policy_of(slot)->policy == WEFT_AT_RATE && !load_relaxed(&t->sampled)) {
         pthread_mutex_lock(&run->run.lock);
         t->error = error;
         t->last = why;
