@@ -18,7 +18,7 @@
 #include "weft/insight.h"
 #include "weft/pipeline.h"
 
-enum { MOST_DEPTH = MOST_BRANCHES, QUANTUM = 8 };
+enum { MOST_DEPTH = MOST_BRANCHES };
 
 /* FORK and JOIN are the two ends of a router's paths; no user sees them. */
 enum stage_kind {
