@@ -178,8 +178,8 @@ struct weft_pipeline_config {
  * `bytes` tell it, to budget_bytes and one item; where stages of several
  * segments have `bytes`, or one item of each costs more than there is, to one
  * item of each. An item that is larger than the budget runs when it is the
- * oldest of its segment. What a consumer holds
- * counts: it may have to release an item before the next one comes. */
+ * oldest of its segment. What a consumer holds counts: it may have to release
+ * an item before the next one comes. */
 
 /* Of a part of another pipeline only `items` count; 0 bytes: as what it is used
  * in. `config` may be NULL. */
@@ -230,8 +230,9 @@ struct weft_stage_config {
     unsigned use_count;
     weft_bytes_fn *bytes; /* what the item takes of the budget, from here on */
     struct weft_retry retry;
-    unsigned deadline_ms; /* of an attempt, which then fails with -ETIMEDOUT,
-                             though a call is not interrupted; default: none */
+    unsigned deadline_ms; /* of an attempt, from its call: it then fails with
+                             -ETIMEDOUT, though a call is not interrupted;
+                             default: none */
     weft_cancel_fn *cancel;
     struct weft_failures failures;
 };
