@@ -1,15 +1,9 @@
 /* test_pipeline.c: graph/pipeline.c, flow.c, feed.c, segment.c, failure.c and
  * consumer.c, through the public API. */
-#include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "sched/atomic.h"
-#include "tests/test.h"
-#include "tests/times.h"
-#include "weft/weft.h"
+#include "tests/runs.h"
 
 struct number {
     uint64_t value;
@@ -30,29 +24,7 @@ static int give(weft_worker *self, void *item, void *ctx)
     return 0;
 }
 
-static int nothing(weft_worker *self, void *item, void *ctx) { return 0; }
-
-static weft_sched *make_sched(unsigned workers)
-{
-    weft_sched *sched = NULL;
-    cr_assert_eq(
-        weft_sched_create(&sched, weft_config(sched, .workers = workers), NULL),
-        0);
-    return sched;
-}
-
-/* Compiles and destroys the drawing. */
-static weft_plan *compiled(weft_pipeline *p)
-{
-    weft_plan *plan = NULL;
-    weft_error why = { "" };
-    int rc = weft_pipeline_compile(&plan, p, &why);
-    if (rc)
-        fprintf(stderr, "%s\n", why.text);
-    cr_assert_eq(rc, 0);
-    weft_pipeline_destroy(p);
-    return plan;
-}
+static int pass(weft_worker *self, void *item, void *ctx) { return 0; }
 
 static struct weft_flow flow_of(struct weft_run *run, unsigned segment)
 {
@@ -86,23 +58,23 @@ Test(pipeline, mistakes_of_the_drawing_are_sentences)
     assert_mistake(p, "the pipeline has no source");
 
     p = weft_pipeline_create(NULL);
-    weft_stage(p, weft_config(stage, .name = "a", .fn = nothing));
+    weft_stage(p, weft_config(stage, .name = "a", .fn = pass));
     assert_mistake(p, "'a' has no source before it");
 
     p = weft_pipeline_create(NULL);
-    weft_source(p, "s", nothing, NULL);
-    weft_stage(p, weft_config(stage, .name = "a", .fn = nothing));
-    weft_stage(p, weft_config(stage, .name = "a", .fn = nothing));
+    weft_source(p, "s", pass, NULL);
+    weft_stage(p, weft_config(stage, .name = "a", .fn = pass));
+    weft_stage(p, weft_config(stage, .name = "a", .fn = pass));
     assert_mistake(p, "two stages are called 'a'");
 
     p = weft_pipeline_create(NULL);
-    weft_source(p, "s", nothing, NULL);
+    weft_source(p, "s", pass, NULL);
     weft_consumer(p, WEFT_ANY);
-    weft_stage(p, weft_config(stage, .name = "a", .fn = nothing));
+    weft_stage(p, weft_config(stage, .name = "a", .fn = pass));
     assert_mistake(p, "'a' comes after the consumer, which is the end");
 
     p = weft_pipeline_create(NULL);
-    weft_source(p, "s", nothing, NULL);
+    weft_source(p, "s", pass, NULL);
     weft_stage(p, weft_config(stage, .name = "a"));
     assert_mistake(p, "'a' has no function");
 }
@@ -152,13 +124,13 @@ static void concurrency(unsigned tokens, enum weft_order order, uint64_t items)
     struct gauge gauge = { .spin = 40 };
     struct weft_run *run;
     struct weft_stage_stats stats;
-    weft_sched *sched = make_sched(8);
+    weft_sched *sched = workers(8);
     weft_pipeline *p = weft_pipeline_create(weft_config(
         pipeline, .items = { .bytes = sizeof(struct number), .slots = 32 }));
     weft_source(p, "numbers", give, &source);
     weft_stage(p, weft_config(stage, .name = "measure", .fn = measure,
                               .ctx = &gauge, .tokens = tokens, .order = order));
-    weft_plan *plan = compiled(p);
+    weft_plan *plan = pipeline_plan(p);
 
     cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
     cr_assert_eq(weft_wait(run, -1, NULL), 0);
@@ -211,18 +183,18 @@ static int meet(weft_worker *self, void *item, void *ctx)
     return WEFT_PENDING;
 }
 
-static void reached(unsigned tokens, enum weft_order order, unsigned workers)
+static void reached(unsigned tokens, enum weft_order order, unsigned count)
 {
     struct meeting m = { .tokens = tokens };
     struct counter source = { .end = 1000 * tokens };
-    weft_sched *sched = make_sched(workers);
+    weft_sched *sched = workers(count);
     weft_pipeline *p = weft_pipeline_create(weft_config(
         pipeline, .items = { .bytes = sizeof(struct number), .slots = 16 }));
     pthread_mutex_init(&m.lock, NULL);
     weft_source(p, "numbers", give, &source);
     weft_stage(p, weft_config(stage, .name = "meet", .fn = meet, .ctx = &m,
                               .tokens = tokens, .order = order));
-    weft_plan *plan = compiled(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(weft_run(sched, plan, NULL), 0);
     cr_assert_eq(m.most, tokens);
     weft_plan_destroy(plan);
@@ -234,9 +206,9 @@ Test(pipeline, R12_tokens_are_reached_in_every_order, .timeout = 60)
 {
     const unsigned tokens[] = { 1, 2, 3, 8 };
     for (int i = 0; i < 4; i++)
-        for (unsigned workers = 1; workers <= 2; workers++) {
-            reached(tokens[i], WEFT_ANY, workers);
-            reached(tokens[i], WEFT_INPUT, workers);
+        for (unsigned n = 1; n <= 2; n++) {
+            reached(tokens[i], WEFT_ANY, n);
+            reached(tokens[i], WEFT_INPUT, n);
         }
 }
 
@@ -254,7 +226,7 @@ Test(pipeline, ordered_stages_keep_the_order_around_holes, .timeout = 300)
     struct counter source = { .end = N };
     struct order order = { 0 }, second = { 0 };
     struct weft_run *run;
-    weft_sched *sched = make_sched(4);
+    weft_sched *sched = workers(4);
     weft_pipeline *p = weft_pipeline_create(weft_config(
         pipeline, .items = { .bytes = sizeof(struct number), .slots = 24 },
         .failures = { .policy = WEFT_SKIP }));
@@ -263,11 +235,11 @@ Test(pipeline, ordered_stages_keep_the_order_around_holes, .timeout = 300)
                               .tokens = 4));
     weft_stage(p, weft_config(stage, .name = "order", .fn = in_order,
                               .ctx = &order, .tokens = 1, .order = WEFT_INPUT));
-    weft_stage(p, weft_config(stage, .name = "mix", .fn = nothing));
+    weft_stage(p, weft_config(stage, .name = "mix", .fn = pass));
     weft_stage(p,
                weft_config(stage, .name = "again", .fn = in_order,
                            .ctx = &second, .tokens = 1, .order = WEFT_INPUT));
-    weft_plan *plan = compiled(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
     cr_assert_eq(weft_wait(run, -1, NULL), 0);
     struct weft_flow f = flow_of(run, 0);
@@ -296,23 +268,23 @@ Test(pipeline, R15_a_full_buffer_stops_admission_never_a_worker, .timeout = 60)
     pthread_barrier_t pair;
     struct weft_run *stalled, *run;
     void *item;
-    weft_sched *sched = make_sched(2);
+    weft_sched *sched = workers(2);
     weft_pipeline *p = weft_pipeline_create(weft_config(
         pipeline, .items = { .bytes = sizeof(struct number), .slots = 1 }));
     weft_source(p, "numbers", give, &stalled_source);
     const char *names[] = { "1", "2", "3", "4", "5", "6", "7", "8" };
     for (int i = 0; i < 8; i++)
-        weft_stage(p, weft_config(stage, .name = names[i], .fn = nothing,
-                                  .tokens = 1));
+        weft_stage(
+            p, weft_config(stage, .name = names[i], .fn = pass, .tokens = 1));
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *stalled_plan = compiled(p);
+    weft_plan *stalled_plan = pipeline_plan(p);
 
     p = weft_pipeline_create(weft_config(
         pipeline, .items = { .bytes = sizeof(struct number), .slots = 4 }));
     pthread_barrier_init(&pair, NULL, 2);
     weft_source(p, "numbers", give, &source);
     weft_stage(p, weft_config(stage, .name = "both", .fn = both, .ctx = &pair));
-    weft_plan *plan = compiled(p);
+    weft_plan *plan = pipeline_plan(p);
 
     cr_assert_eq(weft_start(&stalled, sched, stalled_plan, NULL), 0);
     while (flow_of(stalled, 0).in_flight < 1)
@@ -343,16 +315,16 @@ Test(pipeline, R16_four_stages_one_worker_buffers_of_one, .timeout = 60)
 {
     struct counter source = { .end = 10000 };
     struct order order = { 0 };
-    weft_sched *sched = make_sched(1);
+    weft_sched *sched = workers(1);
     weft_pipeline *p = weft_pipeline_create(weft_config(
         pipeline, .items = { .bytes = sizeof(struct number), .slots = 1 }));
     weft_source(p, "numbers", give, &source);
-    weft_stage(p, weft_config(stage, .name = "a", .fn = nothing));
+    weft_stage(p, weft_config(stage, .name = "a", .fn = pass));
     weft_stage(p, weft_config(stage, .name = "b", .fn = in_order, .ctx = &order,
                               .tokens = 1, .order = WEFT_INPUT));
-    weft_stage(p, weft_config(stage, .name = "c", .fn = nothing));
-    weft_stage(p, weft_config(stage, .name = "d", .fn = nothing, .tokens = 1));
-    weft_plan *plan = compiled(p);
+    weft_stage(p, weft_config(stage, .name = "c", .fn = pass));
+    weft_stage(p, weft_config(stage, .name = "d", .fn = pass, .tokens = 1));
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(weft_run(sched, plan, NULL), 0);
     cr_assert_eq(order.seen, 10000);
     weft_plan_destroy(plan);
@@ -367,13 +339,13 @@ Test(pipeline, R20_a_source_error_comes_once_after_the_good_items)
     struct weft_run *run;
     weft_error why;
     void *item;
-    weft_sched *sched = make_sched(2);
+    weft_sched *sched = workers(2);
     weft_pipeline *p = weft_pipeline_create(
         weft_config(pipeline, .items = { .bytes = sizeof(struct number) }));
     weft_source(p, "numbers", give, &source);
-    weft_stage(p, weft_config(stage, .name = "pass", .fn = nothing));
+    weft_stage(p, weft_config(stage, .name = "pass", .fn = pass));
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = compiled(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
     for (uint64_t i = 0; i < 10; i++) {
         cr_assert_eq(weft_next(run, &item, -1, NULL), 1);
@@ -410,14 +382,14 @@ Test(pipeline, R20_a_stage_error_comes_after_all_items_before_it)
     struct weft_run *run;
     weft_error why;
     void *item;
-    weft_sched *sched = make_sched(4);
+    weft_sched *sched = workers(4);
     weft_pipeline *p = weft_pipeline_create(weft_config(
         pipeline, .items = { .bytes = sizeof(struct number), .slots = 8 }));
     weft_source(p, "numbers", give, &source);
     weft_stage(p, weft_config(stage, .name = "check", .fn = fail_at_17));
     weft_stage(p, weft_config(stage, .name = "slow", .fn = pend, .tokens = 1));
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = compiled(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
     uint64_t next = 0;
     int rc;
@@ -464,7 +436,7 @@ Test(pipeline, at_most_n_failures_then_the_run_stops)
     struct report reports = { 0 };
     struct weft_run *run;
     void *item;
-    weft_sched *sched = make_sched(1);
+    weft_sched *sched = workers(1);
     weft_pipeline *p = weft_pipeline_create(weft_config(
         pipeline, .items = { .bytes = sizeof(struct number), .slots = 1 },
         .failures = { .policy = WEFT_AT_MOST, .most = 3 }, .on_failure = report,
@@ -472,7 +444,7 @@ Test(pipeline, at_most_n_failures_then_the_run_stops)
     weft_source(p, "numbers", give, &source);
     weft_stage(p, weft_config(stage, .name = "odd", .fn = fail_odd));
     weft_consumer(p, WEFT_INPUT);
-    weft_plan *plan = compiled(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
     for (uint64_t i = 0; i <= 6; i += 2) {
         cr_assert_eq(weft_next(run, &item, -1, NULL), 1);
@@ -492,14 +464,14 @@ Test(pipeline, a_failure_gives_its_token_back, .timeout = 30)
     struct counter source = { .end = 1000 };
     struct weft_run *run;
     struct weft_stage_stats stats;
-    weft_sched *sched = make_sched(2);
+    weft_sched *sched = workers(2);
     weft_pipeline *p = weft_pipeline_create(weft_config(
         pipeline, .items = { .bytes = sizeof(struct number), .slots = 8 },
         .failures = { .policy = WEFT_SKIP }));
     weft_source(p, "numbers", give, &source);
     weft_stage(p,
                weft_config(stage, .name = "odd", .fn = fail_odd, .tokens = 1));
-    weft_plan *plan = compiled(p);
+    weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(weft_start(&run, sched, plan, NULL), 0);
     cr_assert_eq(weft_wait(run, 20000, NULL), 0);
     cr_assert_eq(flow_of(run, 0).failed, 500);
