@@ -5,34 +5,37 @@
  * flows from when it is filled; before that it is in its feeder's hand, where
  * it may ask for what an item costs at least.
  *
- *  [O] The first of a segment gets them though they are not there: the oldest
- *      that flows; and for a slot in hand, the only one that holds any. Were
- *      that one to wait, then for items behind it, which may themselves wait
- *      for their turn behind it, or for the batch that it is: nothing would
- *      move. It waits for nothing that a younger item of its segment holds, so
- *      it leaves in the end, and the next one is the first. While more is in
- *      use than there is, nobody else gets anything. An item that is larger
- *      than the budget waits until it is the first.
- *
- *      What an item may hold while it asks is its place in a path of a router.
- *      So where stages in the paths take bytes, items enter the paths in their
- *      order, as they do for ordered stages: no younger one keeps it out.
- *
- *  [B] But where more is in use than there is, and something flows behind its
- *      segment, the first waits as well: what flows there waits for nothing
- *      that comes after it, so it leaves. Else one item after the other could
- *      get more than there is, and take it along into the next segment, or to
- *      the consumer.
- *
- *      So what is in use is never more than the budget and one item; where
- *      several segments ask for more than they cost, one item of each.
- *
  *  [L] The least. What an item of a segment costs is foreseen: as much is kept
- *      free for each segment while it does not hold it, as far as the budget
- *      goes. So a batch does not wait for the items that wait for the batch,
- *      and nobody needs more than there is for it.
+ *      for each segment while it does not hold it. So a batch does not wait for
+ *      the items that wait for the batch. That there is enough for one of each
+ *      is checked when the pipeline is compiled.
  *
- * The order of the locks: a segment, the budget. Nothing is called under it. */
+ *  [O] One item may have what is not there. It is the oldest that flows in its
+ *      segment: were it to wait, then for items behind it, which may themselves
+ *      wait for their turn behind it, and nothing would move. While it has
+ *      that, nobody else gets any, but of the least. So what is in use is never
+ *      more than the budget and one item. It leaves in the end, for
+ *
+ *      - it waits for nothing that a younger item of its segment has. What an
+ *        item may have while it asks is its place in a path of a router: where
+ *        stages in the paths take bytes, items enter the paths in their order,
+ *        as they do for ordered stages.
+ *      - nothing flows where it goes to, nor is on its way there; else it waits
+ *        for that. A last segment that never asks may have as much as it likes.
+ *      - it is the turn of its input, at each merge on its way.
+ *      - nobody crosses before it into a segment on its way whose items ask,
+ *        or wait for the turn of an input: these could wait for it, with all
+ *        the slots there. The younger ones wait at the border.
+ *
+ *      It may cross into another segment with its bytes, and have more there.
+ *
+ *  [S] A scatter keeps its item until the last piece has gone, so the item
+ *      waits for what flows behind it. From when it has crossed, there may be
+ *      another one with more than there is; what is in use is at most one item
+ *      more for each scatter whose items ask.
+ *
+ * The order of the locks: a merge, a segment, the budget. Nothing is called
+ * under it. */
 #include "graph/budget.h"
 
 #include <errno.h>
@@ -48,8 +51,6 @@ int wf_budget_init(struct budget *b, uint64_t bytes, unsigned segments)
     *b = (struct budget){ .bytes = bytes, .segments = segments };
     pthread_mutex_init(&b->lock, NULL);
     b->shares = calloc(segments, sizeof *b->shares);
-    for (unsigned i = 0; b->shares && i < segments; i++)
-        b->shares[i].into = NOWHERE;
     return b->shares ? 0 : -ENOMEM;
 }
 
@@ -59,14 +60,10 @@ void wf_budget_finish(struct budget *b)
     free(b->shares);
 }
 
-void wf_budget_share(struct budget *b, unsigned segment, unsigned into,
-                     uint64_t cost)
+void wf_budget_share(struct budget *b, unsigned segment, struct share share)
 {
-    b->shares[segment].into = into;
-    if (cost > b->bytes - b->kept)
-        return;
-    b->shares[segment].least = cost; /* [L] */
-    b->kept += cost;
+    b->shares[segment] = share;
+    b->kept += share.least; /* [L] */
 }
 
 /* Under the lock, like all that follows. */
@@ -90,8 +87,6 @@ static void hold(struct budget *b, struct slot *slot, uint64_t bytes)
     b->kept -= kept_for(s);
     s->held += bytes - slot->bytes;
     b->kept += kept_for(s);
-    if (slot->flows)
-        s->flowing += bytes - slot->bytes;
     slot->bytes = bytes;
     if (b->used > b->peak)
         b->peak = b->used;
@@ -112,22 +107,46 @@ static bool fits(const struct budget *b, const struct slot *slot, uint64_t more)
     return more <= kept || more - kept <= b->bytes - b->used - b->kept;
 }
 
-static bool flows_behind(const struct budget *b, const struct slot *slot)
+/* The way of the items of a segment leads into this one. */
+static bool leads_into(const struct budget *b, unsigned segment, unsigned into)
 {
-    unsigned i = share_of(b, slot)->into;
-
-    while (i != NOWHERE && !b->shares[i].flowing)
-        i = b->shares[i].into;
-    return i != NOWHERE;
+    do
+        segment = b->shares[segment].into;
+    while (segment != NOWHERE && segment != into);
+    return segment != NOWHERE;
 }
 
-/* It gets what it asks for, there or not: [O]. */
-static bool is_first(const struct budget *b, const struct slot *slot)
+/* Nothing is on its way, and at each merge its turn has come. */
+static bool is_way_free(const struct budget *b, unsigned segment)
 {
-    const struct share *s = share_of(b, slot);
+    for (unsigned into; (into = b->shares[segment].into) != NOWHERE;) {
+        const struct share *next = &b->shares[into];
+        bool waited_for = next->asks || next->into != NOWHERE;
+        if (next->coming || (next->oldest && waited_for))
+            return false;
+        if (next->in_turns && next->turn != segment)
+            return false;
+        segment = into;
+    }
+    return true;
+}
 
-    return (slot->flows ? s->oldest == slot : !s->held) &&
-           !(is_over(b) && flows_behind(b, slot)); /* [B] */
+/* It may have what is not there: [O]. */
+static bool may_exceed(const struct budget *b, const struct slot *slot)
+{
+    if (b->exceeds)
+        return b->exceeds == slot;
+    return slot->flows && share_of(b, slot)->oldest == slot &&
+           is_way_free(b, slot->segment);
+}
+
+static void set_exceeds(struct budget *b, struct slot *slot)
+{
+    if (b->exceeds)
+        b->exceeds->exceeds = false;
+    b->exceeds = slot;
+    if (slot)
+        slot->exceeds = true;
 }
 
 /* Takes one out of the list, mostly from near the front. */
@@ -138,13 +157,32 @@ static void take_out(struct budget *b, struct slot *slot)
     slot->wants = 0;
 }
 
+static void hand_out(struct budget *b, struct slot *slot, uint64_t bytes)
+{
+    if (!fits(b, slot, bytes > slot->bytes ? bytes - slot->bytes : 0))
+        set_exceeds(b, slot);
+    hold(b, slot, bytes);
+}
+
 static void serve(struct budget *b, struct slot *slot, struct task_list *ready)
 {
     uint64_t bytes = slot->wants;
 
     take_out(b, slot);
-    hold(b, slot, bytes);
+    hand_out(b, slot, bytes);
     task_list_add(ready, &slot->task);
+}
+
+/* It comes before those that have waited for longer: it is the oldest of its
+ * segment, or asks for no more than what is kept for that: [L]. */
+static bool comes_first(const struct budget *b, const struct slot *slot,
+                        uint64_t more)
+{
+    const struct share *s = share_of(b, slot);
+
+    return more <= kept_for(s) ||
+           (slot->flows && s->oldest == slot && fits(b, slot, more)) ||
+           may_exceed(b, slot);
 }
 
 /* The one in hand that has waited longest, in a segment that has some. */
@@ -157,15 +195,22 @@ static struct slot *oldest_hand(const struct budget *b, unsigned segment)
     return slot_of_task(task);
 }
 
-/* Something came back: those who can have theirs now. */
+static void serve_first(struct budget *b, struct slot *slot,
+                        struct task_list *ready)
+{
+    if (slot->wants && comes_first(b, slot, slot->wants - slot->bytes))
+        serve(b, slot, ready);
+}
+
+/* Something has changed: those who can have theirs now. */
 static void serve_all(struct budget *b, struct task_list *ready)
 {
     for (unsigned i = b->segments; i-- && b->waiting.first;) {
         struct share *s = &b->shares[i];
-        if (s->oldest && s->oldest->wants && is_first(b, s->oldest))
-            serve(b, s->oldest, ready);
-        if (s->hands && !s->held && is_first(b, oldest_hand(b, i)))
-            serve(b, oldest_hand(b, i), ready);
+        if (s->oldest)
+            serve_first(b, s->oldest, ready);
+        if (s->hands)
+            serve_first(b, oldest_hand(b, i), ready);
     }
     while (b->waiting.first) {
         struct slot *slot = slot_of_task(b->waiting.first);
@@ -173,6 +218,14 @@ static void serve_all(struct budget *b, struct task_list *ready)
             break;
         serve(b, slot, ready);
     }
+}
+
+/* Nothing has more any more than there is that others wait for. */
+static void open_borders(struct budget *b, struct task_list *ready)
+{
+    set_exceeds(b, NULL);
+    for (struct task *task; (task = task_list_take(&b->border));)
+        task_list_add(ready, task);
 }
 
 /* ---- what others call -------------------------------------------------- */
@@ -189,7 +242,6 @@ void wf_budget_flows(struct budget *b, struct slot *slot)
     else
         s->oldest = slot;
     s->newest = slot;
-    s->flowing += slot->bytes;
     pthread_mutex_unlock(&b->lock);
 }
 
@@ -197,11 +249,11 @@ void wf_budget_flows(struct budget *b, struct slot *slot)
 static bool take(struct budget *b, struct slot *slot, uint64_t bytes)
 {
     uint64_t more = bytes > slot->bytes ? bytes - slot->bytes : 0;
-    bool has = !more || is_first(b, slot) ||
+    bool has = !more || comes_first(b, slot, more) ||
                (!b->waiting.first && fits(b, slot, more));
 
     if (has)
-        hold(b, slot, bytes);
+        hand_out(b, slot, bytes);
     return has;
 }
 
@@ -217,6 +269,8 @@ bool wf_budget_ask(struct budget *b, struct slot *slot, uint64_t bytes,
         share_of(b, slot)->hands += !slot->flows;
         task_list_add(&b->waiting, &slot->task);
     }
+    if (less && b->exceeds == slot && !is_over(b))
+        open_borders(b, ready);
     if (less)
         serve_all(b, ready);
     pthread_mutex_unlock(&b->lock);
@@ -241,6 +295,66 @@ bool wf_budget_withdraw(struct budget *b, struct slot *slot)
     return waits;
 }
 
+/* Its items ask, or wait for the turn of an input; or those behind it. */
+static bool is_guarded(const struct budget *b, unsigned segment)
+{
+    while (segment != NOWHERE && !b->shares[segment].asks &&
+           !b->shares[segment].in_turns)
+        segment = b->shares[segment].into;
+    return segment != NOWHERE;
+}
+
+/* Under the lock. */
+static bool crosses(struct budget *b, struct slot *slot)
+{
+    unsigned into = share_of(b, slot)->into;
+
+    if (b->exceeds && b->exceeds != slot &&
+        leads_into(b, b->exceeds->segment, into))
+        return false;
+    slot->crosses = true;
+    b->shares[into].coming++;
+    return true;
+}
+
+bool wf_budget_cross(struct budget *b, struct slot *slot, bool stays,
+                     struct task_list *ready)
+{
+    if (!is_guarded(b, share_of(b, slot)->into))
+        return true;
+    pthread_mutex_lock(&b->lock);
+    bool has = crosses(b, slot);
+    if (!has)
+        task_list_add(&b->border, &slot->task);
+    if (stays && b->exceeds == slot) { /* [S] */
+        open_borders(b, ready);
+        serve_all(b, ready);
+    }
+    pthread_mutex_unlock(&b->lock);
+    return has;
+}
+
+bool wf_budget_try_cross(struct budget *b, struct slot *slot)
+{
+    if (!is_guarded(b, share_of(b, slot)->into))
+        return true;
+    pthread_mutex_lock(&b->lock);
+    bool has = crosses(b, slot);
+    pthread_mutex_unlock(&b->lock);
+    return has;
+}
+
+void wf_budget_turn(struct budget *b, unsigned segment, unsigned input,
+                    struct task_list *ready)
+{
+    pthread_mutex_lock(&b->lock);
+    if (b->shares[segment].turn != input) {
+        b->shares[segment].turn = input;
+        serve_all(b, ready);
+    }
+    pthread_mutex_unlock(&b->lock);
+}
+
 void wf_budget_move(struct budget *b, struct slot *from, struct slot *to,
                     uint64_t cost)
 {
@@ -248,6 +362,8 @@ void wf_budget_move(struct budget *b, struct slot *from, struct slot *to,
     uint64_t more = from->bytes > cost ? from->bytes - cost : 0;
     hold(b, from, from->bytes - more);
     hold(b, to, to->bytes + more);
+    if (b->exceeds == from)
+        set_exceeds(b, to);
     pthread_mutex_unlock(&b->lock);
 }
 
@@ -258,6 +374,11 @@ struct task_list wf_budget_leave(struct budget *b, struct slot *slot)
 
     pthread_mutex_lock(&b->lock);
     hold(b, slot, 0);
+    if (slot->crosses)
+        b->shares[s->into].coming--;
+    slot->crosses = false;
+    if (b->exceeds == slot)
+        open_borders(b, &ready);
     if (slot->flows) {
         if (slot->older)
             slot->older->newer = slot->newer;

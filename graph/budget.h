@@ -9,10 +9,14 @@
 struct share {
     struct slot *oldest, *newest; /* that flow, in the order of their tickets */
     uint64_t held;                /* by all its slots */
-    uint64_t flowing;             /* by those that flow */
-    uint64_t least;               /* is kept for it while it holds less */
     unsigned hands;               /* slots in hand that wait */
-    unsigned into;                /* the segment behind it, or NOWHERE */
+    unsigned coming;              /* items that cross into it */
+    unsigned turn;                /* in_turns: the segment whose turn it is */
+
+    uint64_t least; /* is kept for it while it holds less */
+    unsigned into;  /* the segment behind it, or NOWHERE */
+    bool asks;      /* its items do, for more than they cost */
+    bool in_turns;  /* a merge fills it, from one input after the other */
 };
 
 struct budget {
@@ -22,17 +26,18 @@ struct budget {
     uint64_t kept;        /* what the segments do not hold of their least */
     struct share *shares; /* one a segment */
     unsigned segments;
-    struct task_list waiting;
+    struct task_list waiting; /* for bytes */
+    struct slot *exceeds;     /* has more than there was, or NULL */
+    struct task_list border;  /* who wait until that one has crossed */
 };
 
 /* 0 or -ENOMEM. 0 bytes: nothing is ever asked. */
 int wf_budget_init(struct budget *b, uint64_t bytes, unsigned segments);
 void wf_budget_finish(struct budget *b);
 
-/* Before anything is asked: the segment leads into another, or NOWHERE, and its
- * items cost so much. */
-void wf_budget_share(struct budget *b, unsigned segment, unsigned into,
-                     uint64_t cost);
+/* Before anything is asked: the segment leads into another, and its items cost
+ * so much; all segments have to be told. */
+void wf_budget_share(struct budget *b, unsigned segment, struct share share);
 
 /* [any] The slot flows from now on. Under the lock of its segment, in the order
  * of the tickets. */
@@ -50,6 +55,22 @@ bool wf_budget_try(struct budget *b, struct slot *slot, uint64_t bytes);
 /* [any] The slot does not wait for bytes any more. False: it has them already,
  * or was withdrawn before. */
 bool wf_budget_withdraw(struct budget *b, struct slot *slot);
+
+/* [any] The item is about to cross into the next segment. False: it waits for
+ * one that goes before it, and its task will be in one of the lists that are
+ * returned here; then it asks again. If it stays until what it has become has
+ * left, others may have more than there is from now on: slot->exceeds is no
+ * longer set, and `ready` gets those who can go on. */
+bool wf_budget_cross(struct budget *b, struct slot *slot, bool stays,
+                     struct task_list *ready);
+
+/* [any] The same for who does not stay, and is in no list if it is false. */
+bool wf_budget_try_cross(struct budget *b, struct slot *slot);
+
+/* [any] The next item of this segment, which a merge fills, comes from that
+ * one. */
+void wf_budget_turn(struct budget *b, unsigned segment, unsigned input,
+                    struct task_list *ready);
 
 /* [any] An item moves: what it has above its cost is the other slot's, which is
  * in hand. */

@@ -182,8 +182,7 @@ void wf_feed_ended(struct pipeline_run *run, weft_worker *self,
 
     if (last && run->plan->budgeted)
         ready = wf_budget_leave(&run->budget, last);
-    for (struct task *task; (task = task_list_take(&ready));)
-        wf_ready(run->run.sched, self, task);
+    wf_flow_ready(run, self, &ready);
     wf_feed_news(run, self, segment,
                  wf_segment_end(&run->segments[segment], last));
 }

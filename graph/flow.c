@@ -6,6 +6,8 @@
  *     AT_DOOR      arrives; at the end of the segment, waits for its epoch
  *     WANTS_BYTES  waits for bytes of the budget, where the stage takes any
  *     WANTS_TURN   waits for its turn, where the stage is ordered
+ *     AT_BORDER    waits for who has to enter the next segment before it: [O]
+ *                  in budget.c
  *     WANTS_TOKEN  waits for a token, and for those of limits with it
  *     RUNS ...     an attempt: attempt.c
  *
@@ -40,6 +42,13 @@
 
 void wf_flow_hold(struct slot *slot) { add_relaxed(&slot->refs, 1); /* [R] */ }
 
+void wf_flow_ready(struct pipeline_run *run, weft_worker *self,
+                   struct task_list *ready)
+{
+    for (struct task *task; (task = task_list_take(ready));)
+        wf_ready(run->run.sched, self, task);
+}
+
 void wf_flow_finish(weft_worker *self, struct slot *slot)
 {
     struct pipeline_run *run = slot->run;
@@ -49,10 +58,12 @@ void wf_flow_finish(weft_worker *self, struct slot *slot)
     if (sub_acq_rel(&slot->refs, 1) != 1) /* [R] */
         return;
     wf_segment_reset(&run->segments[segment], slot);
+    bool exceeds = slot->exceeds;
     if (run->plan->budgeted)
         ready = wf_budget_leave(&run->budget, slot);
-    for (struct task *task; (task = task_list_take(&ready));)
-        wf_ready(run->run.sched, self, task);
+    wf_flow_ready(run, self, &ready);
+    if (exceeds)
+        wf_merge_move_behind(run, self, segment);
     wf_feed_news(run, self, segment,
                  wf_segment_release(&run->segments[segment], slot));
 }
@@ -265,14 +276,40 @@ static struct turn *turn_of(const struct slot *slot)
     return sr->stage->kind == MERGE ? &sr->merge.inputs[lane].turn : &sr->turn;
 }
 
+/* It may enter the next segment through the stage it is at; else it waits, with
+ * its turn if it has that. A merge asks for itself. */
+static bool may_cross(weft_worker *self, struct slot *slot)
+{
+    enum stage_kind kind = stage_of(slot)->stage->kind;
+    struct pipeline_run *run = slot->run;
+    struct task_list ready = { 0 };
+    bool exceeds = slot->exceeds;
+    unsigned segment = slot->segment;
+
+    if (!run->plan->budgeted || slot->outcome != GOOD ||
+        (kind != GATHER && kind != SCATTER))
+        return true;
+    put_at(slot, AT_BORDER);
+    if (!wf_budget_cross(&run->budget, slot, kind == SCATTER, &ready))
+        return false; /* [X] */
+    wf_flow_ready(run, self, &ready);
+    if (exceeds && !slot->exceeds)
+        wf_merge_move_behind(run, self, segment);
+    return true;
+}
+
 /* With a reference on the slot, which it drops: [R]. */
 static struct task *has_turn(weft_worker *self, struct slot *slot)
 {
     struct stage_run *sr = stage_of(slot);
     struct turn *turn = turn_of(slot);
     uint64_t number = slot->ticket[sr->stage->depth];
-    struct task *mine = in_turn(slot);
 
+    if (!may_cross(self, slot)) {
+        wf_flow_finish(self, slot); /* [R] */
+        return NULL;
+    }
+    struct task *mine = in_turn(slot);
     struct task *next = wf_turn_pass(turn, number);
     if (next)
         wf_push(self, next);
@@ -386,10 +423,12 @@ static bool has_bytes(weft_worker *self, struct slot *slot)
         return true;
     uint64_t bytes = stage->bytes(slot->item, stage->ctx);
     count(&counts_at(slot, self)->bytes, bytes);
+    bool exceeds = slot->exceeds;
     put_at(slot, WANTS_BYTES);
     bool has = wf_budget_ask(&run->budget, slot, bytes, &ready); /* [X] */
-    for (struct task *task; (task = task_list_take(&ready));)
-        wf_ready(run->run.sched, self, task);
+    wf_flow_ready(run, self, &ready);
+    if (exceeds && has && !slot->exceeds)
+        wf_merge_move_behind(run, self, slot->segment);
     return has;
 }
 
@@ -404,7 +443,7 @@ static struct task *enter(weft_worker *self, struct slot *slot)
         return to_merge(self, slot);
     if (stage->kind == FORK || !concerns(stage, slot))
         return in_turn(slot);
-    return wf_flow_ask(self, slot);
+    return may_cross(self, slot) ? wf_flow_ask(self, slot) : NULL; /* [X] */
 }
 
 /* It may have waited for a worker to take it out of the last stage. */
@@ -463,6 +502,16 @@ static void has_waited(weft_worker *self, struct slot *slot)
     slot->arrived = slot->entered = now;
 }
 
+/* It may try again, with its turn if it is ordered there. */
+static struct task *at_border(weft_worker *self, struct slot *slot)
+{
+    has_waited(self, slot);
+    if (!stage_of(slot)->stage->ordered)
+        return enter(self, slot);
+    wf_flow_hold(slot);
+    return has_turn(self, slot);
+}
+
 struct task *wf_flow_step(weft_worker *self, struct task *task)
 {
     struct slot *slot = slot_of_task(task);
@@ -486,6 +535,8 @@ struct task *wf_flow_step(weft_worker *self, struct task *task)
         has_waited(self, slot);
         wf_flow_hold(slot);
         return has_turn(self, slot);
+    case AT_BORDER:
+        return at_border(self, slot);
     case WANTS_TOKEN:
         return has_token(self, slot, now_after(self, slot, slot->ready));
     case SCATTERS:

@@ -139,6 +139,7 @@ static void note_bytes(struct look *l, const struct slot *slot)
 
     seen->bytes = slot->bytes;
     seen->wants = slot->wants > slot->bytes ? slot->wants - slot->bytes : 0;
+    seen->exceeds = slot->exceeds;
 }
 
 static void look_at_budget(struct look *l)
@@ -147,6 +148,7 @@ static void look_at_budget(struct look *l)
 
     pthread_mutex_lock(&b->lock);
     note_queue(l, &b->waiting, NULL, NOWHERE);
+    note_queue(l, &b->border, NULL, NOWHERE);
     for (unsigned i = 0; i < b->segments; i++)
         for (struct slot *s = b->shares[i].oldest; s; s = s->newer)
             note_bytes(l, s);

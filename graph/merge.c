@@ -64,10 +64,10 @@ static bool is_marked(const struct merge_input *in)
 /* Under the lock: the next input in turn; a slow one is waited for. */
 static int next_in_turn(struct merge *m)
 {
-    for (unsigned i = 0; i <= m->count; i++) {
+    for (unsigned i = 0; i < m->count; i++) {
         const struct merge_input *in = &m->inputs[m->turn];
         bool out = is_marked(in) || (in->ended && !in->waiting.first);
-        if (!out && m->taken < in->weight)
+        if (!out)
             return in->waiting.first ? (int)m->turn : NOTHING;
         m->turn = (m->turn + 1) % m->count;
         m->taken = 0;
@@ -181,21 +181,55 @@ static bool has_slot(struct stage_run *sr)
     return m->hand;
 }
 
+/* Under the lock: takes the item that has more of the budget than there is, and
+ * so keeps the others out, if it is here; or returns NULL. */
+static struct slot *take_exceeding(struct merge *m)
+{
+    for (unsigned i = 0; i < m->count; i++)
+        for (struct task *task = m->inputs[i].waiting.first; task;
+             task = task->next)
+            if (slot_of_task(task)->exceeds) {
+                task_list_remove(&m->inputs[i].waiting, task);
+                return slot_of_task(task);
+            }
+    return NULL;
+}
+
+/* Under the lock: the next item out of the input; or NULL: one that is not here
+ * yet has to cross before it. */
+static struct slot *take_item(struct stage_run *sr, unsigned input)
+{
+    struct pipeline_run *run = sr->run;
+    struct merge *m = &sr->merge;
+    struct slot *slot = slot_of_task(m->inputs[input].waiting.first);
+
+    if (!run->plan->budgeted || is_cancelled(slot) ||
+        wf_budget_try_cross(&run->budget, slot)) {
+        task_list_take(&m->inputs[input].waiting);
+    } else {
+        slot = take_exceeding(m);
+        if (!slot)
+            return NULL;
+        wf_budget_try_cross(&run->budget, slot);
+    }
+    m->done++;
+    if (m->in_turns && ++m->taken == m->inputs[input].weight) {
+        m->turn = (m->turn + 1) % m->count;
+        m->taken = 0;
+    }
+    count_duration(&m->waited, slot, slot->arrived, ticks_of(slot));
+    return slot;
+}
+
 /* Under the lock: what goes next, out of the input; for a marker, out of all of
  * them, the others in `more`. */
-static struct slot *take_next(struct merge *m, int input,
+static struct slot *take_next(struct stage_run *sr, int input,
                               struct task_list *more)
 {
-    struct task *task = NULL;
+    struct merge *m = &sr->merge;
 
-    if (input != ALL_MARKED) {
-        m->done++;
-        m->taken++;
-        task = task_list_take(&m->inputs[input].waiting);
-        struct slot *slot = slot_of_task(task);
-        count_duration(&m->waited, slot, slot->arrived, ticks_of(slot));
-        return slot;
-    }
+    if (input != ALL_MARKED)
+        return take_item(sr, (unsigned)input);
     m->turn = m->taken = 0;
     for (unsigned i = 0; i < m->count; i++)
         if (is_marked(&m->inputs[i]))
@@ -203,29 +237,56 @@ static struct slot *take_next(struct merge *m, int input,
     return slot_of_task(task_list_take(more));
 }
 
+/* Under the lock, whenever the turn may have changed: tells the budget from
+ * which input an item is waited for. `ready` gets who can go on for that. */
+static void tell_turn(struct stage_run *sr, struct task_list *ready)
+{
+    struct pipeline_run *run = sr->run;
+    unsigned into = sr->stage->segment;
+
+    if (run->plan->budgeted && sr->merge.in_turns)
+        wf_budget_turn(&run->budget, into,
+                       segment_of_input(run->plan, into, sr->merge.turn),
+                       ready);
+}
+
+/* Under the lock, which it leaves for a time: what goes next, as take_next
+ * does; or NULL: nothing can, and *input says why. */
+static struct slot *next(struct stage_run *sr, weft_worker *self, int *input,
+                         struct task_list *more, struct task_list *ready)
+{
+    struct merge *m = &sr->merge;
+
+    *input = choose(m);
+    tell_turn(sr, ready);
+    if (*input == NOTHING || *input == ALL_ENDED)
+        return NULL;
+    if (*input == ALL_MARKED && is_cut(m)) {
+        pthread_mutex_unlock(&m->lock);
+        wf_pipeline_stop(sr->run, self, sr->stage->segment, UINT64_MAX);
+        pthread_mutex_lock(&m->lock);
+    }
+    struct slot *slot = has_slot(sr) ? take_next(sr, *input, more) : NULL;
+    if (slot)
+        tell_turn(sr, ready);
+    return slot;
+}
+
 /* Under the lock, which it leaves: [X]. */
 static void move_and_unlock(struct stage_run *sr, weft_worker *self)
 {
+    struct task_list more = { 0 }, ready = { 0 };
+    struct pipeline_run *run = sr->run;
     struct merge *m = &sr->merge;
-    int input;
+    int input = NOTHING;
 
     if (m->moving) {
         pthread_mutex_unlock(&m->lock);
         return;
     }
     m->moving = true;
-    while ((input = choose(m)) != NOTHING && input != ALL_ENDED) {
-        if (input == ALL_MARKED && is_cut(m)) {
-            pthread_mutex_unlock(&m->lock);
-            wf_pipeline_stop(sr->run, self, sr->stage->segment, UINT64_MAX);
-            pthread_mutex_lock(&m->lock);
-        }
-        if (!has_slot(sr)) {
-            input = NOTHING;
-            break;
-        }
-        struct task_list more = { 0 };
-        struct slot *slot = take_next(m, input, &more), *hand = m->hand;
+    for (struct slot *slot; (slot = next(sr, self, &input, &more, &ready));) {
+        struct slot *hand = m->hand;
         bool dropped = is_cancelled(slot);
         if (!dropped)
             m->hand = NULL;
@@ -236,6 +297,7 @@ static void move_and_unlock(struct stage_run *sr, weft_worker *self)
             move(sr, self, slot, hand);
         for (struct task *task; (task = task_list_take(&more));)
             wf_flow_finish(self, slot_of_task(task));
+        wf_flow_ready(run, self, &ready);
         pthread_mutex_lock(&m->lock);
     }
     m->moving = false;
@@ -246,7 +308,21 @@ static void move_and_unlock(struct stage_run *sr, weft_worker *self)
     }
     pthread_mutex_unlock(&m->lock);
     if (input == ALL_ENDED)
-        wf_feed_ended(sr->run, self, sr->stage->segment, last);
+        wf_feed_ended(run, self, sr->stage->segment, last);
+    else
+        wf_flow_ready(run, self, &ready);
+}
+
+void wf_merge_move_behind(struct pipeline_run *run, weft_worker *self,
+                          unsigned segment)
+{
+    const struct segment_plan *segments = run->plan->segments;
+
+    while ((segment = segments[segment].into) != NOWHERE) {
+        struct stage_run *sr = &run->stages[segments[segment].feeder];
+        if (sr->stage->kind == MERGE)
+            wf_merge_move(sr, self);
+    }
 }
 
 void wf_merge_move(struct stage_run *sr, weft_worker *self)

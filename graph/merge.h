@@ -7,6 +7,7 @@
 #include "graph/slot.h"
 #include "graph/turn.h"
 
+struct pipeline_run;
 struct stage_run;
 
 struct merge_input {
@@ -42,6 +43,11 @@ void wf_merge_add(struct merge *m, struct slot *slot, unsigned input);
 /* [any] Moves all that can be moved now into the merge's segment. The run may
  * be over and gone afterwards, unless the caller holds something of it. */
 void wf_merge_move(struct stage_run *sr, weft_worker *self);
+
+/* [who has an item in the segment] The same for all merges behind the segment:
+ * its item that had more than there was does not keep others out any more. */
+void wf_merge_move_behind(struct pipeline_run *run, weft_worker *self,
+                          unsigned segment);
 
 /* [any] There will be no more from this input. */
 void wf_merge_input_ended(struct stage_run *sr, weft_worker *self,

@@ -176,6 +176,17 @@ static inline struct stage_counts *counts_at(const struct slot *slot,
                         slot->stage);
 }
 
+/* The segment that comes through this input of the merge that fills `into`. */
+static inline unsigned segment_of_input(const struct pipeline_plan *plan,
+                                        unsigned into, unsigned input)
+{
+    unsigned i = 0;
+
+    while (plan->segments[i].into != into || plan->segments[i].lane != input)
+        i++;
+    return i;
+}
+
 /* flow.c: what an item's task does. */
 struct task *wf_flow_step(weft_worker *self, struct task *task);
 
@@ -192,6 +203,11 @@ void wf_flow_hold(struct slot *slot);
 /* flow.c: drops one. The item has left; its slot is given back, or, if somebody
  * still passes the turn on for it, will be. */
 void wf_flow_finish(weft_worker *self, struct slot *slot);
+
+/* flow.c: makes all of them ready, which are items of the run. It may be over
+ * and gone afterwards. */
+void wf_flow_ready(struct pipeline_run *run, weft_worker *self,
+                   struct task_list *ready);
 
 /* flow.c: the stage is done with the item: gives its token back, counts, and
  * lets it go on. */

@@ -147,6 +147,22 @@ static int init_stage(struct pipeline_run *run, unsigned number,
     return rc;
 }
 
+static struct share share_of(const struct pipeline_plan *plan, unsigned segment)
+{
+    const struct segment_plan *s = &plan->segments[segment];
+    const struct stage *feeder = &plan->stages[s->feeder];
+    struct share share = { .into = s->into, .least = s->items.cost };
+
+    for (unsigned i = 0; i < plan->stage_count; i++)
+        share.asks |=
+            plan->stages[i].bytes && plan->stages[i].segment == segment;
+    if (feeder->kind == MERGE && feeder->in_turns) {
+        share.in_turns = true;
+        share.turn = segment_of_input(plan, segment, 0);
+    }
+    return share;
+}
+
 static int init_segments(struct pipeline_run *run)
 {
     const struct pipeline_plan *plan = run->plan;
@@ -165,7 +181,7 @@ static int init_segments(struct pipeline_run *run)
         sample_init(&run->segments[i].sample, run->times);
         if (plan->budgeted)
             run->segments[i].budget = &run->budget;
-        wf_budget_share(&run->budget, i, s->into, s->items.cost);
+        wf_budget_share(&run->budget, i, share_of(plan, i));
         slots += s->items.slots;
     }
     if (rc || !plan->claims)

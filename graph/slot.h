@@ -40,6 +40,7 @@ enum place {
     SCATTERS,    /* waits for the slot of a piece */
     AT_FORK,     /* waits to be let into a path */
     HAS_PATH,
+    AT_BORDER,  /* of the next segment: waits for one that goes before it */
     AT_MERGE,   /* waits to be moved into the merge's segment */
     AT_GATE,    /* waits for the end of the epoch before its own */
     PAST_GATE,  /* that one has passed */
@@ -82,6 +83,8 @@ struct slot {
     struct slot *older, *newer; /* in the budget's order of those that flow */
     uint64_t bytes, wants;      /* of the budget: has, and waits for, in all */
     bool flows;                 /* it is in that order */
+    bool exceeds;               /* it has more than there was */
+    bool crosses;               /* into the next segment */
     char why[256];              /* what weft_fail said in this attempt */
     alignas(max_align_t) char item[];
 };

@@ -393,6 +393,33 @@ static bool waits_for_input(struct line *line, const struct look *l,
     return true;
 }
 
+/* The item that has to cross before this one is known, and named. */
+static bool waits_at_border(struct line *line, const struct look *l,
+                            const struct seen *s)
+{
+    for (unsigned i = 0; i < l->run->plan->segment_count; i++) {
+        const struct segment_seen *all = &l->segments[i];
+        for (unsigned k = 0; k < all->count; k++) {
+            const struct seen *first = &all->slots[k];
+            if (first == s || !first->exceeds || first->place == FREE)
+                continue;
+            wf_put(line,
+                   "waits before '%s' for %s %" PRIu64
+                   ", which has more than the budget and goes first",
+                   name_at(l, s->stage), wf_noun(l, i, false), first->number);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void at_border(struct line *line, const struct look *l,
+                      const struct seen *s)
+{
+    if (!s->queued || !waits_at_border(line, l, s))
+        ready(line, l, s);
+}
+
 static void at_merge(struct line *line, const struct look *l,
                      const struct seen *s)
 {
@@ -404,7 +431,7 @@ static void at_merge(struct line *line, const struct look *l,
     } else if (l->segments[into].hungry) {
         wf_put(line, "waits in '%s' for a free slot: ", name_at(l, s->stage));
         wf_put_full(line, l, into);
-    } else if (!waits_for_input(line, l, s)) {
+    } else if (!waits_for_input(line, l, s) && !waits_at_border(line, l, s)) {
         wf_put(line, "waits in '%s' for those before it", name_at(l, s->stage));
     }
 }
@@ -513,12 +540,25 @@ typedef void tell_fn(struct line *line, const struct look *l,
                      const struct seen *s);
 
 static tell_fn *const tells[] = {
-    [AT_DOOR] = at_door, [PAST_GATE] = ready,       [WANTS_BYTES] = wants_bytes,
-    [HAS_BYTES] = ready, [WANTS_TURN] = wants_turn, [WANTS_TOKEN] = wants_token,
-    [RUNS] = runs,       [OUTSIDE] = outside,       [IS_BACK] = ready,
-    [PENDS] = pends,     [BACKS_OFF] = backs_off,   [SCATTERS] = scatters,
-    [AT_FORK] = at_fork, [HAS_PATH] = ready,        [AT_MERGE] = at_merge,
-    [AT_GATE] = at_gate, [ENDS_EPOCH] = ready,      [IN_OUTLET] = in_outlet,
+    [AT_DOOR] = at_door,
+    [PAST_GATE] = ready,
+    [WANTS_BYTES] = wants_bytes,
+    [HAS_BYTES] = ready,
+    [WANTS_TURN] = wants_turn,
+    [WANTS_TOKEN] = wants_token,
+    [RUNS] = runs,
+    [OUTSIDE] = outside,
+    [IS_BACK] = ready,
+    [PENDS] = pends,
+    [BACKS_OFF] = backs_off,
+    [SCATTERS] = scatters,
+    [AT_FORK] = at_fork,
+    [HAS_PATH] = ready,
+    [AT_MERGE] = at_merge,
+    [AT_BORDER] = at_border,
+    [AT_GATE] = at_gate,
+    [ENDS_EPOCH] = ready,
+    [IN_OUTLET] = in_outlet,
     [RELEASED] = leaves,
 };
 

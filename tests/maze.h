@@ -15,6 +15,8 @@ enum {
     POOL = 64,
     DEPTH = 3, /* of merges, and of parts */
     LIMITS = 2,
+    COST = 10,       /* of the budget: what an item has at least */
+    MOST_BYTES = 39, /* what it asks for at most */
 };
 
 enum kind { STAGE, GATHER, SCATTER, ROUTER, EMBED };
@@ -154,7 +156,7 @@ static int choose(weft_worker *self, void *item, unsigned *path, void *ctx)
 
 static uint64_t bytes_of(const void *item, void *ctx)
 {
-    return 10 + weft_item_number(item) % 30;
+    return MOST_BYTES - weft_item_number(item) % 30;
 }
 
 /* ---- what must come of the items --------------------------------------- */
@@ -378,7 +380,7 @@ static struct part *make_input(struct maze *m, struct spot *at, unsigned depth,
         merged(items, &from);
     }
     p->slots = at->room = 1 + roll(m, 5);
-    p->cost = m->budget && roll(m, 2) ? 10 : 0;
+    p->cost = m->budget && roll(m, 2) ? COST : 0;
     p->turn = (int)roll(m, 3);
     p->order = roll(m, 2) ? WEFT_ANY : WEFT_INPUT;
     if (p->input_count)
@@ -524,13 +526,15 @@ static weft_plan *make_maze(struct maze *m, uint64_t seed, struct items *items,
                                                    .tokens = 1 + roll(m, 3)),
                                        NULL),
                      0);
-    m->budget = roll(m, 3) ? 0 : 20 + roll(m, 100);
+    m->budget = roll(m, 3) ? 0 : 20 + roll(m, 100); /* and what items cost */
     struct part *whole = make_input(m, &at, 0, items);
     grow(m, whole, &at, items);
     v->workers = 1 + roll(m, 3);
     v->order = roll(m, 2) ? WEFT_ANY : WEFT_INPUT;
     v->most = roll(m, 4) ? 0 : 1 + roll(m, 20);
     v->drains = roll(m, 2);
+    for (unsigned i = 0; m->budget && i < m->part_count; i++)
+        m->budget += m->parts[i].cost;
     weft_pipeline *p = draw(m, whole, true);
     weft_consumer(p, v->order);
     return pipeline_plan(p);

@@ -20,8 +20,11 @@ static struct pool *pool_of(uint64_t bytes, uint64_t cost0, uint64_t cost1)
         for (unsigned i = 0; i < 4; i++)
             pool.slot[s][i].segment = s;
     cr_assert_eq(wf_budget_init(&pool.budget, bytes, 2), 0);
-    wf_budget_share(&pool.budget, 0, 1, cost0);
-    wf_budget_share(&pool.budget, 1, NOWHERE, cost1);
+    wf_budget_share(&pool.budget, 0,
+                    (struct share){ .into = 1, .least = cost0, .asks = true });
+    wf_budget_share(
+        &pool.budget, 1,
+        (struct share){ .into = NOWHERE, .least = cost1, .asks = true });
     return &pool;
 }
 
@@ -50,10 +53,12 @@ static void finish(struct pool *p)
 {
     cr_assert_eq(p->budget.used, 0);
     cr_assert_eq(p->budget.waiting.count, 0);
+    cr_assert_eq(p->budget.border.count, 0);
+    cr_assert_eq(p->budget.exceeds, NULL);
     for (unsigned i = 0; i < 2; i++) {
         cr_assert_eq(p->budget.shares[i].held, 0);
-        cr_assert_eq(p->budget.shares[i].flowing, 0);
         cr_assert_eq(p->budget.shares[i].hands, 0);
+        cr_assert_eq(p->budget.shares[i].coming, 0);
         cr_assert_eq(p->budget.shares[i].oldest, NULL);
         cr_assert_eq(p->budget.shares[i].newest, NULL);
     }
@@ -106,47 +111,103 @@ Test(budget, while_more_is_in_use_than_there_is_nobody_else_gets_any)
     finish(p);
 }
 
-/* [B] */
 Test(budget, the_oldest_waits_for_what_flows_behind_its_segment)
 {
     struct pool *p = pool_of(100, 0, 0);
     let_flow(p, 0, 2);
     let_flow(p, 1, 2);
     cr_assert(ask(p, 1, 0, 150));
-    cr_assert(ask(p, 1, 1, 0));
     cr_assert(!ask(p, 0, 0, 10));
     cr_assert(!ask(p, 0, 1, 10));
     leaves(p, 1, 0, 2, &p->slot[0][0]);
     cr_assert_eq(p->budget.peak, 150);
-    /* Nothing flows behind the second one: it does not wait for the first. */
-    cr_assert(ask(p, 0, 0, 150));
-    cr_assert(ask(p, 1, 1, 70));
-    cr_assert(!ask(p, 0, 1, 200));
-    leaves(p, 0, 0, 1, &p->slot[0][1]); /* no more in use than there is */
-    cr_assert_eq(p->budget.used, 270);
-    leaves(p, 1, 1, 0, NULL);
+    cr_assert(!ask(p, 0, 0, 150)); /* the other one may want some, later */
+    leaves(p, 1, 1, 1, &p->slot[0][0]);
+    cr_assert_eq(p->budget.used, 160);
+    leaves(p, 0, 0, 0, NULL);
     leaves(p, 0, 1, 0, NULL);
     finish(p);
 }
 
-Test(budget, a_slot_in_hand_gets_bytes_where_no_other_holds_any)
+static bool cross(struct pool *p, unsigned i, bool stays, size_t count)
+{
+    struct task_list ready = { 0 };
+    bool has = wf_budget_cross(&p->budget, &p->slot[0][i], stays, &ready);
+
+    cr_assert_eq(ready.count, count);
+    return has;
+}
+
+Test(budget, nobody_crosses_before_the_one_that_has_what_is_not_there)
+{
+    struct pool *p = pool_of(100, 0, 0);
+    let_flow(p, 0, 4);
+    cr_assert(ask(p, 0, 1, 60));
+    cr_assert(cross(p, 1, false, 0));
+    cr_assert(!ask(p, 0, 0, 50)); /* one is on its way */
+    leaves(p, 0, 1, 1, &p->slot[0][0]);
+    cr_assert(ask(p, 0, 2, 50));
+    cr_assert(ask(p, 0, 0, 200));
+    cr_assert(!cross(p, 2, false, 0));
+    cr_assert(!wf_budget_try_cross(&p->budget, &p->slot[0][3]));
+    cr_assert(cross(p, 0, false, 0));
+    cr_assert(!wf_budget_try_cross(&p->budget, &p->slot[0][3]));
+    leaves(p, 0, 0, 1, &p->slot[0][2]);
+    cr_assert(cross(p, 2, false, 0));
+    leaves(p, 0, 2, 0, NULL);
+    leaves(p, 0, 3, 0, NULL);
+    finish(p);
+}
+
+/* [S] */
+Test(budget, behind_an_item_that_scatters_another_may_have_what_is_not_there)
 {
     struct pool *p = pool_of(100, 0, 0);
     let_flow(p, 0, 2);
-    cr_assert(ask(p, 0, 1, 100));
-    cr_assert(ask(p, 1, 0, 30));
-    cr_assert(!ask(p, 1, 1, 30));
-    cr_assert(!ask(p, 1, 2, 30));
-    wf_budget_flows(&p->budget, &p->slot[1][0]);
-    cr_assert_eq(p->budget.shares[1].flowing, 30);
+    cr_assert(ask(p, 0, 1, 10));
+    cr_assert(ask(p, 0, 0, 120));
+    cr_assert(!cross(p, 1, true, 0));
+    cr_assert(cross(p, 0, true, 1)); /* and the other one may */
+    cr_assert(cross(p, 1, true, 0));
+    let_flow(p, 1, 2);
+    cr_assert(!ask(p, 1, 1, 80));
+    cr_assert(ask(p, 1, 0, 80));
     leaves(p, 1, 0, 1, &p->slot[1][1]);
-    cr_assert_eq(p->budget.shares[1].hands, 1);
-    cr_assert_eq(p->budget.shares[1].flowing, 0);
-    leaves(p, 0, 1, 1, &p->slot[1][2]);
-    leaves(p, 1, 1, 0, NULL);
-    leaves(p, 1, 2, 0, NULL);
+    cr_assert_eq(p->budget.peak, 210);
     leaves(p, 0, 0, 0, NULL);
+    leaves(p, 0, 1, 0, NULL);
+    leaves(p, 1, 1, 0, NULL);
     finish(p);
+}
+
+/* Two inputs, and what a merge fills in turns. */
+Test(budget, what_is_not_there_is_for_the_input_whose_turn_it_is)
+{
+    struct budget b;
+    struct slot slot[2] = { { .segment = 0 }, { .segment = 1 } };
+    struct slot into = { .segment = 2 };
+    struct task_list ready = { 0 };
+
+    cr_assert_eq(wf_budget_init(&b, 100, 3), 0);
+    for (unsigned i = 0; i < 2; i++)
+        wf_budget_share(&b, i, (struct share){ .into = 2, .asks = true });
+    wf_budget_share(
+        &b, 2, (struct share){ .into = NOWHERE, .in_turns = true, .turn = 1 });
+    for (unsigned i = 0; i < 2; i++)
+        wf_budget_flows(&b, &slot[i]);
+    cr_assert(!wf_budget_ask(&b, &slot[0], 150, NULL));
+    cr_assert(wf_budget_ask(&b, &slot[1], 120, NULL));
+    cr_assert(wf_budget_try_cross(&b, &slot[1]));
+    wf_budget_move(&b, &slot[1], &into, 0);
+    cr_assert(into.exceeds);
+    wf_budget_flows(&b, &into);
+    wf_budget_turn(&b, 2, 0, &ready);
+    cr_assert_eq(wf_budget_leave(&b, &slot[1]).count, 0);
+    cr_assert_eq(ready.count, 0);
+    cr_assert_eq(wf_budget_leave(&b, &into).first, &slot[0].task);
+    cr_assert_eq(b.peak, 150);
+    wf_budget_leave(&b, &slot[0]);
+    wf_budget_finish(&b);
 }
 
 /* [L] */
@@ -168,10 +229,6 @@ Test(budget, the_cost_of_one_item_of_each_segment_is_kept_for_it)
     cr_assert_eq(p->budget.kept, 30);
     leaves(p, 0, 1, 0, NULL);
     cr_assert_eq(p->budget.kept, 40);
-    finish(p);
-
-    p = pool_of(100, 80, 30); /* as far as it goes */
-    cr_assert_eq(p->budget.kept, 80);
     finish(p);
 }
 
@@ -238,9 +295,7 @@ Test(budget, what_an_item_has_moves_with_it)
     wf_budget_move(&p->budget, &p->slot[0][0], &p->slot[1][0], 10);
     cr_assert_eq(p->slot[0][0].bytes, 10);
     cr_assert_eq(p->slot[1][0].bytes, 60);
-    cr_assert_eq(p->budget.shares[0].flowing, 10);
     wf_budget_flows(&p->budget, &p->slot[1][0]);
-    cr_assert_eq(p->budget.shares[1].flowing, 60);
     leaves(p, 0, 0, 0, NULL);
     leaves(p, 1, 0, 0, NULL);
     cr_assert_eq(p->budget.peak, 70);

@@ -25,6 +25,11 @@ static uint64_t progress(struct weft_run *run)
     return sum;
 }
 
+static void say(void *ctx, const char *what, const char *text)
+{
+    printf("%s %s\n", what, text);
+}
+
 /* As weft_next, but it tells when nothing moves any more. */
 static int next(struct maze *m, struct weft_run *run, void **item)
 {
@@ -34,6 +39,8 @@ static int next(struct maze *m, struct weft_run *run, void **item)
     while ((rc = weft_next(run, item, PATIENCE_MS, NULL)) == -ETIMEDOUT &&
            (now = progress(run)) != before)
         before = now;
+    if (rc == -ETIMEDOUT)
+        weft_run_report(run, say, NULL);
     expect(m, rc != -ETIMEDOUT, "no progress", 0);
     return rc;
 }
@@ -82,6 +89,21 @@ static int leave(struct maze *m, struct weft_run *run, const struct visit *v)
     return rc;
 }
 
+/* R18: the peak is the budget and one item; and one more for each scatter,
+ * whose item stays while its pieces come. An item asks for at most MOST_BYTES,
+ * to what another segment's items cost. */
+static void expect_budget(struct maze *m, struct weft_run *run)
+{
+    uint64_t most = MOST_BYTES + COST, items = 1;
+    struct weft_budget_stats b;
+
+    for (unsigned i = 0; i < m->element_count; i++)
+        items += m->elements[i].kind == SCATTER;
+    cr_assert_eq(weft_run_budget(run, &b), 0);
+    expect(m, b.peak <= m->budget + items * most, "more than the budget", 0);
+    expect(m, !b.used && !b.waiting, "bytes in use", 0);
+}
+
 static void run_maze(uint64_t seed, weft_sched **scheds)
 {
     struct maze *m = malloc(sizeof *m);
@@ -95,6 +117,9 @@ static void run_maze(uint64_t seed, weft_sched **scheds)
         rc = leave(m, run, &v);
     else
         consume(m, run, &items, v.order == WEFT_INPUT);
+    cr_assert_eq(weft_wait(run, -1, NULL), rc);
+    if (m->budget)
+        expect_budget(m, run);
     ended(run, rc);
     finish_maze(m, plan);
     free(m);

@@ -128,6 +128,46 @@ Test(report, says_that_the_next_piece_waits_for_its_bytes, .timeout = 60)
     stop(&s, &shelf);
 }
 
+static uint64_t forty(const void *item, void *ctx) { return 40; }
+
+static uint64_t much_for_the_first(const void *item, void *ctx)
+{
+    return weft_item_number(item) ? 40 : 300;
+}
+
+Test(report, says_who_goes_first_into_the_next_segment, .timeout = 60)
+{
+    struct shelf first = { .end = 2 }, second = { .from = 0, .to = 0 };
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline, .items = numbers(3), .budget_bytes = 100));
+
+    weft_source(p, "make", make, &first);
+    weft_stage(p, weft_config(stage, .name = "load", .fn = keep, .ctx = &first,
+                              .bytes = forty, .tokens = 2));
+    weft_stage(p, weft_config(stage, .name = "grow", .fn = pass_some,
+                              .ctx = &second, .bytes = much_for_the_first,
+                              .tokens = 2));
+    weft_gather(p, weft_config(gather, .name = "batch", .fn = collect_one,
+                               .count = 2, .items = numbers(2)));
+    weft_stage(p,
+               weft_config(stage, .name = "train", .fn = pass, .bytes = forty));
+    struct stand s = start(p, 1);
+    COMES_TO(s.run, "item 0 is pending in 'load' for ",
+             "item 1 is pending in 'load' for ",
+             "gather 'batch' has 0 of 2 items");
+    let_go(&first, 0);
+    COMES_TO(s.run, "item 0 is pending in 'grow' for ",
+             "item 1 is pending in 'load' for ",
+             "gather 'batch' has 0 of 2 items");
+    let_go(&first, 1);
+    COMES_TO(s.run, "item 0 is pending in 'grow' for ",
+             "item 1 waits before 'batch' for item 0, which has more than the "
+             "budget and goes first",
+             "gather 'batch' has 0 of 2 items");
+    let_go(&second, 0);
+    stop(&s, &second);
+}
+
 static int odd_or_even(weft_worker *self, void *item, unsigned *path, void *ctx)
 {
     *path = *(uint64_t *)item % 2;

@@ -175,11 +175,12 @@ struct weft_pipeline_config {
 };
 
 /* A budget bounds what the items of a run hold at one time, as `cost` and
- * `bytes` tell it, to budget_bytes and one item; where stages of several
- * segments have `bytes`, or one item of each costs more than there is, to one
- * item of each. An item that is larger than the budget runs when it is the
- * oldest of its segment. What a consumer holds counts: it may have to release
- * an item before the next one comes. */
+ * `bytes` tell it, to budget_bytes and one item: one that asks for more than
+ * there is gets it when it is the oldest of its segment, nothing that might ask
+ * is ahead of it, and it is the only one. A scatter keeps its item until the
+ * last piece is there, so where items with `bytes` are scattered, it is one
+ * more for each such scatter. What a consumer holds counts: it may have to
+ * release an item before the next one comes. */
 
 /* Of a part of another pipeline only `items` count; 0 bytes: as what it is used
  * in. `config` may be NULL. */

@@ -1,0 +1,171 @@
+/* test_borders.c: R18 where items of several segments load: the peak is the
+ * budget and one item, whatever leads into what; graph/budget.c is tested alone
+ * in test_budget.c. */
+#include "tests/pipes.h"
+
+enum { BUDGET = 100, MOST = 150, INPUTS = 8, ITEMS = TIMES(400, 100) };
+
+/* 1 .. MOST, as chance has it. */
+static uint64_t some(const void *item, void *ctx)
+{
+    uint64_t n = (weft_item_number(item) + 1) * 0x9e3779b97f4a7c15u;
+    return 1 + (n >> 32) % MOST;
+}
+
+static uint64_t all(const void *item, void *ctx) { return BUDGET; }
+
+/* Those behind it overtake it now and then. */
+static int dally(weft_worker *self, void *item, void *ctx)
+{
+    if (weft_item_number(item) % 5 == 0)
+        usleep(50);
+    return 0;
+}
+
+static int loads(weft_worker *self, void *item, void *ctx) { return 0; }
+
+static void load(weft_pipeline *p, const char *name, weft_bytes_fn *bytes)
+{
+    char behind[16];
+
+    snprintf(behind, sizeof behind, "%s-use", name);
+    weft_stage(p, weft_config(stage, .name = name, .fn = loads, .bytes = bytes,
+                              .tokens = 3));
+    weft_stage(p, weft_config(stage, .name = behind, .fn = dally, .tokens = 3));
+}
+
+static int put_in(weft_worker *self, void *batch, void *item, void *ctx)
+{
+    return 0;
+}
+
+static int cut_in_two(weft_worker *self, void *item, void *piece, void *ctx)
+{
+    struct number *n = item;
+    return n->mark++ == 2 ? WEFT_END : 0;
+}
+
+/* Runs it on 1 to 3 workers: `items` come, and the peak is never above. */
+static void peak_is(weft_pipeline *p, struct numbers *from, unsigned sources,
+                    uint64_t items, uint64_t most)
+{
+    weft_plan *plan = pipeline_plan(p);
+    struct weft_budget_stats b;
+    struct number n;
+
+    for (unsigned w = 1; w <= 3; w++) {
+        weft_sched *sched = workers(w);
+        for (unsigned i = 0; i < sources; i++)
+            from[i].next = 0;
+        struct weft_run *run = started(sched, plan);
+        for (uint64_t i = 0; i < items; i++)
+            cr_assert_eq(take(run, &n), 1);
+        cr_assert_eq(take(run, &n), 0);
+        cr_assert_eq(weft_wait(run, -1, NULL), 0);
+        cr_assert_eq(weft_run_budget(run, &b), 0);
+        cr_assert_eq(b.used, 0);
+        if (b.peak > most)
+            printf("the peak is %lu, above %lu\n", (unsigned long)b.peak,
+                   (unsigned long)most);
+        cr_assert(b.peak <= most);
+        ended(run, 0);
+        weft_sched_destroy(sched);
+    }
+    weft_plan_destroy(plan);
+}
+
+static weft_pipeline *with_budget(unsigned slots)
+{
+    return weft_pipeline_create(weft_config(pipeline, .items = slots_of(slots),
+                                            .budget_bytes = BUDGET));
+}
+
+/* ---- merges ------------------------------------------------------------ */
+
+/* Inputs that load, and load again behind the merge. */
+static weft_pipeline *merging(struct numbers *from, int turn,
+                              weft_bytes_fn *bytes, bool again, unsigned slots)
+{
+    struct weft_path inputs[INPUTS] = { { 0 } };
+    weft_pipeline *p = with_budget(slots);
+    char name[INPUTS][8];
+
+    for (unsigned i = 0; i < INPUTS; i++) {
+        snprintf(name[i], sizeof name[i], "in%u", i);
+        inputs[i] = (struct weft_path){ .name = name[i],
+                                        .weight = 1 + i % 3,
+                                        .stages = weft_pipeline_create(NULL) };
+        from[i] = (struct numbers){ .end = ITEMS };
+        weft_source(inputs[i].stages, "source", give, &from[i]);
+        load(inputs[i].stages, "load", bytes);
+    }
+    weft_merge(p, weft_config(merge, .name = "merge", .inputs = inputs,
+                              .input_count = INPUTS, .turn = turn));
+    for (unsigned i = 0; i < INPUTS; i++)
+        weft_pipeline_destroy(inputs[i].stages);
+    if (again)
+        load(p, "again", bytes);
+    weft_consumer(p, WEFT_ANY);
+    return p;
+}
+
+Test(borders, R18_inputs_that_all_load_have_one_item_above_the_budget,
+     .timeout = 120)
+{
+    const int turns[] = { WEFT_ARRIVAL, WEFT_ROUND_ROBIN, WEFT_WEIGHTED };
+    struct numbers from[INPUTS];
+
+    for (unsigned i = 0; i < 3; i++)
+        for (unsigned slots = 1; slots <= 8; slots += 7) {
+            peak_is(merging(from, turns[i], all, false, slots), from, INPUTS,
+                    INPUTS * ITEMS, BUDGET + BUDGET);
+            peak_is(merging(from, turns[i], some, true, slots), from, INPUTS,
+                    INPUTS * ITEMS, BUDGET + MOST);
+        }
+}
+
+/* ---- one segment behind the other -------------------------------------- */
+
+static void gather(weft_pipeline *p, const char *name, unsigned slots)
+{
+    weft_gather(p, weft_config(gather, .name = name, .fn = put_in, .count = 2,
+                               .items = slots_of(slots)));
+}
+
+Test(borders, R18_batches_that_load_have_one_item_above_the_budget,
+     .timeout = 120)
+{
+    for (unsigned slots = 1; slots <= 8; slots += 7)
+        for (int i = 0; i < 2; i++) {
+            weft_bytes_fn *bytes = i ? some : all;
+            struct numbers from = { .end = ITEMS };
+            weft_pipeline *p = with_budget(slots);
+            weft_source(p, "source", give, &from);
+            load(p, "one", bytes);
+            gather(p, "two", slots);
+            load(p, "both", bytes);
+            gather(p, "four", 1);
+            load(p, "all", bytes);
+            weft_consumer(p, WEFT_ANY);
+            peak_is(p, &from, 1, ITEMS / 4, BUDGET + (i ? MOST : BUDGET));
+        }
+}
+
+/* The item that is cut stays until its pieces have gone. */
+Test(borders, R18_pieces_that_load_have_one_item_more_for_each_scatter,
+     .timeout = 120)
+{
+    for (unsigned slots = 1; slots <= 8; slots += 7) {
+        struct numbers from = { .end = ITEMS };
+        weft_pipeline *p = with_budget(slots);
+        weft_source(p, "source", give, &from);
+        load(p, "whole", some);
+        weft_scatter(p, weft_config(scatter, .name = "cut", .fn = cut_in_two,
+                                    .items = slots_of(slots)));
+        load(p, "piece", some);
+        gather(p, "two", slots);
+        load(p, "both", some);
+        weft_consumer(p, WEFT_ANY);
+        peak_is(p, &from, 1, ITEMS, BUDGET + 2 * MOST);
+    }
+}
