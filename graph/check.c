@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "graph/line.h"
+
 enum { MOST_SLOTS = 1 << 24, MOST_TOKENS = 1 << 30 };
 
 static int check_failures(const struct weft_failures *f, const char *whose,
@@ -54,6 +56,28 @@ int wf_check_items(const struct weft_items *items, const char *whose,
                         "one item of '%s', %" PRIu64 " bytes",
                         budget, whose, items->cost);
     return 0;
+}
+
+int wf_check_costs(const struct pipeline_plan *plan, weft_error *why)
+{
+    uint64_t budget = plan->config.budget_bytes, left = budget;
+    struct line of = { 0 };
+    bool enough = true;
+
+    for (unsigned i = 0; i < plan->segment_count; i++) {
+        const struct segment_plan *s = &plan->segments[i];
+        if (!s->items.cost)
+            continue;
+        wf_put(&of, "%s'%s' (%" PRIu64 ")", of.length ? ", " : "",
+               plan->stages[s->feeder].name, s->items.cost);
+        enough &= s->items.cost <= left;
+        left -= enough ? s->items.cost : 0;
+    }
+    return enough ? 0
+                  : wf_error(why, -EINVAL,
+                             "the budget of %" PRIu64 " bytes is below the "
+                             "cost of one item of each at a time: %s",
+                             budget, of.text);
 }
 
 static int check_uses(const struct stage *s, weft_error *why)

@@ -16,4 +16,7 @@ int wf_check_stage(const struct stage *stage, unsigned slots, bool budgeted,
 /* Items, of whom; -EINVAL and a sentence. */
 int wf_check_items(const struct weft_items *items, const char *whose,
                    uint64_t budget, weft_error *why);
+
+/* The budget is enough for an item of each segment at the same time. */
+int wf_check_costs(const struct pipeline_plan *plan, weft_error *why);
 #endif

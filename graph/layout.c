@@ -532,6 +532,8 @@ int weft_pipeline_compile(weft_plan **out, const weft_pipeline *p,
     if (!rc)
         rc = check_end(&l, &at);
     if (!rc)
+        rc = wf_check_costs(l.plan, why);
+    if (!rc)
         rc = show(&l);
     if (rc) {
         wf_pipeline_kind.destroy_plan(&l.plan->plan);

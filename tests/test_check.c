@@ -219,6 +219,14 @@ Test(check, the_budget_is_enough_for_one_of_each)
             "the budget of 100 bytes is below the cost of one item of 'cut', "
             "101 bytes");
 
+    pieces.cost = 1;
+    p = with_budget(100, 100);
+    weft_scatter(
+        p, weft_config(scatter, .name = "cut", .fn = cut, .items = pieces));
+    weft_consumer(p, WEFT_ANY);
+    mistake(p, "the budget of 100 bytes is below the cost of one item of each "
+               "at a time: 'numbers' (100), 'cut' (1)");
+
     STAGE_IS_WRONG("stage 'a' takes of the budget, but the pipeline has no "
                    "budget_bytes",
                    .name = "a", .fn = pass, .bytes = some_bytes);
