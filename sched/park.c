@@ -42,6 +42,12 @@
  *      `woken`, then reads `closed`. All four are seq_cst: it reads true, or
  *      its `woken` is set after it was cleared.
  *
+ *  [L] Call. The caller counts its call, then looks whether the bit is set; a
+ *      worker sets its bit and counts itself a sleeper, then looks for calls,
+ *      all seq_cst. If the caller sees the bit, it wakes one, this one before
+ *      others; if it does not, or nobody is counted yet, the worker sees the
+ *      call before it sleeps, and does that itself.
+ *
  * The same protocol, with the counts in one word, is Go's (proc.go) and tokio's
  * (idle.rs). */
 #include "sched/park.h"
@@ -69,7 +75,7 @@ int wf_park_init(struct park *p, unsigned workers, bool (*visible)(void *),
     if (!p->berths || !p->asleep)
         return -ENOMEM;
     for (unsigned i = 0; i < workers; i++)
-        atomic_init(&p->berths[i].woken, 0);
+        p->berths[i] = (struct berth){ 0 };
     return 0;
 }
 
@@ -137,6 +143,38 @@ void wf_park_end_search(struct park *p)
         wf_park_notify(p, 0);
 }
 
+/* Wakes one that sleeps, this one before others. */
+static void rouse(struct park *p, unsigned worker)
+{
+    uint64_t state = load_seq_cst(&p->state); /* [W] */
+
+    do {
+        if (!sleepers(state))
+            return;
+    } while (!cas_seq_cst(&p->state, &state, /* [W] */
+                          state + SEARCHER - SLEEPER));
+    wake(p, take_sleeper(p, worker));
+}
+
+void wf_park_call(struct park *p, unsigned worker)
+{
+    uint64_t mask = (uint64_t)1 << worker % 64;
+
+    add_seq_cst(&p->berths[worker].calls, 1);         /* [L] */
+    if (load_seq_cst(&p->asleep[worker / 64]) & mask) /* [L] */
+        rouse(p, worker);
+}
+
+void wf_park_answer(struct park *p, unsigned worker)
+{
+    sub_seq_cst(&p->berths[worker].calls, 1); /* [L] */
+}
+
+bool wf_park_called(struct park *p, unsigned worker)
+{
+    return load_relaxed(&p->berths[worker].calls);
+}
+
 void wf_park_sleep(struct park *p, unsigned worker, bool searching)
 {
     struct berth *berth = &p->berths[worker];
@@ -149,7 +187,10 @@ void wf_park_sleep(struct park *p, unsigned worker, bool searching)
     if (!searchers(after) && p->visible(p->ctx)) /* [R] */
         wf_park_notify(p, worker);
     while (!wf_park_closed(p) && !load_acquire(&berth->woken)) /* [H] */
-        wf_futex_wait(&berth->woken, 0, -1);
+        if (load_seq_cst(&berth->calls))                       /* [L] */
+            rouse(p, worker);
+        else
+            wf_futex_wait(&berth->woken, 0, -1);
 }
 
 bool wf_park_closed(struct park *p)

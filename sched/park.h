@@ -10,6 +10,7 @@
 /* Where one worker sleeps. */
 struct berth {
     alignas(64) _Atomic uint32_t woken;
+    _Atomic uint32_t calls; /* that are not answered: then it does not sleep */
 };
 
 struct park {
@@ -42,6 +43,14 @@ void wf_park_sleep(struct park *p, unsigned worker, bool searching);
 /* [any] After publishing a task: wakes one worker, if any sleeps and none
  * searches, preferably `near` or one numbered close to it. */
 void wf_park_notify(struct park *p, unsigned near);
+
+/* [any] Who sleeps there is woken, and none sleeps, until so many calls were
+ * answered. */
+void wf_park_call(struct park *p, unsigned worker);
+
+/* [worker] Answers one. */
+void wf_park_answer(struct park *p, unsigned worker);
+bool wf_park_called(struct park *p, unsigned worker);
 
 /* [one] Wakes everyone for good. */
 void wf_park_close(struct park *p);

@@ -99,6 +99,7 @@ static int make_workers(weft_sched *s)
         w->sched = s;
         w->index = i;
         w->group = wf_topo_group_of(s->topo, i);
+        wf_claims_init(&w->claims);
         w->random = 0x9e3779b97f4a7c15u * (i + 1);
         if (wf_victims_init(w))
             return -ENOMEM;
@@ -123,6 +124,7 @@ static void free_workers(weft_sched *s)
 {
     for (unsigned i = 0; s->workers && i < s->worker_count; i++)
         if (s->workers[i]) {
+            wf_claims_finish(&s->workers[i]->claims);
             wf_victims_finish(s->workers[i]);
             wf_topo_dealloc(s->topo, s->workers[i], sizeof(weft_worker));
         }

@@ -52,6 +52,13 @@ int wf_offload(weft_sched *sched, struct task *task);
  * What it returns is made ready on the workers. */
 void wf_thread_run(weft_thread *thread, struct task *task);
 
+/* [worker] This thread sleeps while *word == seen, at most timeout_ns
+ * (negative: no limit); meanwhile another thread is the worker, so nothing
+ * waits for this one. 0: it is the worker again. -EAGAIN: no thread could be
+ * had, or too many sleep like this already; nothing was done. */
+int wf_worker_sleep(weft_worker *self, _Atomic uint32_t *word, uint32_t seen,
+                    int64_t timeout_ns);
+
 /* [any] A run holds the scheduler from its start to its end: weft_sched_destroy
  * waits until nobody does. */
 void wf_sched_hold(weft_sched *sched);

@@ -179,7 +179,8 @@ static struct task *search(weft_worker *self)
         for (int i = 0; i < 16; i++)
             cpu_pause();
         task = look_around(self);
-    } while (!task && wf_now_ns() < end && !wf_park_closed(&self->sched->park));
+    } while (!task && wf_now_ns() < end && !wf_lend_called(self) &&
+             !wf_park_closed(&self->sched->park));
     return task;
 }
 
@@ -191,11 +192,13 @@ static struct task *find_last(weft_worker *self)
 
     do
         task = look_around(self);
-    while (!task && wf_sched_wait_while_held(self->sched));
+    while (!task && !wf_lend_called(self) &&
+           wf_sched_wait_while_held(self->sched));
     return task ? task : look_around(self);
 }
 
-/* The next task, however long it takes; NULL: the scheduler ends. */
+/* The next task, however long it takes; NULL: the worker was called, or the
+ * scheduler ends. */
 static struct task *find_task(weft_worker *self)
 {
     struct park *park = &self->sched->park;
@@ -204,6 +207,11 @@ static struct task *find_task(weft_worker *self)
     for (;;) {
         if (wf_park_closed(park))
             return find_last(self);
+        if (wf_lend_called(self)) {
+            if (searching)
+                wf_park_end_search(park);
+            return NULL;
+        }
         if (searching) {
             struct task *task = search(self);
             if (task) {
@@ -217,22 +225,49 @@ static struct task *find_task(weft_worker *self)
     }
 }
 
-void *wf_worker_main(void *arg)
+/* Until the scheduler ends, or, if it stands in, another thread is the worker.
+ */
+static void work(weft_worker *self, bool stands_in)
 {
-    weft_worker *self = arg;
+    for (;;) {
+        if (wf_lend_called(self) && !wf_lend_pass_on(self, stands_in))
+            return;
+        struct task *task = take_own(self);
+        if (!task)
+            task = find_task(self);
+        if (task)
+            run_chain(self, task);
+        else if (!wf_lend_called(self))
+            return;
+    }
+}
+
+static void become(weft_worker *self)
+{
     char name[16];
 
     here = self;
     snprintf(name, sizeof name, "weft/%u", self->index);
     pthread_setname_np(pthread_self(), name);
     wf_topo_bind_worker(self->sched->topo, self->index);
+}
 
-    for (;;) {
-        struct task *task = take_own(self);
-        if (!task)
-            task = find_task(self);
-        if (!task)
-            return NULL;
-        run_chain(self, task);
-    }
+void *wf_worker_main(void *arg)
+{
+    become(arg);
+    work(arg, false);
+    return NULL;
+}
+
+void wf_worker_stand_in(weft_worker *self)
+{
+    become(self);
+    work(self, true);
+    here = NULL;
+}
+
+void wf_worker_is_back(weft_worker *self)
+{
+    self->follows = false;
+    self->steps = self->between; /* it looks at the clock next */
 }

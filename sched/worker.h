@@ -7,6 +7,7 @@
 #include "sched/helpers.h"
 #include "sched/inject.h"
 #include "sched/io.h"
+#include "sched/lend.h"
 #include "sched/park.h"
 #include "sched/sched.h"
 #include "sched/timer.h"
@@ -32,6 +33,7 @@ struct weft_worker {
     uint64_t random;         /* xorshift state */
     struct victims victims;
     pthread_t thread;
+    struct claims claims;                  /* who wants to be this worker */
     _Atomic uint64_t tasks, steals, parks; /* written by the owner */
 };
 
@@ -47,7 +49,8 @@ struct weft_sched {
     struct inject *lasts;    /* one per group: what comes after all else */
     _Atomic unsigned rivals; /* who make tasks ready to be the last */
     struct park park;
-    unsigned started;                   /* threads that exist */
+    _Atomic unsigned stand_ins; /* threads that are workers for others */
+    unsigned started;           /* threads that exist */
     alignas(64) _Atomic uint32_t holds; /* who needs it still: see sched.c */
 };
 
@@ -57,6 +60,12 @@ bool wf_sched_wait_while_held(weft_sched *sched);
 
 /* In worker.c: the thread. `arg` is the weft_worker. */
 void *wf_worker_main(void *arg);
+
+/* In worker.c: this thread is the worker, until it is another one's. */
+void wf_worker_stand_in(weft_worker *self);
+
+/* In worker.c: this thread is the worker again, in the middle of a task. */
+void wf_worker_is_back(weft_worker *self);
 
 /* In steal.c. */
 int wf_victims_init(weft_worker *self);
