@@ -20,14 +20,23 @@
  *        item may have while it asks is its place in a path of a router: where
  *        stages in the paths take bytes, items enter the paths in their order,
  *        as they do for ordered stages.
- *      - nothing flows where it goes to, nor is on its way there; else it waits
- *        for that. A last segment that never asks may have as much as it likes.
+ *      - nothing flows in the segments ahead of it, or is on its way there,
+ * that may ask, or wait for a turn or the end of an epoch; else it waits for
+ *        that.
  *      - it is the turn of its input, at each merge on its way.
  *      - nobody crosses before it into a segment on its way whose items ask,
  *        or wait for the turn of an input: these could wait for it, with all
  *        the slots there. The younger ones wait at the border.
  *
  *      It may cross into another segment with its bytes, and have more there.
+ *
+ *  [N] Next. So that it does not wait for ever for others that keep coming, its
+ *      way is kept free for an oldest one that so many have passed: nobody else
+ *      crosses into it but who is on it, until that one has its bytes. That
+ *      waits for nobody who waits at the border: no other has more than there
+ *      is; no end of an epoch is on the way, which would wait for those of
+ *      other inputs; and up to the last merge where the inputs take turns it
+ *      has the turn, and nobody is before it.
  *
  *  [S] A scatter keeps its item until the last piece has gone, so the item
  *      waits for what flows behind it. From when it has crossed, there may be
@@ -43,6 +52,8 @@
 
 /* More than any machine has, and so little that sums are right. */
 #define MOST_BYTES ((uint64_t)1 << 56)
+
+enum { PATIENCE = 64 }; /* crossings: [N] */
 
 int wf_budget_init(struct budget *b, uint64_t bytes, unsigned segments)
 {
@@ -116,13 +127,22 @@ static bool leads_into(const struct budget *b, unsigned segment, unsigned into)
     return segment != NOWHERE;
 }
 
+/* Its items ask, or wait for the turn of an input; or those behind it. */
+static bool is_guarded(const struct budget *b, unsigned segment)
+{
+    while (segment != NOWHERE && !b->shares[segment].asks &&
+           !b->shares[segment].in_turns)
+        segment = b->shares[segment].into;
+    return segment != NOWHERE;
+}
+
 /* Nothing is on its way, and at each merge its turn has come. */
 static bool is_way_free(const struct budget *b, unsigned segment)
 {
     for (unsigned into; (into = b->shares[segment].into) != NOWHERE;) {
         const struct share *next = &b->shares[into];
-        bool waited_for = next->asks || next->into != NOWHERE;
-        if (next->coming || (next->oldest && waited_for))
+        if (next->markers || next->coming ||
+            (next->oldest && is_guarded(b, into)))
             return false;
         if (next->in_turns && next->turn != segment)
             return false;
@@ -131,11 +151,20 @@ static bool is_way_free(const struct budget *b, unsigned segment)
     return true;
 }
 
+/* The way is kept free for another one: [N]. */
+static bool is_after_next(const struct budget *b, const struct slot *slot)
+{
+    return b->next && b->next != slot &&
+           !leads_into(b, b->next->segment, slot->segment);
+}
+
 /* It may have what is not there: [O]. */
 static bool may_exceed(const struct budget *b, const struct slot *slot)
 {
     if (b->exceeds)
         return b->exceeds == slot;
+    if (is_after_next(b, slot))
+        return false;
     return slot->flows && share_of(b, slot)->oldest == slot &&
            is_way_free(b, slot->segment);
 }
@@ -145,8 +174,7 @@ static void set_exceeds(struct budget *b, struct slot *slot)
     if (b->exceeds)
         b->exceeds->exceeds = false;
     b->exceeds = slot;
-    if (slot)
-        slot->exceeds = true;
+    slot->exceeds = true;
 }
 
 /* Takes one out of the list, mostly from near the front. */
@@ -164,13 +192,24 @@ static void hand_out(struct budget *b, struct slot *slot, uint64_t bytes)
     hold(b, slot, bytes);
 }
 
-static void serve(struct budget *b, struct slot *slot, struct task_list *ready)
+/* Nobody keeps others out at the borders any more that did. */
+static void open_borders(struct budget *b, struct budget_news *news)
+{
+    task_list_join(&news->ready, &b->border);
+    news->opened = true;
+}
+
+static void serve(struct budget *b, struct slot *slot, struct budget_news *news)
 {
     uint64_t bytes = slot->wants;
 
     take_out(b, slot);
     hand_out(b, slot, bytes);
-    task_list_add(ready, &slot->task);
+    task_list_add(&news->ready, &slot->task);
+    if (b->next == slot) {
+        b->next = NULL;
+        open_borders(b, news);
+    }
 }
 
 /* It comes before those that have waited for longer: it is the oldest of its
@@ -196,36 +235,36 @@ static struct slot *oldest_hand(const struct budget *b, unsigned segment)
 }
 
 static void serve_first(struct budget *b, struct slot *slot,
-                        struct task_list *ready)
+                        struct budget_news *news)
 {
     if (slot->wants && comes_first(b, slot, slot->wants - slot->bytes))
-        serve(b, slot, ready);
+        serve(b, slot, news);
 }
 
 /* Something has changed: those who can have theirs now. */
-static void serve_all(struct budget *b, struct task_list *ready)
+static void serve_all(struct budget *b, struct budget_news *news)
 {
     for (unsigned i = b->segments; i-- && b->waiting.first;) {
         struct share *s = &b->shares[i];
         if (s->oldest)
-            serve_first(b, s->oldest, ready);
+            serve_first(b, s->oldest, news);
         if (s->hands)
-            serve_first(b, oldest_hand(b, i), ready);
+            serve_first(b, oldest_hand(b, i), news);
     }
     while (b->waiting.first) {
         struct slot *slot = slot_of_task(b->waiting.first);
         if (!fits(b, slot, slot->wants - slot->bytes))
             break;
-        serve(b, slot, ready);
+        serve(b, slot, news);
     }
 }
 
-/* Nothing has more any more than there is that others wait for. */
-static void open_borders(struct budget *b, struct task_list *ready)
+/* The one that has more than there was does not count as that any more. */
+static void stop_exceeding(struct budget *b, struct budget_news *news)
 {
-    set_exceeds(b, NULL);
-    for (struct task *task; (task = task_list_take(&b->border));)
-        task_list_add(ready, task);
+    b->exceeds->exceeds = false;
+    b->exceeds = NULL;
+    open_borders(b, news);
 }
 
 /* ---- what others call -------------------------------------------------- */
@@ -242,6 +281,7 @@ void wf_budget_flows(struct budget *b, struct slot *slot)
     else
         s->oldest = slot;
     s->newest = slot;
+    s->markers += slot->marker;
     pthread_mutex_unlock(&b->lock);
 }
 
@@ -258,21 +298,24 @@ static bool take(struct budget *b, struct slot *slot, uint64_t bytes)
 }
 
 bool wf_budget_ask(struct budget *b, struct slot *slot, uint64_t bytes,
-                   struct task_list *ready)
+                   struct budget_news *news)
 {
     if (bytes > MOST_BYTES)
         bytes = MOST_BYTES;
+    if (bytes < share_of(b, slot)->least)
+        bytes = share_of(b, slot)->least;
     pthread_mutex_lock(&b->lock);
     bool less = bytes < slot->bytes, has = take(b, slot, bytes);
     if (!has) {
         slot->wants = bytes;
+        slot->waits_since = b->crossings;
         share_of(b, slot)->hands += !slot->flows;
         task_list_add(&b->waiting, &slot->task);
     }
     if (less && b->exceeds == slot && !is_over(b))
-        open_borders(b, ready);
+        stop_exceeding(b, news);
     if (less)
-        serve_all(b, ready);
+        serve_all(b, news);
     pthread_mutex_unlock(&b->lock);
     return has;
 }
@@ -295,13 +338,32 @@ bool wf_budget_withdraw(struct budget *b, struct slot *slot)
     return waits;
 }
 
-/* Its items ask, or wait for the turn of an input; or those behind it. */
-static bool is_guarded(const struct budget *b, unsigned segment)
+/* The way may be kept free for the items of the segment: [N]. */
+static bool can_be_next(const struct budget *b, unsigned segment)
 {
-    while (segment != NOWHERE && !b->shares[segment].asks &&
-           !b->shares[segment].in_turns)
-        segment = b->shares[segment].into;
-    return segment != NOWHERE;
+    bool empty = true;
+
+    for (unsigned into; (into = b->shares[segment].into) != NOWHERE;) {
+        const struct share *next = &b->shares[into];
+        if (next->markers ||
+            (next->in_turns && (next->turn != segment || !empty)))
+            return false;
+        empty &= !next->oldest && !next->coming;
+        segment = into;
+    }
+    return !b->exceeds;
+}
+
+/* One has crossed: is there an item that waited for long enough? */
+static void choose_next(struct budget *b)
+{
+    b->crossings++;
+    for (unsigned i = 0; i < b->segments && !b->next; i++) {
+        struct slot *oldest = b->shares[i].oldest;
+        if (oldest && oldest->wants &&
+            b->crossings - oldest->waits_since > PATIENCE && can_be_next(b, i))
+            b->next = oldest;
+    }
 }
 
 /* Under the lock. */
@@ -312,13 +374,16 @@ static bool crosses(struct budget *b, struct slot *slot)
     if (b->exceeds && b->exceeds != slot &&
         leads_into(b, b->exceeds->segment, into))
         return false;
+    if (is_after_next(b, slot) && leads_into(b, b->next->segment, into))
+        return false;
     slot->crosses = true;
     b->shares[into].coming++;
+    choose_next(b);
     return true;
 }
 
 bool wf_budget_cross(struct budget *b, struct slot *slot, bool stays,
-                     struct task_list *ready)
+                     struct budget_news *news)
 {
     if (!is_guarded(b, share_of(b, slot)->into))
         return true;
@@ -327,8 +392,8 @@ bool wf_budget_cross(struct budget *b, struct slot *slot, bool stays,
     if (!has)
         task_list_add(&b->border, &slot->task);
     if (stays && b->exceeds == slot) { /* [S] */
-        open_borders(b, ready);
-        serve_all(b, ready);
+        stop_exceeding(b, news);
+        serve_all(b, news);
     }
     pthread_mutex_unlock(&b->lock);
     return has;
@@ -345,12 +410,12 @@ bool wf_budget_try_cross(struct budget *b, struct slot *slot)
 }
 
 void wf_budget_turn(struct budget *b, unsigned segment, unsigned input,
-                    struct task_list *ready)
+                    struct budget_news *news)
 {
     pthread_mutex_lock(&b->lock);
     if (b->shares[segment].turn != input) {
         b->shares[segment].turn = input;
-        serve_all(b, ready);
+        serve_all(b, news);
     }
     pthread_mutex_unlock(&b->lock);
 }
@@ -367,9 +432,9 @@ void wf_budget_move(struct budget *b, struct slot *from, struct slot *to,
     pthread_mutex_unlock(&b->lock);
 }
 
-struct task_list wf_budget_leave(struct budget *b, struct slot *slot)
+struct budget_news wf_budget_leave(struct budget *b, struct slot *slot)
 {
-    struct task_list ready = { 0 };
+    struct budget_news news = { 0 };
     struct share *s = share_of(b, slot);
 
     pthread_mutex_lock(&b->lock);
@@ -378,8 +443,9 @@ struct task_list wf_budget_leave(struct budget *b, struct slot *slot)
         b->shares[s->into].coming--;
     slot->crosses = false;
     if (b->exceeds == slot)
-        open_borders(b, &ready);
+        stop_exceeding(b, &news);
     if (slot->flows) {
+        s->markers -= slot->marker;
         if (slot->older)
             slot->older->newer = slot->newer;
         else
@@ -390,7 +456,7 @@ struct task_list wf_budget_leave(struct budget *b, struct slot *slot)
             s->newest = slot->older;
     }
     slot->flows = false;
-    serve_all(b, &ready);
+    serve_all(b, &news);
     pthread_mutex_unlock(&b->lock);
-    return ready;
+    return news;
 }

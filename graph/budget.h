@@ -5,12 +5,19 @@
 
 #include "graph/slot.h"
 
+/* What a change makes possible; the caller sees to it: wf_flow_budget. */
+struct budget_news {
+    struct task_list ready; /* who have what they waited for, or try again */
+    bool opened; /* merges may move what had to wait for another item */
+};
+
 /* What one segment has of it. Its slots are in a feeder's hand, or flow. */
 struct share {
     struct slot *oldest, *newest; /* that flow, in the order of their tickets */
     uint64_t held;                /* by all its slots */
     unsigned hands;               /* slots in hand that wait */
     unsigned coming;              /* items that cross into it */
+    unsigned markers;             /* among those that flow */
     unsigned turn;                /* in_turns: the segment whose turn it is */
 
     uint64_t least; /* is kept for it while it holds less */
@@ -28,7 +35,9 @@ struct budget {
     unsigned segments;
     struct task_list waiting; /* for bytes */
     struct slot *exceeds;     /* has more than there was, or NULL */
-    struct task_list border;  /* who wait until that one has crossed */
+    struct slot *next;        /* for whom its way is kept free, or NULL */
+    uint64_t crossings;       /* so far */
+    struct task_list border;  /* who wait until one of these has crossed */
 };
 
 /* 0 or -ENOMEM. 0 bytes: nothing is ever asked. */
@@ -45,9 +54,9 @@ void wf_budget_flows(struct budget *b, struct slot *slot);
 
 /* [any] So many bytes for the slot, all in all. False: it waits for what it
  * lacks, and its task will be in one of the lists that are returned here. If it
- * has more, the rest goes back, and `ready` gets those who can have it. */
+ * has more, the rest goes back, but what an item costs at least. */
 bool wf_budget_ask(struct budget *b, struct slot *slot, uint64_t bytes,
-                   struct task_list *ready);
+                   struct budget_news *news);
 
 /* [any] The same for a thread that does not wait: false, it has what it had. */
 bool wf_budget_try(struct budget *b, struct slot *slot, uint64_t bytes);
@@ -59,10 +68,9 @@ bool wf_budget_withdraw(struct budget *b, struct slot *slot);
 /* [any] The item is about to cross into the next segment. False: it waits for
  * one that goes before it, and its task will be in one of the lists that are
  * returned here; then it asks again. If it stays until what it has become has
- * left, others may have more than there is from now on: slot->exceeds is no
- * longer set, and `ready` gets those who can go on. */
+ * left, others may have more than there is from now on. */
 bool wf_budget_cross(struct budget *b, struct slot *slot, bool stays,
-                     struct task_list *ready);
+                     struct budget_news *news);
 
 /* [any] The same for who does not stay, and is in no list if it is false. */
 bool wf_budget_try_cross(struct budget *b, struct slot *slot);
@@ -70,14 +78,13 @@ bool wf_budget_try_cross(struct budget *b, struct slot *slot);
 /* [any] The next item of this segment, which a merge fills, comes from that
  * one. */
 void wf_budget_turn(struct budget *b, unsigned segment, unsigned input,
-                    struct task_list *ready);
+                    struct budget_news *news);
 
 /* [any] An item moves: what it has above its cost is the other slot's, which is
  * in hand. */
 void wf_budget_move(struct budget *b, struct slot *from, struct slot *to,
                     uint64_t cost);
 
-/* [any] The slot is no longer in use: gives all its bytes back. The tasks that
- * have theirs now, for the caller to make ready. */
-struct task_list wf_budget_leave(struct budget *b, struct slot *slot);
+/* [any] The slot is no longer in use: gives all its bytes back. */
+struct budget_news wf_budget_leave(struct budget *b, struct slot *slot);
 #endif

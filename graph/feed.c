@@ -178,11 +178,10 @@ void wf_feed_news(struct pipeline_run *run, weft_worker *self, unsigned segment,
 void wf_feed_ended(struct pipeline_run *run, weft_worker *self,
                    unsigned segment, struct slot *last)
 {
-    struct task_list ready = { 0 };
-
-    if (last && run->plan->budgeted)
-        ready = wf_budget_leave(&run->budget, last);
-    wf_flow_ready(run, self, &ready);
+    if (last && run->plan->budgeted) {
+        struct budget_news opens = wf_budget_leave(&run->budget, last);
+        wf_flow_budget(run, self, &opens);
+    }
     wf_feed_news(run, self, segment,
                  wf_segment_end(&run->segments[segment], last));
 }

@@ -42,28 +42,28 @@
 
 void wf_flow_hold(struct slot *slot) { add_relaxed(&slot->refs, 1); /* [R] */ }
 
-void wf_flow_ready(struct pipeline_run *run, weft_worker *self,
-                   struct task_list *ready)
+void wf_flow_budget(struct pipeline_run *run, weft_worker *self,
+                    struct budget_news *news)
 {
-    for (struct task *task; (task = task_list_take(ready));)
+    if (news->opened)
+        wf_merge_move_all(run, self);
+    for (struct task *task; (task = task_list_take(&news->ready));)
         wf_ready(run->run.sched, self, task);
+    *news = (struct budget_news){ 0 };
 }
 
 void wf_flow_finish(weft_worker *self, struct slot *slot)
 {
     struct pipeline_run *run = slot->run;
     unsigned segment = slot->segment;
-    struct task_list ready = { 0 };
 
     if (sub_acq_rel(&slot->refs, 1) != 1) /* [R] */
         return;
     wf_segment_reset(&run->segments[segment], slot);
-    bool exceeds = slot->exceeds;
-    if (run->plan->budgeted)
-        ready = wf_budget_leave(&run->budget, slot);
-    wf_flow_ready(run, self, &ready);
-    if (exceeds)
-        wf_merge_move_behind(run, self, segment);
+    if (run->plan->budgeted) {
+        struct budget_news opens = wf_budget_leave(&run->budget, slot);
+        wf_flow_budget(run, self, &opens);
+    }
     wf_feed_news(run, self, segment,
                  wf_segment_release(&run->segments[segment], slot));
 }
@@ -282,19 +282,15 @@ static bool may_cross(weft_worker *self, struct slot *slot)
 {
     enum stage_kind kind = stage_of(slot)->stage->kind;
     struct pipeline_run *run = slot->run;
-    struct task_list ready = { 0 };
-    bool exceeds = slot->exceeds;
-    unsigned segment = slot->segment;
+    struct budget_news opens = { 0 };
 
     if (!run->plan->budgeted || slot->outcome != GOOD ||
         (kind != GATHER && kind != SCATTER))
         return true;
     put_at(slot, AT_BORDER);
-    if (!wf_budget_cross(&run->budget, slot, kind == SCATTER, &ready))
+    if (!wf_budget_cross(&run->budget, slot, kind == SCATTER, &opens))
         return false; /* [X] */
-    wf_flow_ready(run, self, &ready);
-    if (exceeds && !slot->exceeds)
-        wf_merge_move_behind(run, self, segment);
+    wf_flow_budget(run, self, &opens);
     return true;
 }
 
@@ -417,18 +413,16 @@ static bool has_bytes(weft_worker *self, struct slot *slot)
 {
     const struct stage *stage = stage_of(slot)->stage;
     struct pipeline_run *run = slot->run;
-    struct task_list ready = { 0 };
+    struct budget_news opens = { 0 };
 
     if (slot->outcome != GOOD || !stage->bytes || !run->plan->budgeted)
         return true;
     uint64_t bytes = stage->bytes(slot->item, stage->ctx);
     count(&counts_at(slot, self)->bytes, bytes);
-    bool exceeds = slot->exceeds;
     put_at(slot, WANTS_BYTES);
-    bool has = wf_budget_ask(&run->budget, slot, bytes, &ready); /* [X] */
-    wf_flow_ready(run, self, &ready);
-    if (exceeds && has && !slot->exceeds)
-        wf_merge_move_behind(run, self, slot->segment);
+    bool has = wf_budget_ask(&run->budget, slot, bytes, &opens); /* [X] */
+    if (has)
+        wf_flow_budget(run, self, &opens);
     return has;
 }
 

@@ -139,7 +139,7 @@ static void note_bytes(struct look *l, const struct slot *slot)
 
     seen->bytes = slot->bytes;
     seen->wants = slot->wants > slot->bytes ? slot->wants - slot->bytes : 0;
-    seen->exceeds = slot->exceeds;
+    seen->first = slot->exceeds || slot == slot->run->budget.next;
 }
 
 static void look_at_budget(struct look *l)

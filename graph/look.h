@@ -20,7 +20,7 @@ struct seen {
     bool queued;   /* in the list of a token, a path, a merge or the budget */
     unsigned lane; /* the path or the input; or NOWHERE: any */
     uint64_t bytes, wants; /* of the budget */
-    bool exceeds;          /* it has more than there was */
+    bool first;            /* others wait until it has crossed */
     struct attempt_seen attempted;
     struct lack lacks[WEFT_MOST_USES + 1]; /* as the uses of its stage */
 };

@@ -202,8 +202,9 @@ static struct slot *take_item(struct stage_run *sr, unsigned input)
     struct pipeline_run *run = sr->run;
     struct merge *m = &sr->merge;
     struct slot *slot = slot_of_task(m->inputs[input].waiting.first);
+    bool dropped = is_cancelled(slot); /* then it is no turn of its input */
 
-    if (!run->plan->budgeted || is_cancelled(slot) ||
+    if (!run->plan->budgeted || dropped ||
         wf_budget_try_cross(&run->budget, slot)) {
         task_list_take(&m->inputs[input].waiting);
     } else {
@@ -213,7 +214,7 @@ static struct slot *take_item(struct stage_run *sr, unsigned input)
         wf_budget_try_cross(&run->budget, slot);
     }
     m->done++;
-    if (m->in_turns && ++m->taken == m->inputs[input].weight) {
+    if (m->in_turns && !dropped && ++m->taken == m->inputs[input].weight) {
         m->turn = (m->turn + 1) % m->count;
         m->taken = 0;
     }
@@ -238,8 +239,8 @@ static struct slot *take_next(struct stage_run *sr, int input,
 }
 
 /* Under the lock, whenever the turn may have changed: tells the budget from
- * which input an item is waited for. `ready` gets who can go on for that. */
-static void tell_turn(struct stage_run *sr, struct task_list *ready)
+ * which input an item is waited for. */
+static void tell_turn(struct stage_run *sr, struct budget_news *opens)
 {
     struct pipeline_run *run = sr->run;
     unsigned into = sr->stage->segment;
@@ -247,18 +248,18 @@ static void tell_turn(struct stage_run *sr, struct task_list *ready)
     if (run->plan->budgeted && sr->merge.in_turns)
         wf_budget_turn(&run->budget, into,
                        segment_of_input(run->plan, into, sr->merge.turn),
-                       ready);
+                       opens);
 }
 
 /* Under the lock, which it leaves for a time: what goes next, as take_next
  * does; or NULL: nothing can, and *input says why. */
 static struct slot *next(struct stage_run *sr, weft_worker *self, int *input,
-                         struct task_list *more, struct task_list *ready)
+                         struct task_list *more, struct budget_news *opens)
 {
     struct merge *m = &sr->merge;
 
     *input = choose(m);
-    tell_turn(sr, ready);
+    tell_turn(sr, opens);
     if (*input == NOTHING || *input == ALL_ENDED)
         return NULL;
     if (*input == ALL_MARKED && is_cut(m)) {
@@ -268,14 +269,15 @@ static struct slot *next(struct stage_run *sr, weft_worker *self, int *input,
     }
     struct slot *slot = has_slot(sr) ? take_next(sr, *input, more) : NULL;
     if (slot)
-        tell_turn(sr, ready);
+        tell_turn(sr, opens);
     return slot;
 }
 
 /* Under the lock, which it leaves: [X]. */
 static void move_and_unlock(struct stage_run *sr, weft_worker *self)
 {
-    struct task_list more = { 0 }, ready = { 0 };
+    struct task_list more = { 0 };
+    struct budget_news opens = { 0 };
     struct pipeline_run *run = sr->run;
     struct merge *m = &sr->merge;
     int input = NOTHING;
@@ -285,7 +287,7 @@ static void move_and_unlock(struct stage_run *sr, weft_worker *self)
         return;
     }
     m->moving = true;
-    for (struct slot *slot; (slot = next(sr, self, &input, &more, &ready));) {
+    for (struct slot *slot; (slot = next(sr, self, &input, &more, &opens));) {
         struct slot *hand = m->hand;
         bool dropped = is_cancelled(slot);
         if (!dropped)
@@ -297,7 +299,7 @@ static void move_and_unlock(struct stage_run *sr, weft_worker *self)
             move(sr, self, slot, hand);
         for (struct task *task; (task = task_list_take(&more));)
             wf_flow_finish(self, slot_of_task(task));
-        wf_flow_ready(run, self, &ready);
+        wf_flow_budget(run, self, &opens);
         pthread_mutex_lock(&m->lock);
     }
     m->moving = false;
@@ -310,19 +312,14 @@ static void move_and_unlock(struct stage_run *sr, weft_worker *self)
     if (input == ALL_ENDED)
         wf_feed_ended(run, self, sr->stage->segment, last);
     else
-        wf_flow_ready(run, self, &ready);
+        wf_flow_budget(run, self, &opens);
 }
 
-void wf_merge_move_behind(struct pipeline_run *run, weft_worker *self,
-                          unsigned segment)
+void wf_merge_move_all(struct pipeline_run *run, weft_worker *self)
 {
-    const struct segment_plan *segments = run->plan->segments;
-
-    while ((segment = segments[segment].into) != NOWHERE) {
-        struct stage_run *sr = &run->stages[segments[segment].feeder];
-        if (sr->stage->kind == MERGE)
-            wf_merge_move(sr, self);
-    }
+    for (unsigned i = 0; i < run->plan->stage_count; i++)
+        if (run->plan->stages[i].kind == MERGE)
+            wf_merge_move(&run->stages[i], self);
 }
 
 void wf_merge_move(struct stage_run *sr, weft_worker *self)

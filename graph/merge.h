@@ -44,10 +44,9 @@ void wf_merge_add(struct merge *m, struct slot *slot, unsigned input);
  * be over and gone afterwards, unless the caller holds something of it. */
 void wf_merge_move(struct stage_run *sr, weft_worker *self);
 
-/* [who has an item in the segment] The same for all merges behind the segment:
- * its item that had more than there was does not keep others out any more. */
-void wf_merge_move_behind(struct pipeline_run *run, weft_worker *self,
-                          unsigned segment);
+/* [who has an item of the run] The same for all merges: items had to wait for
+ * another one, and need not any more. */
+void wf_merge_move_all(struct pipeline_run *run, weft_worker *self);
 
 /* [any] There will be no more from this input. */
 void wf_merge_input_ended(struct stage_run *sr, weft_worker *self,

@@ -204,10 +204,10 @@ void wf_flow_hold(struct slot *slot);
  * still passes the turn on for it, will be. */
 void wf_flow_finish(weft_worker *self, struct slot *slot);
 
-/* flow.c: makes all of them ready, which are items of the run. It may be over
- * and gone afterwards. */
-void wf_flow_ready(struct pipeline_run *run, weft_worker *self,
-                   struct task_list *ready);
+/* flow.c: sees to what a change of the budget makes possible; the caller, or
+ * the news, have an item of the run. */
+void wf_flow_budget(struct pipeline_run *run, weft_worker *self,
+                    struct budget_news *news);
 
 /* flow.c: the stage is done with the item: gives its token back, counts, and
  * lets it go on. */

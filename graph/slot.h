@@ -83,6 +83,7 @@ struct slot {
     struct slot *older, *newer; /* in the budget's order of those that flow */
     uint64_t bytes, wants;      /* of the budget: has, and waits for, in all */
     bool flows;                 /* it is in that order */
+    uint64_t waits_since;       /* crossings before it had to wait: budget.c */
     bool exceeds;               /* it has more than there was */
     bool crosses;               /* into the next segment */
     char why[256];              /* what weft_fail said in this attempt */

@@ -108,12 +108,11 @@ static void give_back(struct slot *slot)
     struct pipeline_run *run = slot->run;
     weft_worker *self = wf_worker_here();
     unsigned segment = slot->segment;
-    struct task_list ready = { 0 };
 
-    if (run->plan->budgeted)
-        ready = wf_budget_leave(&run->budget, slot);
-    for (struct task *task; (task = task_list_take(&ready));)
-        wf_ready(run->run.sched, self, task);
+    if (run->plan->budgeted) {
+        struct budget_news opens = wf_budget_leave(&run->budget, slot);
+        wf_flow_budget(run, self, &opens);
+    }
     wf_feed_news(run, self, segment,
                  wf_segment_return(&run->segments[segment], slot));
 }

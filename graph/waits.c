@@ -393,6 +393,15 @@ static bool waits_for_input(struct line *line, const struct look *l,
     return true;
 }
 
+/* What leaves the segment comes into that one. */
+static bool leads_into(const struct look *l, unsigned segment, unsigned into)
+{
+    do
+        segment = l->run->plan->segments[segment].into;
+    while (segment != NOWHERE && segment != into);
+    return segment != NOWHERE;
+}
+
 /* The item that has to cross before this one is known, and named. */
 static bool waits_at_border(struct line *line, const struct look *l,
                             const struct seen *s)
@@ -401,11 +410,12 @@ static bool waits_at_border(struct line *line, const struct look *l,
         const struct segment_seen *all = &l->segments[i];
         for (unsigned k = 0; k < all->count; k++) {
             const struct seen *first = &all->slots[k];
-            if (first == s || !first->exceeds || first->place == FREE)
+            if (first == s || !first->first || first->place == FREE ||
+                !leads_into(l, i, l->run->plan->segments[s->segment].into))
                 continue;
             wf_put(line,
                    "waits before '%s' for %s %" PRIu64
-                   ", which has more than the budget and goes first",
+                   ", which goes first: there were not enough bytes for it",
                    name_at(l, s->stage), wf_noun(l, i, false), first->number);
             return true;
         }

@@ -156,7 +156,10 @@ static int choose(weft_worker *self, void *item, unsigned *path, void *ctx)
 
 static uint64_t bytes_of(const void *item, void *ctx)
 {
-    return MOST_BYTES - weft_item_number(item) % 30;
+    static const uint64_t bytes[] = { 39, 0, 11, 39, 25, 3, 38, 0, 17, 5, 30 };
+    return bytes[(weft_item_number(item) * 7 +
+                  ((const struct element *)ctx)->count) %
+                 11];
 }
 
 /* ---- what must come of the items --------------------------------------- */
@@ -260,7 +263,7 @@ static void make_stage(struct maze *m, struct element *e, const struct spot *at)
     e->holes = !at->no_holes && !roll(m, 5);
     e->retries = !e->holes && !roll(m, 20);
     e->limits = roll(m, 6) ? 0 : 1 + roll(m, LIMITS);
-    e->bytes = m->budget && !roll(m, 3);
+    e->bytes = m->budget && roll(m, 2);
 }
 
 static void make_router(struct maze *m, struct element *e,

@@ -169,3 +169,127 @@ Test(borders, R18_pieces_that_load_have_one_item_more_for_each_scatter,
         peak_is(p, &from, 1, ITEMS, BUDGET + 2 * MOST);
     }
 }
+
+/* ---- who waits for whom ------------------------------------------------ */
+
+static _Atomic unsigned small_end;
+
+static int give_small(weft_worker *self, void *item, void *ctx)
+{
+    *(struct number *)item = (struct number){ .value = 1 };
+    return load_relaxed(&small_end) ? WEFT_END : 0;
+}
+
+static uint64_t forty(const void *item, void *ctx) { return 40; }
+
+/* Two inputs; items that have passed the merge ask as well. */
+static weft_pipeline *two_inputs(weft_pipeline *a, weft_pipeline *b, int turn)
+{
+    struct weft_path inputs[2] = { { .name = "a", .stages = a },
+                                   { .name = "b", .stages = b } };
+    weft_pipeline *p = with_budget(8);
+
+    weft_merge(p, weft_config(merge, .name = "merge", .inputs = inputs,
+                              .input_count = 2, .turn = turn));
+    weft_pipeline_destroy(a);
+    weft_pipeline_destroy(b);
+    return p;
+}
+
+static int be_slow(weft_worker *self, void *item, void *ctx)
+{
+    usleep(100);
+    return 0;
+}
+
+/* Those that ask for nothing keep coming, and ask behind the merge. */
+Test(borders, R17_an_item_that_is_large_is_not_passed_for_ever, .timeout = 60)
+{
+    enum { LARGE = 20 };
+    struct numbers from = { .end = LARGE, .base = 1000 };
+    weft_pipeline *a = weft_pipeline_create(NULL);
+    weft_pipeline *b = weft_pipeline_create(NULL);
+    struct number n = { 0 };
+
+    store_relaxed(&small_end, 0);
+    weft_source(a, "source", give, &from);
+    load(a, "load", all);
+    weft_source(b, "source", give_small, NULL);
+    weft_pipeline *p = two_inputs(a, b, WEFT_ARRIVAL);
+    weft_stage(p,
+               weft_config(stage, .name = "use", .fn = be_slow, .bytes = forty,
+                           .kind = WEFT_BLOCKING, .tokens = 4));
+    weft_consumer(p, WEFT_ANY);
+    weft_plan *plan = pipeline_plan(p);
+    weft_sched *sched = workers(2);
+    struct weft_run *run = started(sched, plan);
+    for (unsigned large = 0; large < LARGE;) {
+        cr_assert_eq(take(run, &n), 1);
+        large += n.value >= 1000;
+    }
+    store_relaxed(&small_end, 1);
+    while (take(run, &n) == 1)
+        cr_assert(n.value < 1000);
+    ended(run, 0);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
+
+static _Atomic unsigned has_begun, goes_on;
+
+static uint64_t much_for_the_first(const void *item, void *ctx)
+{
+    return weft_item_number(item) ? 0 : MOST;
+}
+
+static int hold_the_first(weft_worker *self, void *item, void *ctx)
+{
+    if (weft_item_number(item) == 0)
+        store_relaxed(&has_begun, 1);
+    while (weft_item_number(item) == 0 && !load_relaxed(&goes_on))
+        usleep(50);
+    return 0;
+}
+
+static int wait_for_the_first(weft_worker *self, void *item, void *ctx)
+{
+    while (!load_relaxed(&has_begun))
+        usleep(50);
+    return 0;
+}
+
+/* What a cancelled item would have taken is still the turn of its input: the
+ * first one of `a` comes to the merge after the second was dropped there. */
+Test(borders, an_item_that_is_dropped_takes_no_turn, .timeout = 60)
+{
+    struct numbers from[2] = { { .end = 2 }, { .end = 2 } };
+    weft_pipeline *a = weft_pipeline_create(NULL);
+    weft_pipeline *b = weft_pipeline_create(NULL);
+    struct weft_budget_stats stats;
+
+    store_relaxed(&has_begun, 0);
+    store_relaxed(&goes_on, 0);
+    weft_source(a, "source", give, &from[0]);
+    weft_stage(a, weft_config(stage, .name = "load", .fn = hold_the_first,
+                              .bytes = much_for_the_first,
+                              .kind = WEFT_BLOCKING, .tokens = 2));
+    weft_source(b, "source", give, &from[1]);
+    weft_stage(b, weft_config(stage, .name = "wait", .kind = WEFT_BLOCKING,
+                              .fn = wait_for_the_first));
+    weft_stage(b,
+               weft_config(stage, .name = "load", .fn = loads, .bytes = forty));
+    weft_pipeline *p = two_inputs(a, b, WEFT_ROUND_ROBIN);
+    weft_consumer(p, WEFT_ANY);
+    weft_plan *plan = pipeline_plan(p);
+    weft_sched *sched = workers(2);
+    struct weft_run *run = started(sched, plan);
+    do
+        cr_assert_eq(weft_run_budget(run, &stats), 0);
+    while (stats.peak < MOST || !stats.waiting);
+    usleep(20000); /* the second one of `a` is at the merge, or nearly */
+    weft_cancel(run);
+    store_relaxed(&goes_on, 1);
+    ended(run, -ECANCELED);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}

@@ -44,9 +44,9 @@ static bool ask(struct pool *p, unsigned segment, unsigned i, uint64_t bytes)
 static void leaves(struct pool *p, unsigned segment, unsigned i, size_t count,
                    struct slot *first)
 {
-    struct task_list ready = wf_budget_leave(&p->budget, &p->slot[segment][i]);
-    cr_assert_eq(ready.count, count);
-    cr_assert_eq(ready.first, first ? &first->task : NULL);
+    struct budget_news news = wf_budget_leave(&p->budget, &p->slot[segment][i]);
+    cr_assert_eq(news.ready.count, count);
+    cr_assert_eq(news.ready.first, first ? &first->task : NULL);
 }
 
 static void finish(struct pool *p)
@@ -55,6 +55,7 @@ static void finish(struct pool *p)
     cr_assert_eq(p->budget.waiting.count, 0);
     cr_assert_eq(p->budget.border.count, 0);
     cr_assert_eq(p->budget.exceeds, NULL);
+    cr_assert_eq(p->budget.next, NULL);
     for (unsigned i = 0; i < 2; i++) {
         cr_assert_eq(p->budget.shares[i].held, 0);
         cr_assert_eq(p->budget.shares[i].hands, 0);
@@ -131,10 +132,10 @@ Test(budget, the_oldest_waits_for_what_flows_behind_its_segment)
 
 static bool cross(struct pool *p, unsigned i, bool stays, size_t count)
 {
-    struct task_list ready = { 0 };
-    bool has = wf_budget_cross(&p->budget, &p->slot[0][i], stays, &ready);
+    struct budget_news news = { 0 };
+    bool has = wf_budget_cross(&p->budget, &p->slot[0][i], stays, &news);
 
-    cr_assert_eq(ready.count, count);
+    cr_assert_eq(news.ready.count, count);
     return has;
 }
 
@@ -156,6 +157,64 @@ Test(budget, nobody_crosses_before_the_one_that_has_what_is_not_there)
     cr_assert(cross(p, 2, false, 0));
     leaves(p, 0, 2, 0, NULL);
     leaves(p, 0, 3, 0, NULL);
+    finish(p);
+}
+
+/* [N] */
+Test(budget, one_that_many_have_passed_gets_a_free_way)
+{
+    struct pool *p = pool_of(100, 0, 0);
+    unsigned crossed = 0;
+
+    let_flow(p, 0, 2);
+    let_flow(p, 1, 1);
+    cr_assert(ask(p, 1, 0, 50));
+    cr_assert(!ask(p, 0, 0, 150));
+    while (wf_budget_try_cross(&p->budget, &p->slot[0][1])) {
+        leaves(p, 0, 1, 0, NULL); /* the next one in its slot */
+        wf_budget_flows(&p->budget, &p->slot[0][1]);
+        cr_assert(crossed++ < 1000);
+    }
+    cr_assert(crossed >= 64);
+    leaves(p, 1, 0, 1, &p->slot[0][0]);
+    cr_assert_eq(p->budget.used, 150);
+    leaves(p, 0, 0, 0, NULL);
+    cr_assert(wf_budget_try_cross(&p->budget, &p->slot[0][1]));
+    leaves(p, 0, 1, 0, NULL);
+    finish(p);
+}
+
+/* The end of an epoch may wait for those that would wait. */
+Test(budget, no_way_is_kept_free_where_an_epoch_ends)
+{
+    struct pool *p = pool_of(100, 0, 0);
+
+    p->slot[1][0].marker = true;
+    let_flow(p, 0, 2);
+    let_flow(p, 1, 1);
+    cr_assert(ask(p, 1, 0, 50));
+    cr_assert(!ask(p, 0, 0, 150));
+    for (unsigned i = 0; i < 1000; i++) {
+        cr_assert(wf_budget_try_cross(&p->budget, &p->slot[0][1]));
+        leaves(p, 0, 1, 0, NULL);
+        wf_budget_flows(&p->budget, &p->slot[0][1]);
+    }
+    leaves(p, 1, 0, 1, &p->slot[0][0]);
+    leaves(p, 0, 0, 0, NULL);
+    leaves(p, 0, 1, 0, NULL);
+    finish(p);
+}
+
+Test(budget, an_item_has_what_it_costs_whatever_it_asks_for)
+{
+    struct pool *p = pool_of(100, 40, 0);
+    struct budget_news news = { 0 };
+
+    cr_assert(ask(p, 0, 0, 40));
+    let_flow(p, 0, 1);
+    cr_assert(wf_budget_ask(&p->budget, &p->slot[0][0], 0, &news));
+    cr_assert_eq(p->slot[0][0].bytes, 40);
+    leaves(p, 0, 0, 0, NULL);
     finish(p);
 }
 
@@ -186,7 +245,7 @@ Test(budget, what_is_not_there_is_for_the_input_whose_turn_it_is)
     struct budget b;
     struct slot slot[2] = { { .segment = 0 }, { .segment = 1 } };
     struct slot into = { .segment = 2 };
-    struct task_list ready = { 0 };
+    struct budget_news news = { 0 };
 
     cr_assert_eq(wf_budget_init(&b, 100, 3), 0);
     for (unsigned i = 0; i < 2; i++)
@@ -201,10 +260,10 @@ Test(budget, what_is_not_there_is_for_the_input_whose_turn_it_is)
     wf_budget_move(&b, &slot[1], &into, 0);
     cr_assert(into.exceeds);
     wf_budget_flows(&b, &into);
-    wf_budget_turn(&b, 2, 0, &ready);
-    cr_assert_eq(wf_budget_leave(&b, &slot[1]).count, 0);
-    cr_assert_eq(ready.count, 0);
-    cr_assert_eq(wf_budget_leave(&b, &into).first, &slot[0].task);
+    wf_budget_turn(&b, 2, 0, &news);
+    cr_assert_eq(wf_budget_leave(&b, &slot[1]).ready.count, 0);
+    cr_assert_eq(news.ready.count, 0);
+    cr_assert_eq(wf_budget_leave(&b, &into).ready.first, &slot[0].task);
     cr_assert_eq(b.peak, 150);
     wf_budget_leave(&b, &slot[0]);
     wf_budget_finish(&b);
@@ -235,7 +294,7 @@ Test(budget, the_cost_of_one_item_of_each_segment_is_kept_for_it)
 Test(budget, what_an_item_asks_for_is_all_that_it_has_afterwards)
 {
     struct pool *p = pool_of(100, 0, 0);
-    struct task_list ready = { 0 };
+    struct budget_news news = { 0 };
     let_flow(p, 0, 3);
     cr_assert(ask(p, 0, 0, 10));
     cr_assert(ask(p, 0, 1, 50));
@@ -244,9 +303,9 @@ Test(budget, what_an_item_asks_for_is_all_that_it_has_afterwards)
     cr_assert(ask(p, 0, 1, 80));
     cr_assert_eq(p->budget.used, 90);
     cr_assert(!ask(p, 0, 2, 20));
-    cr_assert(wf_budget_ask(&p->budget, &p->slot[0][1], 70, &ready));
-    cr_assert_eq(ready.first, &p->slot[0][2].task);
-    cr_assert_eq(ready.count, 1);
+    cr_assert(wf_budget_ask(&p->budget, &p->slot[0][1], 70, &news));
+    cr_assert_eq(news.ready.first, &p->slot[0][2].task);
+    cr_assert_eq(news.ready.count, 1);
     cr_assert_eq(p->budget.used, 100);
     for (unsigned i = 0; i < 3; i++)
         leaves(p, 0, i, 0, NULL);

@@ -179,8 +179,9 @@ struct weft_pipeline_config {
  * there is gets it when it is the oldest of its segment, nothing that might ask
  * is ahead of it, and it is the only one. A scatter keeps its item until the
  * last piece is there, so where items with `bytes` are scattered, it is one
- * more for each such scatter. What a consumer holds counts: it may have to
- * release an item before the next one comes. */
+ * more for each such scatter. What one item of each segment costs must be there
+ * together. What a consumer holds counts: it may have to release an item before
+ * the next one comes. */
 
 /* Of a part of another pipeline only `items` count; 0 bytes: as what it is used
  * in. `config` may be NULL. */
