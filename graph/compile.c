@@ -14,16 +14,17 @@
  *     nodes of that kind, until one node is left. Its end is the end of the
  *     run, no counter is written more than JOIN times, and dag.c knows nothing
  *     of all this. A drawing that has one last task gets no joins; an empty one
- *     gets one node. */
+ *     gets one node. Where a node chooses what comes next there may be no last
+ *     one: conditions.c counts. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph/dag.h"
+#include "graph/dagrun.h"
 #include "graph/drawing.h"
 #include "sched/sched.h"
 
-enum { JOIN = 32 };
+enum { JOIN = 32, MOST_NODES = COUNT };
 
 /* How many joins it takes until one of `count` is left. */
 static size_t joins_for(size_t count)
@@ -142,23 +143,31 @@ static void join_last(struct dag_plan *p, uint32_t *open)
     }
 }
 
-static int find_roots(struct dag_plan *p)
+/* left[] is all 0. */
+static int find_roots(struct dag_plan *p, const weft_graph *g, uint32_t *left,
+                      weft_error *why)
 {
+    for (size_t i = 0; i < g->choice_count; i++)
+        left[g->choices[i].to] = 1; /* it waits to be chosen */
     for (uint32_t i = 0; i < p->node_count; i++)
-        p->root_count += !p->node[i].before;
+        p->root_count += !p->node[i].before && !(p->conditional && left[i]);
+    if (!p->root_count)
+        return wf_error(why, -EINVAL,
+                        "no task can be the first: each is after another, or "
+                        "is there to be chosen");
     p->root = malloc(p->root_count * sizeof *p->root);
     if (!p->root)
         return -ENOMEM;
     uint32_t *root = p->root;
     for (uint32_t i = 0; i < p->node_count; i++)
-        if (!p->node[i].before)
+        if (!p->node[i].before && !(p->conditional && left[i]))
             *root++ = i;
     return 0;
 }
 
 /* The drawing's nodes, and room for all that will be added: as if nothing
  * followed any node, what is not needed of it stays untouched. */
-static int copy_nodes(struct dag_plan *p, const weft_graph *g)
+static int copy_nodes(struct dag_plan *p, const weft_graph *g, weft_error *why)
 {
     size_t names = g->name_bytes ? g->name_bytes : 1;
     p->node = calloc(g->node_count + joins_for(g->node_count), sizeof *p->node);
@@ -173,8 +182,9 @@ static int copy_nodes(struct dag_plan *p, const weft_graph *g)
         p->node[i].name = g->nodes[i].name;
     }
     p->node_count = (uint32_t)g->node_count;
-    if (wf_nodeuse_compile(p, g))
-        return -ENOMEM;
+    int rc = wf_special_compile(p, g, why);
+    if (rc)
+        return rc;
 
     size_t last = count_edges(p->node, g);
     p->edge =
@@ -184,18 +194,18 @@ static int copy_nodes(struct dag_plan *p, const weft_graph *g)
 
 static int build(struct dag_plan *p, const weft_graph *g, weft_error *why)
 {
-    int rc = copy_nodes(p, g);
+    int rc = copy_nodes(p, g, why);
     uint32_t *mark = calloc(g->node_count + 1, sizeof *mark);
     uint32_t *list = malloc((g->node_count + 1) * sizeof *list);
 
     if (!rc && mark && list) {
         sort_edges(p, g, mark);
         rc = check_order(p, mark, list, why);
-        if (!rc) {
+        if (!rc && !p->conditional)
             join_last(p, list);
-            rc = find_roots(p);
-        }
-    } else {
+        if (!rc)
+            rc = find_roots(p, g, mark, why);
+    } else if (!rc) {
         rc = -ENOMEM;
     }
     free(mark);
@@ -209,6 +219,9 @@ int weft_compile(weft_plan **out, const weft_graph *g, weft_error *why)
         return wf_error(why, -ENOMEM, "no memory for a graph");
     if (g->error)
         return wf_error(why, g->error, "%s", g->mistake.text);
+    if (g->node_count > MOST_NODES)
+        return wf_error(why, -E2BIG, "the graph has more than %d tasks",
+                        MOST_NODES);
 
     struct dag_plan *p = calloc(1, sizeof *p);
     int rc = p ? wf_dag_init(p) : -ENOMEM;

@@ -3,7 +3,9 @@
  * Every node that is left after the topological pass has one that is left
  * before it. So walk backwards: after as many steps as there are nodes, we have
  * gone round a cycle at least once, and are on it. The path is told forwards
- * and starts at the task of the cycle that was drawn first. */
+ * and starts at the task of the cycle that was drawn first.
+ *
+ * A choice is no edge here: a loop through one is what it is for. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -89,5 +91,6 @@ int wf_cycle_error(const struct dag_plan *plan, uint32_t count, uint32_t *left,
     struct sentence s = tell(plan, next, start, steps, sizeof s.text);
     if (s.length > LENGTH)
         s = tell(plan, next, start, steps, SHORT);
-    return wf_error(why, -EINVAL, "%s", s.text);
+    return wf_error(why, -EINVAL, "%s%s", s.text,
+                    plan->conditional ? "; only a choice may lead back" : "");
 }

@@ -12,10 +12,10 @@
  *      down the last one behind it, and got none ready, must therefore not
  *      look at the run or the plan again.
  *
- *  [R] Run again. A node sets its count anew when it starts: nobody counts it
- *      down any more in this run, and those of the next run come after the end
- *      of this one. So a run that has ended is ready to start, with no pass
- *      over its nodes. The plan keeps a few of these.
+ *  [R] Run again. A node sets its count anew before it goes on to those behind
+ *      it: nobody counts it down any more in this run, and those of the next
+ *      run come after the end of this one. So a run that has ended is ready to
+ *      start, with no pass over its nodes. The plan keeps a few of these.
  *
  *  [E] End. A run has parties that may still touch it: its nodes; its deadline,
  *      until that was cancelled or has gone off; and whoever cancels or drains
@@ -26,13 +26,18 @@
  *  After the first error nothing is called any more, but everything is counted
  *  down all the same, so the run ends in the usual way. What depends on the
  *  node that failed comes after it and sees the error; what does not may just
- *  have started. */
+ *  have started.
+ *
+ *  A run may go on instead with what does not depend on the failure: a node
+ *  that is bad makes those behind it bad, before it counts them down, so [D]
+ *  they know. Nobody looks for that before the first error.
+ *
+ *  Here are the nodes that only call a function. The others, and all in a graph
+ *  where nodes choose, are node.c's. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "graph/dagrun.h"
-#include "graph/drawing.h"
 
 enum { KEPT_RUNS = 8 };
 
@@ -51,23 +56,29 @@ struct label wf_dag_label(const struct dag_plan *plan, uint32_t index)
     return wf_label(plan->names + plan->node[index].name, index);
 }
 
-static void fail(const struct dag_plan *plan, struct dag_run *run,
-                 uint32_t index, int rc)
+/* Counts down one node; true: it is ready now. */
+static inline bool counts_down(const struct dag_plan *plan, struct dag_run *run,
+                               uint32_t to)
 {
-    struct label task = wf_dag_label(plan, index);
-
-    if (rc < 0)
-        wf_run_fail(&run->run, rc, "task '%s' failed: %s", task.text,
-                    strerror(-rc));
-    else
-        wf_run_fail(&run->run, -EINVAL,
-                    "task '%s' returned %d, which is neither 0 nor a negative "
-                    "errno",
-                    task.text, rc);
+    return plan->node[to].before <= 1 ||
+           (sub_acq_rel(&run->node[to].missing, 1) & COUNT) == 1; /* [D] */
 }
 
-/* The nodes behind this one that are ready now: one, and the others in a list.
- */
+void wf_dag_count_down(struct dag_run *run, const struct dag_node *node,
+                       struct task_list *ready)
+{
+    const struct dag_plan *plan = wf_dag_plan_of(run);
+    const uint32_t *edge = plan->edge + node->first_edge;
+    const uint32_t *end = edge + node->edges;
+
+    while (edge < end) {
+        uint32_t to = *edge++;
+        if (counts_down(plan, run, to))
+            task_list_add(ready, &run->node[to].task);
+    }
+}
+
+/* The same for the fast path: one of them, and the others in a list. */
 static struct task *count_down(struct dag_run *run, const struct dag_plan *plan,
                                const struct dag_node *n, struct task_list *more)
 {
@@ -77,16 +88,26 @@ static struct task *count_down(struct dag_run *run, const struct dag_plan *plan,
 
     while (edge < end) {
         uint32_t to = *edge++;
-        struct run_node *behind = &run->node[to];
-        if (plan->node[to].before > 1 &&
-            sub_acq_rel(&behind->missing, 1) > 1) /* [D] */
+        if (!counts_down(plan, run, to))
             continue;
         if (next)
-            task_list_add(more, &behind->task);
+            task_list_add(more, &run->node[to].task);
         else
-            next = &behind->task;
+            next = &run->node[to].task;
     }
     return next;
+}
+
+void wf_dag_pass_on(struct dag_run *run, struct run_node *n)
+{
+    const struct dag_plan *plan = wf_dag_plan_of(run);
+    const struct dag_node *node = &plan->node[n->index];
+
+    if (!run->goes_on || !(load_relaxed(&n->missing) & IS_BAD))
+        return;
+    for (uint32_t i = 0; i < node->edges; i++)
+        or_relaxed(&run->node[plan->edge[node->first_edge + i]].missing,
+                   IS_BAD);
 }
 
 /* So many parties are out. */
@@ -106,7 +127,7 @@ static bool count_in(struct dag_run *run)
     return parties;
 }
 
-static void end(struct dag_run *run)
+void wf_dag_end(struct dag_run *run)
 {
     bool cancelled =
         run->deadline_ms && wf_timer_cancel(run->run.sched, &run->deadline);
@@ -114,92 +135,37 @@ static void end(struct dag_run *run)
     count_out(run, cancelled ? 2 : 1);
 }
 
-/* The node is done: what is behind it. */
-static struct task *go_on(weft_worker *self, struct dag_run *run,
-                          const struct dag_node *node, struct task_list *more)
-{
-    if (!node->edges) {
-        end(run);
-        return NULL;
-    }
-    return count_down(run, (const struct dag_plan *)run->run.plan, node, more);
-}
-
-void wf_dag_node_ended(weft_worker *self, struct dag_run *run, uint32_t index)
-{
-    const struct dag_plan *plan = (const struct dag_plan *)run->run.plan;
-    weft_sched *sched = run->run.sched;
-    struct task_list more = { 0 };
-
-    wf_nodeuse_give(run, index);
-    struct task *next = go_on(self, run, &plan->node[index], &more);
-    if (next)
-        task_list_add(&more, next);
-    if (more.first)
-        wf_inject(sched, &more);
-}
-
-/* True: the node's plan runs, and its end will go on. */
-static bool starts_plan(struct dag_run *run, uint32_t index, void *plan)
-{
-    weft_error why;
-    int rc = wf_subplan_start(run, index, plan, &why);
-
-    if (rc)
-        wf_run_fail(
-            &run->run, rc, "task '%s' failed: %.180s",
-            wf_dag_label((const struct dag_plan *)run->run.plan, index).text,
-            why.text);
-    return !rc;
-}
-
-/* As wf_dag_call, for a node of any kind in the fast path of `execute`. */
-static inline bool call(weft_worker *self, struct dag_run *run, uint32_t index,
-                        weft_fn *fn, void *ctx)
-{
-    if (!fn || load_relaxed(&run->run.error))
-        return true;
-    if (fn == wf_subplan_node)
-        return !starts_plan(run, index, ctx);
-    int rc = fn(self, ctx);
-    if (rc)
-        fail((const struct dag_plan *)run->run.plan, run, index, rc);
-    return true;
-}
-
-bool wf_dag_call(weft_worker *self, struct dag_run *run, uint32_t index,
-                 weft_fn *fn, void *ctx)
-{
-    return call(self, run, index, fn, ctx);
-}
-
-struct task *wf_dag_go_on(weft_worker *self, struct dag_run *run,
-                          uint32_t index)
-{
-    const struct dag_plan *plan = (const struct dag_plan *)run->run.plan;
-    struct task_list more = { 0 };
-    struct task *next = go_on(self, run, &plan->node[index], &more);
-
-    if (more.first)
-        wf_push_list(self, &more);
-    return next;
-}
-
 static struct task *execute(weft_worker *self, struct task *task)
 {
     struct run_node *n = (struct run_node *)task; /* its first member */
     struct dag_run *run = wf_dag_run_of(n);
-    const struct dag_plan *plan = (const struct dag_plan *)run->run.plan;
+    const struct dag_plan *plan = wf_dag_plan_of(run);
     const struct dag_node *node = &plan->node[n->index];
-
-    store_relaxed(&n->missing, node->before); /* [R] */
-    if (!call(self, run, n->index, node->fn, node->ctx))
-        return NULL;
     struct task_list more = { 0 };
-    struct task *next = go_on(self, run, node, &more);
+
+    if (node->fn && wf_node_may_run(run, n) &&
+        !wf_node_call(self, run, n, node->fn, node->ctx))
+        return NULL;
+    if (load_relaxed(&run->run.error))
+        wf_dag_pass_on(run, n);
+    store_relaxed(&n->missing, node->before); /* [R] */
+    if (!node->edges) {
+        wf_dag_end(run);
+        return NULL;
+    }
+    struct task *next = count_down(run, plan, node, &more);
     if (more.first)
         wf_push_list(self, &more);
     return next;
+}
+
+node_step *wf_dag_first_step(const struct dag_run *run, uint32_t index)
+{
+    const struct dag_plan *plan = wf_dag_plan_of(run);
+
+    return plan->conditional || plan->node[index].fn == wf_special_node
+               ? wf_node_execute
+               : execute;
 }
 
 static struct dag_run *make_run(const struct dag_plan *plan)
@@ -209,16 +175,20 @@ static struct dag_run *make_run(const struct dag_plan *plan)
 
     if (!run)
         return NULL;
-    run->claims =
-        plan->use_count ? calloc(plan->use_count, sizeof *run->claims) : NULL;
-    if (plan->use_count && !run->claims) {
+    run->run.plan = &plan->plan;
+    run->active = NULL;
+    run->claims = plan->claim_count
+                      ? calloc(plan->claim_count, sizeof *run->claims)
+                      : NULL;
+    if ((plan->claim_count && !run->claims) ||
+        (plan->conditional && wf_conditions_make(run))) {
+        free(run->claims);
         free(run);
         return NULL;
     }
     wf_subplans_init(&run->subplans);
     for (uint32_t i = 0; i < plan->node_count; i++) {
-        run->node[i].task.run =
-            plan->node[i].fn == wf_nodeuse_node ? wf_nodeuse_execute : execute;
+        run->node[i].task.run = wf_dag_first_step(run, i);
         store_relaxed(&run->node[i].missing, plan->node[i].before);
         run->node[i].index = i;
     }
@@ -231,6 +201,7 @@ static void free_run(struct dag_run *run)
         return;
     wf_subplans_finish(&run->subplans);
     free(run->claims);
+    free(run->active);
     free(run);
 }
 
@@ -271,6 +242,7 @@ static struct task *out_of_time(weft_worker *self, struct task *task)
     wf_run_fail(&run->run, -ETIMEDOUT,
                 "the run took longer than its deadline of %u ms",
                 run->deadline_ms);
+    store_relaxed(&run->stopped, true); /* before the visit: subplan.c */
     wf_subplans_visit(&run->subplans, weft_cancel);
     count_out(run, 1);
     return NULL;
@@ -280,7 +252,9 @@ static struct task *out_of_time(weft_worker *self, struct task *task)
 static int arm(struct dag_run *run, const struct weft_run_config *config)
 {
     run->priority = config->priority;
+    run->goes_on = config->on_failure == WEFT_GO_ON;
     store_relaxed(&run->draining, false);
+    store_relaxed(&run->stopped, false);
     run->deadline_ms = config->deadline_ms;
     store_relaxed(&run->parties, run->deadline_ms ? 2 : 1);
     if (!run->deadline_ms)
@@ -310,6 +284,8 @@ static int start(struct weft_run **out, weft_sched *sched,
         destroy_run(&run->run);
         return wf_error(why, rc, "no thread for the deadline of a run");
     }
+    if (plan->conditional)
+        wf_conditions_start(run);
     for (uint32_t i = 0; i < plan->root_count; i++)
         task_list_add(&roots, &run->node[plan->root[i]].task);
     if (out)
@@ -337,6 +313,7 @@ static void cancel(struct weft_run *base)
     if (!count_in(run))
         return;
     wf_run_fail(base, -ECANCELED, "the run was cancelled");
+    store_relaxed(&run->stopped, true); /* before the visit: subplan.c */
     wf_subplans_visit(&run->subplans, weft_cancel);
     count_out(run, 1);
 }
@@ -379,6 +356,7 @@ void wf_dag_destroy(struct dag_plan *plan)
     free(plan->edge);
     free(plan->root);
     free(plan->names);
-    free(plan->uses);
+    free(plan->special);
+    free(plan->choice);
     free(plan);
 }

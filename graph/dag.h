@@ -13,11 +13,12 @@
  *     edge      [ b  c ] [ d ]    [ d ]
  *
  * Exactly one node has nothing after it: the last one, whose end is the end of
- * the run. Where the drawing has more of them, compile.c joins them. */
+ * the run. Where the drawing has more of them, compile.c joins them. Not so if
+ * a node chooses what comes next: conditions.c. */
 #ifndef WEFT_GRAPH_DAG_H
 #define WEFT_GRAPH_DAG_H
-#include "graph/nodeuse.h"
 #include "graph/plan.h"
+#include "graph/special.h"
 #include "weft/graph.h"
 
 struct dag_node {
@@ -37,8 +38,10 @@ struct dag_plan {
     uint32_t *edge;
     uint32_t *root; /* the nodes that wait for nothing */
     char *names;
-    struct node_use *uses; /* of the nodes that take tokens of limits */
-    uint32_t use_count;
+    struct special *special;
+    uint32_t special_count, claim_count;
+    uint32_t *choice; /* what nodes choose from */
+    bool conditional; /* a node chooses */
     struct run_pool *pool;
 };
 

@@ -2,14 +2,16 @@
  */
 #ifndef WEFT_GRAPH_DRAWING_H
 #define WEFT_GRAPH_DRAWING_H
-#include "graph/nodeuse.h"
+#include <stdbool.h>
+
+#include "graph/special.h"
 #include "weft/graph.h"
 
 struct drawn_node {
     weft_fn *fn;
     void *ctx;
-    uint32_t name; /* where it starts in `names`; 0: it has none */
-    uint32_t use;  /* which of `uses` is its own, from 1; 0: it has none */
+    uint32_t name;    /* where it starts in `names`; 0: it has none */
+    uint32_t special; /* which of `specials` it is, from 1; 0: it is none */
 };
 
 struct drawn_edge {
@@ -19,13 +21,29 @@ struct drawn_edge {
 struct weft_graph {
     struct drawn_node *nodes;
     struct drawn_edge *edges;
+    struct drawn_edge *choices; /* `from` may choose `to` */
     char *names; /* one after the other, each with its end; "" is the first */
-    struct node_use *uses;
-    size_t node_count, edge_count, name_bytes, use_count;
-    size_t node_room, edge_room, name_room, use_room;
+    struct special *specials;
+    size_t node_count, edge_count, choice_count, name_bytes, special_count;
+    size_t node_room, edge_room, choice_room, name_room, special_room;
     int error; /* of the first mistake, else 0 */
     weft_error mistake;
 };
+
+/* In graph.c: the array with room for `more` elements after the `count` it has,
+ * or NULL after a mistake. */
+void *wf_drawing_room(weft_graph *g, void *array, size_t *room, size_t count,
+                      size_t more, size_t size);
+
+/* In graph.c: copies the name; false after a mistake. */
+bool wf_drawing_name(weft_graph *g, const char *name, uint32_t *at);
+
+/* In graph.c: whether the node is one; `what` of a drawing asks for it. */
+bool wf_drawing_has(weft_graph *g, weft_node node, const char *what);
+
+/* In drawspecial.c: what a node is that is special, from now on at the latest;
+ * NULL after a mistake. */
+struct special *wf_drawing_special(weft_graph *g, weft_node node);
 
 /* A node's name, else "#17": what a sentence calls it. */
 struct label {

@@ -11,8 +11,6 @@
 #include <string.h>
 
 #include "graph/drawing.h"
-#include "graph/plan.h"
-#include "graph/subplan.h"
 #include "sched/sched.h"
 
 /* Indices and positions are 32 bits wide. Compiling adds nodes and edges of its
@@ -38,13 +36,13 @@ void weft_graph_destroy(weft_graph *g)
     free(g->nodes);
     free(g->edges);
     free(g->names);
-    free(g->uses);
+    free(g->choices);
+    free(g->specials);
     free(g);
 }
 
-/* The array with room for `more` elements after the `count` it has, or NULL. */
-static void *make_room(weft_graph *g, void *array, size_t *room, size_t count,
-                       size_t more, size_t size)
+void *wf_drawing_room(weft_graph *g, void *array, size_t *room, size_t count,
+                      size_t more, size_t size)
 {
     if (more <= *room - count)
         return array;
@@ -70,13 +68,12 @@ static void *make_room(weft_graph *g, void *array, size_t *room, size_t count,
     return moved;
 }
 
-/* Copies the name; false after a mistake. */
-static bool keep_name(weft_graph *g, const char *name, uint32_t *at)
+bool wf_drawing_name(weft_graph *g, const char *name, uint32_t *at)
 {
     size_t bytes = name && *name ? strlen(name) + 1 : 0;
     size_t empty = g->name_bytes ? 0 : 1; /* the "" at the start */
-    char *names =
-        make_room(g, g->names, &g->name_room, g->name_bytes, bytes + empty, 1);
+    char *names = wf_drawing_room(g, g->names, &g->name_room, g->name_bytes,
+                                  bytes + empty, 1);
 
     if (!names)
         return false;
@@ -103,37 +100,19 @@ weft_node weft_task(weft_graph *g, const char *name, weft_fn *fn, void *ctx)
                             "task '%s' has no function to call", task.text);
         return none;
     }
-    struct drawn_node *nodes =
-        make_room(g, g->nodes, &g->node_room, g->node_count, 1, sizeof *nodes);
+    struct drawn_node *nodes = wf_drawing_room(g, g->nodes, &g->node_room,
+                                               g->node_count, 1, sizeof *nodes);
     if (!nodes)
         return none;
     g->nodes = nodes;
-    if (!keep_name(g, name, &at))
+    if (!wf_drawing_name(g, name, &at))
         return none;
     nodes[g->node_count++] =
         (struct drawn_node){ .fn = fn, .ctx = ctx, .name = at };
     return (weft_node){ (unsigned)g->node_count };
 }
 
-weft_node weft_task_plan(weft_graph *g, const char *name, const weft_plan *plan)
-{
-    const weft_node none = { 0 };
-
-    if (plan && !wf_plan_has_consumer(plan))
-        return weft_task(g, name, wf_subplan_node, (void *)(uintptr_t)plan);
-    if (g && !g->error) {
-        struct label task = wf_label(name ? name : "", (uint32_t)g->node_count);
-        g->error = wf_error(&g->mistake, -EINVAL,
-                            plan ? "task '%s' runs a pipeline with a consumer, "
-                                   "from which nobody could take: end it with "
-                                   "a stage"
-                                 : "task '%s' has no plan to run",
-                            task.text);
-    }
-    return none;
-}
-
-static bool exists(weft_graph *g, weft_node node, const char *what)
+bool wf_drawing_has(weft_graph *g, weft_node node, const char *what)
 {
     if (node.id >= 1 && node.id <= g->node_count)
         return true;
@@ -147,37 +126,17 @@ static bool exists(weft_graph *g, weft_node node, const char *what)
 void weft_depend(weft_graph *g, weft_node node, const weft_node *first,
                  size_t n)
 {
-    if (!g || g->error || !n || !exists(g, node, "dependency"))
+    if (!g || g->error || !n || !wf_drawing_has(g, node, "dependency"))
         return;
-    struct drawn_edge *edges =
-        make_room(g, g->edges, &g->edge_room, g->edge_count, n, sizeof *edges);
+    struct drawn_edge *edges = wf_drawing_room(g, g->edges, &g->edge_room,
+                                               g->edge_count, n, sizeof *edges);
     if (!edges)
         return;
     g->edges = edges;
     for (size_t i = 0; i < n; i++) {
-        if (!exists(g, first[i], "dependency"))
+        if (!wf_drawing_has(g, first[i], "dependency"))
             return;
         edges[g->edge_count++] =
             (struct drawn_edge){ .from = first[i].id - 1, .to = node.id - 1 };
     }
-}
-
-void weft_task_uses(weft_graph *g, weft_node node, const struct weft_use *uses,
-                    size_t n)
-{
-    if (!g || g->error || !n || !exists(g, node, "use of a limit"))
-        return;
-    struct drawn_node *drawn = &g->nodes[node.id - 1];
-    if (!drawn->use) {
-        struct node_use *all =
-            make_room(g, g->uses, &g->use_room, g->use_count, 1, sizeof *all);
-        if (!all)
-            return;
-        g->uses = all;
-        all[g->use_count++] = (struct node_use){ 0 };
-        drawn->use = (uint32_t)g->use_count;
-    }
-    struct label task = wf_label(g->names + drawn->name, node.id - 1);
-    g->error = wf_nodeuse_add(&g->uses[drawn->use - 1], uses, n, task.text,
-                              &g->mistake);
 }

@@ -13,7 +13,11 @@
  *
  *      A visitor holds no lock while it cancels: the inner run may end under
  *      its hands, which takes the lock of the list, and calls what is not ours.
- *      So several may visit at a time, and each goes by the numbers. */
+ *      So several may visit at a time, and each goes by the numbers.
+ *
+ *  A cancel of a run that runs others visits these in turn, and so on. Below
+ *  DEEP of them a visit is a task of its own, with its own reference, so that
+ *  no stack is too small for it. */
 #include "graph/subplan.h"
 
 #include <errno.h>
@@ -22,6 +26,15 @@
 
 #include "graph/dagrun.h"
 #include "graph/drawing.h"
+
+enum { DEEP = 32 };
+
+struct visit {
+    struct task task;
+    struct subplan *sub;
+    void (*what)(struct weft_run *);
+    bool taken; /* under the lock of the subplan: one of each kind will do */
+};
 
 struct subplan {
     struct dag_run *run; /* the outer one */
@@ -33,6 +46,8 @@ struct subplan {
     void (*missed)(struct weft_run *); /* what a visitor wanted too early */
     struct subplan *next, *before;     /* in the list: the newest first */
     uint64_t number;                   /* 1 is the first of its run */
+    weft_plan *owned;                  /* is destroyed with it */
+    struct visit cancels, drains;      /* from a stack of its own */
 };
 
 void wf_subplans_init(struct subplans *s)
@@ -44,8 +59,6 @@ void wf_subplans_init(struct subplans *s)
 
 void wf_subplans_finish(struct subplans *s) { pthread_mutex_destroy(&s->lock); }
 
-int wf_subplan_node(weft_worker *self, void *plan) { return -ENOSYS; }
-
 static void drop(struct subplan *sub)
 {
     struct dag_run *run = sub->run;
@@ -55,10 +68,11 @@ static void drop(struct subplan *sub)
         return;
     bool started = sub->inner;
     weft_run_destroy(sub->inner);
+    weft_plan_destroy(sub->owned);
     pthread_mutex_destroy(&sub->lock);
     free(sub);
     if (started)
-        wf_dag_node_ended(wf_worker_here(), run, index);
+        wf_node_ended(&run->node[index]);
 }
 
 static void enlist(struct subplans *s, struct subplan *sub)
@@ -92,8 +106,8 @@ static void ended(struct weft_run *inner, int result, void *ctx)
     if (result) {
         struct label node =
             wf_dag_label((const struct dag_plan *)run->run.plan, sub->index);
-        wf_run_fail(&run->run, result, "task '%s' failed: %.180s", node.text,
-                    inner->why.text);
+        wf_node_fail(run, &run->node[sub->index], result,
+                     "task '%s' failed: %.180s", node.text, inner->why.text);
     }
     delist(&run->subplans, sub);
     drop(sub);
@@ -107,13 +121,16 @@ void *wf_run_context(const struct weft_run *run)
 }
 
 int wf_subplan_start(struct dag_run *run, uint32_t index, const weft_plan *plan,
-                     weft_error *why)
+                     weft_plan *owned, weft_error *why)
 {
     struct subplan *sub = calloc(1, sizeof *sub);
     struct weft_run *inner;
 
-    if (!sub)
+    if (!sub) {
+        weft_plan_destroy(owned);
         return wf_error(why, -ENOMEM, "no memory to run its plan");
+    }
+    sub->owned = owned;
     sub->run = run;
     sub->index = index;
     sub->context = wf_run_context(&run->run);
@@ -122,12 +139,15 @@ int wf_subplan_start(struct dag_run *run, uint32_t index, const weft_plan *plan,
     enlist(&run->subplans, sub);
     /* Who fails or drains the run does so before the visit: either the visit
      * finds us, or we find the error, or that it drains. */
-    int rc = load_relaxed(&run->run.error);
-    if (!rc)
-        rc = weft_start_with(&inner, run->run.sched, plan,
-                             weft_config(run, .priority = run->priority,
-                                         .on_end = ended, .ctx = sub),
-                             why);
+    int rc = wf_dag_is_stopped(run)
+                 ? wf_error(why, -ECANCELED, "the run was stopped")
+                 : weft_start_with(
+                       &inner, run->run.sched, plan,
+                       weft_config(run, .priority = run->priority,
+                                   .on_end = ended, .ctx = sub,
+                                   .on_failure = run->goes_on ? WEFT_GO_ON
+                                                              : WEFT_FAIL_FAST),
+                       why);
     if (rc) {
         delist(&run->subplans, sub);
         drop(sub); /* the end's, which does not come */
@@ -161,10 +181,40 @@ static struct subplan *next_to_visit(struct subplans *s, uint64_t number)
     return found;
 }
 
+static struct task *visit(weft_worker *self, struct task *task)
+{
+    struct visit *v = (struct visit *)task; /* its first member */
+    struct subplan *sub = v->sub;
+
+    v->what(sub->inner);
+    drop(sub);
+    return NULL;
+}
+
+/* Makes the visit a task, which has our reference; false: there is one. */
+static bool visits_later(struct subplan *sub, void (*what)(struct weft_run *))
+{
+    struct visit *v = what == weft_cancel ? &sub->cancels : &sub->drains;
+
+    pthread_mutex_lock(&sub->lock);
+    bool first = !v->taken;
+    v->taken = true;
+    pthread_mutex_unlock(&sub->lock);
+    if (!first)
+        return false;
+    v->task.run = visit;
+    v->sub = sub;
+    v->what = what;
+    wf_ready(sub->run->run.sched, wf_worker_here(), &v->task);
+    return true;
+}
+
 void wf_subplans_visit(struct subplans *s, void (*what)(struct weft_run *))
 {
+    static _Thread_local unsigned depth;
     struct subplan *sub;
 
+    depth++;
     for (uint64_t at = 0; (sub = next_to_visit(s, at));) {
         at = sub->number;
         pthread_mutex_lock(&sub->lock);
@@ -172,8 +222,11 @@ void wf_subplans_visit(struct subplans *s, void (*what)(struct weft_run *))
         if (!inner && sub->missed != weft_cancel)
             sub->missed = what;
         pthread_mutex_unlock(&sub->lock);
-        if (inner)
+        if (inner && depth < DEEP)
             what(inner);
+        else if (inner && visits_later(sub, what))
+            continue;
         drop(sub);
     }
+    depth--;
 }

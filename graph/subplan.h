@@ -19,13 +19,11 @@ struct subplans {
 void wf_subplans_init(struct subplans *s);
 void wf_subplans_finish(struct subplans *s);
 
-/* What such a node has as its function; it is never called. */
-int wf_subplan_node(weft_worker *self, void *plan);
-
-/* Starts the node's plan: 0, and wf_dag_node_ended will be called; or a
- * negative errno and a sentence. */
+/* Starts a plan for the node, and destroys `owned`, unless NULL, when its run
+ * has ended: 0, and wf_node_ended will be called; or a negative errno and a
+ * sentence. */
 int wf_subplan_start(struct dag_run *run, uint32_t index, const weft_plan *plan,
-                     weft_error *why);
+                     weft_plan *owned, weft_error *why);
 
 /* [any] What the callbacks of a run get as its context: what it was given, or
  * for the run of a node what the outermost run was given. */

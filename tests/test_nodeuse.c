@@ -158,6 +158,29 @@ Test(nodeuse, R12_n_tasks_on_one_token_are_n_grants, .timeout = 60)
     weft_limit_destroy(t.limit);
 }
 
+/* A task that waits is made ready once more, when it has its token; nobody is
+ * woken in vain. */
+Test(nodeuse, n_tasks_on_one_token_are_n_times_two_steps, .timeout = 60)
+{
+    for (unsigned n = 1000; n <= TIMES(64000, 4000); n *= 2) {
+        struct tokens t = { .limit = limit_of("one", 1) };
+        struct weft_sched_stats stats;
+        weft_sched *s = workers(3);
+        weft_graph *g = weft_graph_create();
+        for (unsigned i = 0; i < n; i++)
+            takes(g, weft_task(g, NULL, has_one, &t), t.limit, 1);
+        weft_plan *plan = compiled(g);
+        cr_assert_eq(weft_run(s, plan, NULL), 0);
+        weft_sched_stats(s, &stats);
+        cr_assert_eq(stats_of(t.limit).granted, n);
+        cr_assert(stats.tasks <= 2 * n + n / 16 + 2); /* and the joins */
+        cr_assert(stats.wakes <= 2 * n);
+        weft_plan_destroy(plan);
+        weft_sched_destroy(s);
+        weft_limit_destroy(t.limit);
+    }
+}
+
 /* ---- without a worker -------------------------------------------------- */
 
 struct meeting {

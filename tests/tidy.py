@@ -69,6 +69,7 @@ TESTED_WITH = {
     "look": "report",
     "line": "report",
     "portrait": "picture",
+    "special": "drawspecial",  # laid out as they were drawn
 }
 
 READMES = ["sched", "graph", "cli", "tests", "perf"]

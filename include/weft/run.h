@@ -21,7 +21,13 @@ struct weft_run_config {
     unsigned deadline_ms; /* then the run is stopped, as by weft_cancel, with
                              -ETIMEDOUT; default: none */
     weft_end_fn *on_end;
-    void *ctx; /* for on_end; and what callbacks get of weft_run_context */
+    void *ctx; /* for on_end; and what callbacks get of weft_run_context and
+                  weft_task_context */
+    enum {
+        WEFT_FAIL_FAST, /* after a failure nothing starts any more */
+        WEFT_GO_ON, /* only what comes after the task that failed does not; the
+                       result is the first failure all the same */
+    } on_failure;   /* of a graph; a pipeline has its policies */
 };
 
 /* [any] Runs the plan to its end: 0, or the error that ended it. Not from a
