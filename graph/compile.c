@@ -182,6 +182,14 @@ static int copy_nodes(struct dag_plan *p, const weft_graph *g, weft_error *why)
         p->node[i].name = g->nodes[i].name;
     }
     p->node_count = (uint32_t)g->node_count;
+    if (g->priority_count) {
+        p->priority = calloc(g->node_count + joins_for(g->node_count),
+                             sizeof *p->priority);
+        if (!p->priority)
+            return -ENOMEM;
+        memcpy(p->priority, g->priorities,
+               g->priority_count * sizeof *p->priority);
+    }
     int rc = wf_special_compile(p, g, why);
     if (rc)
         return rc;

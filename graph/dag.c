@@ -36,6 +36,7 @@
  *  where nodes choose, are node.c's. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "graph/dagrun.h"
 
@@ -163,9 +164,35 @@ node_step *wf_dag_first_step(const struct dag_run *run, uint32_t index)
 {
     const struct dag_plan *plan = wf_dag_plan_of(run);
 
-    return plan->conditional || plan->node[index].fn == wf_special_node
+    return plan->conditional || plan->priority ||
+                   plan->node[index].fn == wf_special_node
                ? wf_node_execute
                : execute;
+}
+
+static void free_run(struct dag_run *run)
+{
+    if (!run)
+        return;
+    wf_subplans_finish(&run->subplans);
+    wf_ready_destroy(run->ready);
+    free(run->claims);
+    free(run->active);
+    free(run);
+}
+
+/* What plans have that are not all nodes and edges: 0 or -ENOMEM. */
+static int make_extras(struct dag_run *run, const struct dag_plan *plan)
+{
+    if (plan->claim_count)
+        run->claims = calloc(plan->claim_count, sizeof *run->claims);
+    if (plan->priority)
+        run->ready = wf_ready_create(run);
+    return (plan->claim_count && !run->claims) ||
+                   (plan->priority && !run->ready) ||
+                   (plan->conditional && wf_conditions_make(run))
+               ? -ENOMEM
+               : 0;
 }
 
 static struct dag_run *make_run(const struct dag_plan *plan)
@@ -175,34 +202,19 @@ static struct dag_run *make_run(const struct dag_plan *plan)
 
     if (!run)
         return NULL;
+    memset(run, 0, sizeof *run);
     run->run.plan = &plan->plan;
-    run->active = NULL;
-    run->claims = plan->claim_count
-                      ? calloc(plan->claim_count, sizeof *run->claims)
-                      : NULL;
-    if ((plan->claim_count && !run->claims) ||
-        (plan->conditional && wf_conditions_make(run))) {
-        free(run->claims);
-        free(run);
+    wf_subplans_init(&run->subplans);
+    if (make_extras(run, plan)) {
+        free_run(run);
         return NULL;
     }
-    wf_subplans_init(&run->subplans);
     for (uint32_t i = 0; i < plan->node_count; i++) {
         run->node[i].task.run = wf_dag_first_step(run, i);
         store_relaxed(&run->node[i].missing, plan->node[i].before);
         run->node[i].index = i;
     }
     return run;
-}
-
-static void free_run(struct dag_run *run)
-{
-    if (!run)
-        return;
-    wf_subplans_finish(&run->subplans);
-    free(run->claims);
-    free(run->active);
-    free(run);
 }
 
 static struct dag_run *take_run(struct run_pool *pool)
@@ -288,6 +300,8 @@ static int start(struct weft_run **out, weft_sched *sched,
         wf_conditions_start(run);
     for (uint32_t i = 0; i < plan->root_count; i++)
         task_list_add(&roots, &run->node[plan->root[i]].task);
+    if (run->ready)
+        wf_ready_add(run, &roots);
     if (out)
         *out = &run->run;
     wf_inject(sched, &roots);
@@ -358,5 +372,6 @@ void wf_dag_destroy(struct dag_plan *plan)
     free(plan->names);
     free(plan->special);
     free(plan->choice);
+    free(plan->priority);
     free(plan);
 }

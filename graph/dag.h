@@ -42,6 +42,7 @@ struct dag_plan {
     uint32_t special_count, claim_count;
     uint32_t *choice; /* what nodes choose from */
     bool conditional; /* a node chooses */
+    int *priority;    /* of each node, or NULL: all have none */
     struct run_pool *pool;
 };
 

@@ -6,6 +6,7 @@
 #include "graph/claim.h"
 #include "graph/dag.h"
 #include "graph/drawing.h"
+#include "graph/ready.h"
 #include "graph/subplan.h"
 #include "sched/sched.h"
 
@@ -37,6 +38,7 @@ struct dag_run {
     _Atomic bool stopped;       /* by a cancel, or its deadline */
     bool goes_on;               /* after a failure */
     struct claim *claims;       /* as many as nodes take tokens */
+    struct ready *ready;        /* or NULL: no priorities */
     _Atomic uint32_t *active;   /* of each node, or NULL: conditions.c */
     _Atomic uint64_t under_way; /* the same: of all nodes */
     struct run_node node[];

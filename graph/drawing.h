@@ -24,8 +24,10 @@ struct weft_graph {
     struct drawn_edge *choices; /* `from` may choose `to` */
     char *names; /* one after the other, each with its end; "" is the first */
     struct special *specials;
+    int *priorities; /* of the first nodes; the others have 0 */
     size_t node_count, edge_count, choice_count, name_bytes, special_count;
     size_t node_room, edge_room, choice_room, name_room, special_room;
+    size_t priority_count, priority_room;
     int error; /* of the first mistake, else 0 */
     weft_error mistake;
 };

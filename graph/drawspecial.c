@@ -46,6 +46,22 @@ static const char *wrong(const struct weft_task_config *c)
     return NULL;
 }
 
+/* Of the last node. */
+static bool set_priority(weft_graph *g, int priority)
+{
+    size_t more = g->node_count - g->priority_count;
+    int *all = wf_drawing_room(g, g->priorities, &g->priority_room,
+                               g->priority_count, more, sizeof *all);
+
+    if (!all)
+        return false;
+    g->priorities = all;
+    while (g->priority_count < g->node_count)
+        all[g->priority_count++] = 0;
+    all[g->node_count - 1] = priority;
+    return true;
+}
+
 static bool add(weft_graph *g, const struct weft_task_config *c, uint32_t name)
 {
     struct drawn_node *nodes = wf_drawing_room(g, g->nodes, &g->node_room,
@@ -56,6 +72,8 @@ static bool add(weft_graph *g, const struct weft_task_config *c, uint32_t name)
     g->nodes = nodes;
     nodes[g->node_count++] =
         (struct drawn_node){ .fn = c->fn, .ctx = c->ctx, .name = name };
+    if (c->priority && !set_priority(g, c->priority))
+        return false;
     if (!c->plan && !c->draw && !c->io && !c->choose && !c->use_count)
         return true;
     weft_node node = { (unsigned)g->node_count };

@@ -38,6 +38,7 @@ void weft_graph_destroy(weft_graph *g)
     free(g->names);
     free(g->choices);
     free(g->specials);
+    free(g->priorities);
     free(g);
 }
 

@@ -116,6 +116,10 @@ static struct task *go_on(weft_worker *self, struct dag_run *run,
         }
         wf_dag_count_down(run, node, &ready);
     }
+    if (!ready.first)
+        return NULL; /* maybe of the run, too */
+    if (run->ready)
+        wf_ready_add(run, &ready);
     struct task *next = task_list_take(&ready);
     if (ready.first)
         wf_push_list(self, &ready);

@@ -61,6 +61,10 @@ struct weft_task_config {
     void *ctx;                   /* of all of these */
     const struct weft_use *uses; /* as weft_task_uses; copied */
     unsigned use_count;
+    int priority; /* whenever a worker takes up a task of the run, it is the
+                     highest of those that are ready, of equal ones the one that
+                     was ready first; 0. Tokens are given in another order: see
+                     limit.h. Where all are 0 there is no order, and no cost */
 };
 weft_node weft_task_with(weft_graph *g, const struct weft_task_config *config);
 
