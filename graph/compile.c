@@ -181,7 +181,7 @@ static int copy_nodes(struct dag_plan *p, const weft_graph *g, weft_error *why)
         p->node[i].ctx = g->nodes[i].ctx;
         p->node[i].name = g->nodes[i].name;
     }
-    p->node_count = (uint32_t)g->node_count;
+    p->node_count = p->drawn_count = (uint32_t)g->node_count;
     if (g->priority_count) {
         p->priority = calloc(g->node_count + joins_for(g->node_count),
                              sizeof *p->priority);

@@ -39,6 +39,7 @@
 #include <string.h>
 
 #include "graph/dagrun.h"
+#include "graph/map.h"
 
 enum { KEPT_RUNS = 8 };
 
@@ -164,7 +165,7 @@ node_step *wf_dag_first_step(const struct dag_run *run, uint32_t index)
 {
     const struct dag_plan *plan = wf_dag_plan_of(run);
 
-    return plan->conditional || plan->priority ||
+    return run->times || plan->conditional || plan->priority ||
                    plan->node[index].fn == wf_special_node
                ? wf_node_execute
                : execute;
@@ -178,24 +179,28 @@ static void free_run(struct dag_run *run)
     wf_ready_destroy(run->ready);
     free(run->claims);
     free(run->active);
+    free(run->times);
     free(run);
 }
 
 /* What plans have that are not all nodes and edges: 0 or -ENOMEM. */
-static int make_extras(struct dag_run *run, const struct dag_plan *plan)
+static int make_extras(struct dag_run *run, const struct dag_plan *plan,
+                       bool times)
 {
+    if (times)
+        run->times = calloc(plan->node_count, sizeof *run->times);
     if (plan->claim_count)
         run->claims = calloc(plan->claim_count, sizeof *run->claims);
     if (plan->priority)
         run->ready = wf_ready_create(run);
-    return (plan->claim_count && !run->claims) ||
+    return (times && !run->times) || (plan->claim_count && !run->claims) ||
                    (plan->priority && !run->ready) ||
                    (plan->conditional && wf_conditions_make(run))
                ? -ENOMEM
                : 0;
 }
 
-static struct dag_run *make_run(const struct dag_plan *plan)
+static struct dag_run *make_run(const struct dag_plan *plan, bool times)
 {
     struct dag_run *run =
         malloc(sizeof *run + plan->node_count * sizeof run->node[0]);
@@ -205,7 +210,7 @@ static struct dag_run *make_run(const struct dag_plan *plan)
     memset(run, 0, sizeof *run);
     run->run.plan = &plan->plan;
     wf_subplans_init(&run->subplans);
-    if (make_extras(run, plan)) {
+    if (make_extras(run, plan, times)) {
         free_run(run);
         return NULL;
     }
@@ -235,7 +240,7 @@ static void destroy_run(struct weft_run *base)
     struct run_pool *pool = ((const struct dag_plan *)base->plan)->pool;
 
     pthread_mutex_lock(&pool->lock);
-    if (pool->count < KEPT_RUNS) {
+    if (pool->count < KEPT_RUNS && !run->times) {
         run->next = pool->first;
         pool->first = run;
         pool->count++;
@@ -264,6 +269,7 @@ static struct task *out_of_time(weft_worker *self, struct task *task)
 static int arm(struct dag_run *run, const struct weft_run_config *config)
 {
     run->priority = config->priority;
+    run->began = run->times ? wf_now_ns() : 0;
     run->goes_on = config->on_failure == WEFT_GO_ON;
     store_relaxed(&run->draining, false);
     store_relaxed(&run->stopped, false);
@@ -281,11 +287,11 @@ static int start(struct weft_run **out, weft_sched *sched,
                  weft_error *why)
 {
     const struct dag_plan *plan = (const struct dag_plan *)base;
-    struct dag_run *run = take_run(plan->pool);
+    struct dag_run *run = config->times ? NULL : take_run(plan->pool);
     struct task_list roots = { 0 };
 
     if (!run)
-        run = make_run(plan);
+        run = make_run(plan, config->times);
     if (!run)
         return wf_error(why, -ENOMEM, "no memory to run a graph of %u tasks",
                         plan->node_count);
@@ -343,6 +349,7 @@ static const struct plan_kind dag_kind = {
     .cancel = cancel,
     .destroy_run = destroy_run,
     .destroy_plan = destroy_plan,
+    .draw = wf_graph_draw,
 };
 
 int wf_dag_init(struct dag_plan *plan)

@@ -34,6 +34,7 @@ struct run_pool; /* the runs that have ended, to be used again: dag.c */
 struct dag_plan {
     struct weft_plan plan;
     uint32_t node_count, edge_count, root_count;
+    uint32_t drawn_count; /* the other nodes are joins */
     struct dag_node *node;
     uint32_t *edge;
     uint32_t *root; /* the nodes that wait for nothing */

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "graph/claim.h"
+#include "graph/critical.h"
 #include "graph/dag.h"
 #include "graph/drawing.h"
 #include "graph/ready.h"
@@ -39,6 +40,8 @@ struct dag_run {
     bool goes_on;               /* after a failure */
     struct claim *claims;       /* as many as nodes take tokens */
     struct ready *ready;        /* or NULL: no priorities */
+    struct node_times *times;   /* or NULL: none are taken */
+    uint64_t began;             /* what they count from: ns */
     _Atomic uint32_t *active;   /* of each node, or NULL: conditions.c */
     _Atomic uint64_t under_way; /* the same: of all nodes */
     struct run_node node[];

@@ -136,6 +136,8 @@ struct task *wf_node_end(weft_worker *self, struct dag_run *run,
         which = wf_conditions_ask(self, run, n, s);
     if (s && s->use.count)
         wf_nodeuse_give(run, s);
+    if (run->times)
+        wf_node_ends(run, n->index);
     return go_on(self, run, n, which);
 }
 
@@ -145,8 +147,12 @@ static struct task *granted(weft_worker *self, struct task *task)
     struct dag_run *run = wf_dag_run_of(n);
 
     task->run = wf_node_execute; /* in the next run: [R] in dag.c */
-    if (wf_node_may_run(run, n) && !act(self, run, n))
-        return NULL;
+    if (wf_node_may_run(run, n)) {
+        if (run->times)
+            wf_node_begins(run, n->index);
+        if (!act(self, run, n))
+            return NULL;
+    }
     return wf_node_end(self, run, n);
 }
 

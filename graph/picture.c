@@ -193,20 +193,49 @@ void wf_picture_node(const struct picture *p, unsigned id,
 void wf_picture_edge(const struct picture *p, unsigned from, unsigned to,
                      const char *label)
 {
-    bool dot = p->format == WEFT_DOT;
+    wf_picture_edge_as(p, from, to, label, PLAIN);
+}
 
-    fprintf(p->to, "    s%u %s", from, dot ? "->" : "-->");
-    if (dot)
-        fprintf(p->to, " s%u", to);
+static void edge_in_dot(const struct picture *p, unsigned from, unsigned to,
+                        const char *label, enum edge_look look)
+{
+    static const char *const looks[] = {
+        [PLAIN] = "",
+        [MARKED] = "color=red penwidth=3",
+        [MAY_BE] = "style=dashed",
+    };
+    bool both = *label && look != PLAIN;
+
+    fprintf(p->to, "    s%u -> s%u", from, to);
+    if (*label || look != PLAIN)
+        fprintf(p->to, " [%s%s", looks[look], both ? " " : "");
     if (*label) {
-        fputs(dot ? " [label=" : "|", p->to);
+        fputs("label=", p->to);
         put_quoted(p, label);
-        fputs(dot ? "]" : "|", p->to);
     }
-    if (dot)
-        fputs(";\n", p->to);
-    else
-        fprintf(p->to, " s%u\n", to);
+    fputs(*label || look != PLAIN ? "];\n" : ";\n", p->to);
+}
+
+void wf_picture_edge_as(const struct picture *p, unsigned from, unsigned to,
+                        const char *label, enum edge_look look)
+{
+    static const char *const arrows[] = {
+        [PLAIN] = "-->",
+        [MARKED] = "==>",
+        [MAY_BE] = "-.->",
+    };
+
+    if (p->format == WEFT_DOT) {
+        edge_in_dot(p, from, to, label, look);
+        return;
+    }
+    fprintf(p->to, "    s%u %s", from, arrows[look]);
+    if (*label) {
+        fputs("|", p->to);
+        put_quoted(p, label);
+        fputs("|", p->to);
+    }
+    fprintf(p->to, " s%u\n", to);
 }
 
 /* ---- a picture of a plan ----------------------------------------------- */
@@ -222,10 +251,6 @@ int weft_plan_draw(char **out, const weft_plan *plan, struct weft_run *run,
                         (int)format);
     if (run && run->plan != plan)
         return wf_error(why, -EINVAL, "the run is one of another plan");
-    if (!plan->kind->draw)
-        return wf_error(why, -ENOTSUP,
-                        "only plans of pipelines can be drawn: this is a "
-                        "graph's");
     struct picture p = { .to = open_memstream(&text, &length),
                          .format = format };
     int rc = p.to ? plan->kind->draw(&p, plan, run) : -ENOMEM;

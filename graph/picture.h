@@ -30,4 +30,8 @@ void wf_picture_node(const struct picture *p, unsigned id,
 /* `label` may be "". */
 void wf_picture_edge(const struct picture *p, unsigned from, unsigned to,
                      const char *label);
+
+enum edge_look { PLAIN, MARKED, MAY_BE };
+void wf_picture_edge_as(const struct picture *p, unsigned from, unsigned to,
+                        const char *label, enum edge_look look);
 #endif

@@ -24,7 +24,7 @@ struct plan_kind {
     void (*destroy_plan)(struct weft_plan *plan); /* [one] no run uses it */
 
     /* [any] Draws the plan, with what the run, unless NULL, has done: 0 or
-     * -ENOMEM. NULL: plans of this kind cannot be drawn. */
+     * -ENOMEM. */
     int (*draw)(const struct picture *picture, const weft_plan *plan,
                 struct weft_run *run);
 };

@@ -422,17 +422,6 @@ static void is_refused(const weft_plan *plan, struct weft_run *run, int format,
     cr_assert_eq(strcmp(why.text, sentence), 0);
 }
 
-Test(picture, a_graph_is_refused_in_a_sentence)
-{
-    weft_graph *g = weft_graph_create();
-
-    weft_task(g, "only", nothing, NULL);
-    weft_plan *plan = compiled(g);
-    is_refused(plan, NULL, WEFT_DOT, -ENOTSUP,
-               "only plans of pipelines can be drawn: this is a graph's");
-    weft_plan_destroy(plan);
-}
-
 Test(picture, a_run_of_another_plan_and_an_unknown_format_are_refused)
 {
     unsigned made = 0;

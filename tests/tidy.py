@@ -69,6 +69,7 @@ TESTED_WITH = {
     "look": "report",
     "line": "report",
     "portrait": "picture",
+    "critical": "map",
     "special": "drawspecial",  # laid out as they were drawn
 }
 

@@ -1,8 +1,9 @@
-/* insight.h: what a pipeline is doing, and why it is not faster.
+/* insight.h: what a run is doing, and why it is not faster.
  *
  * All of it may be asked at any time, from any thread, and stops nobody. */
 #ifndef WEFT_INSIGHT_H
 #define WEFT_INSIGHT_H
+#include "weft/graph.h"
 #include "weft/pipeline.h"
 
 /* [any] What a segment holds now, exact at every instant. Segments are numbered
@@ -77,6 +78,20 @@ struct weft_sink_stats {
 };
 int weft_run_sink(struct weft_run *run, struct weft_sink_stats *out);
 
+/* [any] When a task of a graph ran, in a run with .times, up to now: ns since
+ * the run began; all its executions together, where it has several. One that
+ * was pending, or ran a plan, did so until that had ended. -EINVAL: the run is
+ * a pipeline's; -ERANGE: it has no such task; -ENODATA: no times are taken. */
+struct weft_task_stats {
+    const char *name;  /* "": none; lives as long as the plan */
+    uint64_t runs;     /* 0: not called, or not yet */
+    uint64_t begin_ns; /* of the first */
+    uint64_t end_ns;   /* of the last that has ended */
+    uint64_t spent_ns;
+};
+int weft_run_task(struct weft_run *run, weft_node node,
+                  struct weft_task_stats *out);
+
 /* ---- why it is not faster ---------------------------------------------- */
 
 /* [any] What a run has used up to now, to be compared with later. It does not
@@ -143,9 +158,10 @@ enum weft_picture {
 };
 
 /* [any] A plan as text for programs that draw; with a run of it, unless NULL,
- * what that has done, and its bottleneck marked. Free *out with free().
- * -ENOTSUP: the plan of a graph; -EINVAL: no such format, or the run is one of
- * another plan; -ENOMEM. */
+ * what that has done, and its bottleneck marked: of a graph, if the run takes
+ * times, its critical path: of all tasks of which each is after the one before,
+ * those that took longest. Free *out with free(). -EINVAL: no such format, or
+ * the run is one of another plan; -ENOMEM. */
 int weft_plan_draw(char **out, const weft_plan *plan, struct weft_run *run,
                    enum weft_picture format, weft_error *why);
 #endif

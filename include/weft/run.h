@@ -3,6 +3,8 @@
  * A plan is immutable; any number of runs may execute it at the same time. */
 #ifndef WEFT_RUN_H
 #define WEFT_RUN_H
+#include <stdbool.h>
+
 #include "weft/base.h"
 
 typedef struct weft_plan weft_plan; /* a compiled drawing */
@@ -28,6 +30,8 @@ struct weft_run_config {
         WEFT_GO_ON, /* only what comes after the task that failed does not; the
                        result is the first failure all the same */
     } on_failure;   /* of a graph; a pipeline has its policies */
+    bool times; /* of a graph: when each task ran is kept, for weft_run_task and
+                   weft_plan_draw; not of the graphs that its tasks run */
 };
 
 /* [any] Runs the plan to its end: 0, or the error that ended it. Not from a
