@@ -58,7 +58,7 @@ static weft_graph *draw_random(struct probe *p, unsigned n, uint64_t *seed)
     return g;
 }
 
-Test(dag, random_graphs_run_each_task_once_and_in_order, .timeout = 300)
+Test(dag, R16_random_graphs_run_each_task_once_and_in_order, .timeout = 300)
 {
     static struct probe p[MOST_TASKS];
     weft_sched *s = workers(4);

@@ -9,7 +9,7 @@
 static char *drawn(const weft_plan *plan, struct weft_run *run,
                    enum weft_picture format)
 {
-    char *text = NULL;
+    static char *text;
     cr_assert_eq(weft_plan_draw(&text, plan, run, format, NULL), 0);
     return text;
 }
