@@ -132,7 +132,8 @@ void wf_node_returned_error(struct dag_run *run, struct run_node *n, int rc);
 
 /* The node whose callback this thread is in; the lowest bit: it has asked for
  * its handle; the next: it may not. */
-extern _Thread_local uintptr_t wf_node_here;
+extern _Thread_local uintptr_t wf_node_here
+    __attribute__((tls_model("initial-exec"))); /* each node writes it */
 enum { ASKED = 1, MAY_NOT_ASK = 2 };
 
 /* What fn has returned: true if the node has ended. */

@@ -101,6 +101,8 @@ static int make_workers(weft_sched *s)
         w->group = wf_topo_group_of(s->topo, i);
         wf_claims_init(&w->claims);
         w->random = 0x9e3779b97f4a7c15u * (i + 1);
+        if (s->seed) /* and not 0 */
+            w->random = (w->random ^ s->seed) ? w->random ^ s->seed : 1;
         if (wf_victims_init(w))
             return -ENOMEM;
     }
@@ -152,6 +154,7 @@ int weft_sched_create(weft_sched **out, const struct weft_sched_config *config,
         goto fail;
     s->worker_count = wf_topo_workers(s->topo);
     s->group_count = wf_topo_groups(s->topo);
+    s->seed = c.seed;
     s->spin_ns = (c.spin_us ? c.spin_us : DEFAULT_SPIN_US) * (uint64_t)1000;
 
     s->timers = wf_timers_create(s);

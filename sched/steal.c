@@ -11,7 +11,7 @@
 
 enum { FAR_LOOT = 8 };
 
-static uint64_t next_random(weft_worker *self)
+uint64_t wf_random(weft_worker *self)
 {
     uint64_t x = self->random;
     x ^= x << 13, x ^= x >> 7, x ^= x << 17;
@@ -78,7 +78,7 @@ struct task *wf_steal(weft_worker *self)
 
     for (unsigned level = 0; level < v->level_count; level++) {
         unsigned n = v->levels[level] - begin;
-        unsigned start = (unsigned)(next_random(self) % n);
+        unsigned start = (unsigned)(wf_random(self) % n);
         for (unsigned i = 0; i < n; i++) {
             struct task *task = rob(self, begin + (start + i) % n);
             if (task)

@@ -11,6 +11,10 @@
  * its oldest task behind for ever. So every FAIR_TICK tasks the oldest comes
  * first: of the injected ones, or of the worker's own.
  *
+ * With a seed the clock decides nothing: a chain is bounded in steps, by
+ * chance. A task counts as one that was taken whether it was there at once or
+ * had to be waited for. So one worker does the same each time.
+ *
  * What begins something new waits in a queue of its own until there is nothing
  * else, or until FAIR_TICK other tasks were taken. Where several take turns
  * there, one whose turn it still is may be in the deque of another worker; so
@@ -25,6 +29,7 @@ enum {
     MOST_STEPS = 15,   /* then they may be so many steps apart */
     FAIR_TICK = 61,    /* every so many tasks the oldest comes first */
     INJECT_BATCH = 32, /* taken from the injected tasks at a time */
+    SEED_STEPS = 32,   /* of a chain, at most, where there is a seed */
 };
 
 static _Thread_local weft_worker *here;
@@ -76,6 +81,19 @@ static uint64_t look(weft_worker *self)
     self->looked = now;
     self->steps = 0;
     return now;
+}
+
+static void run_seeded_chain(weft_worker *self, struct task *task)
+{
+    unsigned ran = 0, most = 1 + (unsigned)(wf_random(self) >> 33) % SEED_STEPS;
+
+    for (self->follows = false; task && ran < most; self->follows = true) {
+        task = task->run(self, task);
+        ran++;
+    }
+    if (task)
+        wf_ready(self->sched, NULL, task);
+    count_one(&self->tasks, ran);
 }
 
 static void run_chain(weft_worker *self, struct task *task)
@@ -233,9 +251,14 @@ static void work(weft_worker *self, bool stands_in)
         if (wf_lend_called(self) && !wf_lend_pass_on(self, stands_in))
             return;
         struct task *task = take_own(self);
-        if (!task)
+        if (!task) {
+            self->tick--; /* nothing was taken */
             task = find_task(self);
-        if (task)
+            self->tick += task != NULL;
+        }
+        if (task && self->sched->seed)
+            run_seeded_chain(self, task);
+        else if (task)
             run_chain(self, task);
         else if (!wf_lend_called(self))
             return;

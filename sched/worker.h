@@ -44,6 +44,7 @@ struct weft_sched {
     struct helpers helpers;
     unsigned worker_count, group_count;
     uint64_t spin_ns;
+    uint64_t seed;           /* 0: none */
     weft_worker **workers;   /* each on its node */
     struct inject *injects;  /* one per group */
     struct inject *lasts;    /* one per group: what comes after all else */
@@ -71,6 +72,7 @@ void wf_worker_is_back(weft_worker *self);
 int wf_victims_init(weft_worker *self);
 void wf_victims_finish(weft_worker *self);
 struct task *wf_steal(weft_worker *self); /* one pass over all victims */
+uint64_t wf_random(weft_worker *self);
 
 /* In worker.c: the oldest of a group's injected tasks, more of them into the
  * worker's own deque. */

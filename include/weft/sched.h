@@ -19,6 +19,11 @@ struct weft_sched_config {
     unsigned spin_us; /* how long to look for work before sleeping; 50 */
     enum weft_pin pin;
     enum weft_io_way io;
+    uint64_t seed; /* not 0: no decision is left to the clock. With one worker
+                      what one run of a graph executes, if it waits for nothing
+                      outside, it then executes in the same order each time that
+                      the program runs; another seed is another order. For
+                      tests: it is slower, and less fair */
 };
 
 /* [any] `config` may be NULL: all defaults. -ENOMEM, -EAGAIN (no threads). */
