@@ -2,7 +2,9 @@
  *
  * There is no default order: seq_cst has to be asked for like any other. With
  * WEFT_CHAOS (tests only) a thread sometimes pauses or yields before an atomic
- * operation, which makes rare interleavings common. */
+ * operation, which makes rare interleavings common. The pauses of a process
+ * come from one seed, that of the environment variable WEFT_CHAOS_SEED or a new
+ * one each time, which the tests print: see chaos.c. */
 #ifndef WEFT_SCHED_ATOMIC_H
 #define WEFT_SCHED_ATOMIC_H
 #include <stdatomic.h>
@@ -10,11 +12,13 @@
 #ifdef WEFT_CHAOS
 #include <sched.h>
 #include <stdint.h>
+
+#include "sched/chaos.h"
 static inline void chaos(void)
 {
     static _Thread_local uint64_t seed;
     if (!seed)
-        seed = (uintptr_t)&seed | 1;
+        seed = wf_chaos_next_seed();
     seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
     if (seed % 64 == 0)
         sched_yield();
