@@ -74,7 +74,8 @@ static bool add(weft_graph *g, const struct weft_task_config *c, uint32_t name)
         (struct drawn_node){ .fn = c->fn, .ctx = c->ctx, .name = name };
     if (c->priority && !set_priority(g, c->priority))
         return false;
-    if (!c->plan && !c->draw && !c->io && !c->choose && !c->use_count)
+    if (!c->plan && !c->draw && !c->io && !c->choose && !c->use_count &&
+        !c->place.kind)
         return true;
     weft_node node = { (unsigned)g->node_count };
     struct special *s = wf_drawing_special(g, node);
@@ -84,6 +85,7 @@ static bool add(weft_graph *g, const struct weft_task_config *c, uint32_t name)
     s->draw = c->draw;
     s->io = c->io;
     s->choose = c->choose;
+    s->place = c->place;
     weft_task_uses(g, node, c->uses, c->use_count);
     return !g->error;
 }

@@ -1,6 +1,7 @@
 /* node.c: a node from its turn to its end, whatever it does.
  *
- *     wf_node_execute   is it to be called at all? Takes its tokens, or waits
+ *     wf_node_execute   goes to where it had better run
+ *     begin             is it to be called at all? Takes its tokens, or waits
  *                       for them and lets its worker go
  *     granted           calls its function; starts its operation, its plan, or
  *                       the plan of what it draws, and lets its worker go
@@ -156,20 +157,65 @@ static struct task *granted(weft_worker *self, struct task *task)
     return wf_node_end(self, run, n);
 }
 
+static struct task *begin(weft_worker *self, struct dag_run *run,
+                          struct run_node *n, const struct special *s)
+{
+    if (!wf_node_may_run(run, n))
+        return go_on(self, run, n, WEFT_NO_CHOICE);
+    if (s && s->use.count) {
+        n->task.run = granted;
+        if (!wf_nodeuse_take(run, s, &n->task))
+            return NULL; /* [X] in claim.c: it may already run elsewhere */
+    }
+    return granted(self, &n->task);
+}
+
+/* Where it had better be, whoever takes it there. */
+static struct task *placed(weft_worker *self, struct task *task)
+{
+    struct run_node *n = (struct run_node *)task; /* its first member */
+    struct dag_run *run = wf_dag_run_of(n);
+
+    task->run = wf_node_execute;
+    return begin(self, run, n, wf_node_special(run, n));
+}
+
+/* False: it may run here. True: it has been sent to where it should be. */
+static bool moves(weft_worker *self, struct dag_run *run, struct run_node *n,
+                  const struct weft_place *place)
+{
+    weft_sched *sched = run->run.sched;
+    unsigned here = weft_worker_index(self), to = place->worker;
+
+    if (place->kind == WEFT_NEAR)
+        to = wf_worker_near(sched, place->memory);
+    if (to >= weft_sched_workers(sched)) {
+        wf_node_fail(run, n, -EINVAL,
+                     "task '%s' is to run on worker %u, and there are %u",
+                     wf_dag_label(wf_dag_plan_of(run), n->index).text, to,
+                     weft_sched_workers(sched));
+        return false;
+    }
+    if (place->kind == WEFT_ON_WORKER ? here == to
+                                      : wf_are_near(sched, here, to))
+        return false;
+    n->task.run = placed;
+    if (place->kind == WEFT_ON_WORKER)
+        wf_ready_at(sched, &n->task, to);
+    else
+        wf_ready_near(sched, &n->task, to);
+    return true;
+}
+
 struct task *wf_node_execute(weft_worker *self, struct task *task)
 {
     struct run_node *n = (struct run_node *)task; /* its first member */
     struct dag_run *run = wf_dag_run_of(n);
     const struct special *s = wf_node_special(run, n);
 
-    if (!wf_node_may_run(run, n))
-        return go_on(self, run, n, WEFT_NO_CHOICE);
-    if (s && s->use.count) {
-        task->run = granted;
-        if (!wf_nodeuse_take(run, s, task))
-            return NULL; /* [X] in claim.c: it may already run elsewhere */
-    }
-    return granted(self, task);
+    if (s && s->place.kind && moves(self, run, n, &s->place))
+        return NULL;
+    return begin(self, run, n, s);
 }
 
 static struct task *ended(weft_worker *self, struct task *task)

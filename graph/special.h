@@ -14,6 +14,7 @@ struct special {
     weft_task_io_fn *io;
     weft_choose_fn *choose;
     void *ctx;
+    struct weft_place place;        /* where it had better run */
     struct node_use use;            /* what it takes */
     uint32_t claim;                 /* which of the run's claims is its own */
     uint32_t first_choice, choices; /* in the plan's `choice` */

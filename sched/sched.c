@@ -60,7 +60,8 @@ static bool visible(void *ctx)
             wf_inject_visible(&s->lasts[i]))
             return true;
     for (unsigned i = 0; i < s->worker_count; i++)
-        if (wf_deque_visible(&s->workers[i]->deque))
+        if (wf_deque_visible(&s->workers[i]->deque) ||
+            wf_inject_visible(&s->workers[i]->mail))
             return true;
     return false;
 }
@@ -100,6 +101,7 @@ static int make_workers(weft_sched *s)
         w->index = i;
         w->group = wf_topo_group_of(s->topo, i);
         wf_claims_init(&w->claims);
+        wf_inject_init(&w->mail);
         w->random = 0x9e3779b97f4a7c15u * (i + 1);
         if (s->seed) /* and not 0 */
             w->random = (w->random ^ s->seed) ? w->random ^ s->seed : 1;
@@ -127,6 +129,7 @@ static void free_workers(weft_sched *s)
     for (unsigned i = 0; s->workers && i < s->worker_count; i++)
         if (s->workers[i]) {
             wf_claims_finish(&s->workers[i]->claims);
+            wf_inject_finish(&s->workers[i]->mail);
             wf_victims_finish(s->workers[i]);
             wf_topo_dealloc(s->topo, s->workers[i], sizeof(weft_worker));
         }
@@ -227,15 +230,53 @@ void wf_sched_release(weft_sched *s)
         wf_wake_all(&s->holds);
 }
 
+static unsigned first_of(const weft_sched *s, unsigned group)
+{
+    unsigned first = 0;
+
+    while (s->workers[first]->group != group)
+        first++;
+    return first;
+}
+
 /* The first worker that is near the calling thread. */
 static unsigned near_here(const weft_sched *s)
 {
-    unsigned group = s->group_count > 1 ? wf_topo_group_here(s->topo) : 0;
-    unsigned near = 0;
+    return s->group_count > 1 ? first_of(s, wf_topo_group_here(s->topo)) : 0;
+}
 
-    while (s->workers[near]->group != group)
-        near++;
-    return near;
+unsigned wf_worker_near(weft_sched *s, const void *memory)
+{
+    return s->group_count > 1
+               ? first_of(s, wf_topo_group_of_memory(s->topo, memory))
+               : 0;
+}
+
+bool wf_are_near(weft_sched *s, unsigned worker, unsigned other)
+{
+    return s->workers[worker]->group == s->workers[other]->group;
+}
+
+static void put(weft_sched *s, struct inject *q, struct task *task,
+                unsigned near)
+{
+    struct task_list list = { 0 };
+
+    task_list_add(&list, task);
+    wf_sched_hold(s); /* [D] */
+    wf_inject_put(q, &list);
+    wf_park_notify(&s->park, near);
+    wf_sched_release(s);
+}
+
+void wf_ready_at(weft_sched *s, struct task *task, unsigned worker)
+{
+    put(s, &s->workers[worker]->mail, task, worker);
+}
+
+void wf_ready_near(weft_sched *s, struct task *task, unsigned worker)
+{
+    put(s, &s->injects[s->workers[worker]->group], task, worker);
 }
 
 void wf_inject(weft_sched *s, struct task_list *list)

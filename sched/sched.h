@@ -17,6 +17,21 @@ void wf_push_list(weft_worker *self, struct task_list *list);
  */
 void wf_inject(weft_sched *sched, struct task_list *list);
 
+/* [any] Makes a task ready that is to run on this worker: before its own tasks,
+ * when what it runs has ended. Who finds nothing else to do takes it, too. */
+void wf_ready_at(weft_sched *sched, struct task *task, unsigned worker);
+
+/* [any] Makes a task ready that is to run on the NUMA node of this worker, like
+ * wf_inject from there. */
+void wf_ready_near(weft_sched *sched, struct task *task, unsigned worker);
+
+/* [any] A worker of the NUMA node that has this memory; of that of the calling
+ * thread where it is not known. */
+unsigned wf_worker_near(weft_sched *sched, const void *memory);
+
+/* [any] Whether they are of one NUMA node. */
+bool wf_are_near(weft_sched *sched, unsigned worker, unsigned other);
+
 /* [any] Makes a task ready that begins something new, where others have begun:
  * it comes when its worker has nothing else to do, after those of its kind that
  * wait, or `first`. It is not put off for ever. `self` as in wf_ready. */

@@ -334,6 +334,22 @@ unsigned wf_topo_group_here(const struct topo *t)
     return cpu >= 0 && (unsigned)cpu < t->cpu_count ? t->group_of[cpu] : 0;
 }
 
+unsigned wf_topo_group_of_memory(const struct topo *t, const void *memory)
+{
+    unsigned group = wf_topo_group_here(t);
+    hwloc_nodeset_t nodes = hwloc_bitmap_alloc();
+
+    if (nodes && t->group_count > 1 &&
+        hwloc_get_area_memlocation(t->hw, memory, 1, nodes,
+                                   HWLOC_MEMBIND_BYNODESET) == 0)
+        for (unsigned i = 0; i < t->place_count; i++)
+            if (t->places[i].node && t->places[i].group != NO_GROUP &&
+                hwloc_bitmap_isset(nodes, t->places[i].node->os_index))
+                group = (unsigned)t->places[i].group;
+    hwloc_bitmap_free(nodes);
+    return group;
+}
+
 /* How many different distances are nearer than that from a to b. */
 static unsigned rank(const struct topo *t, hwloc_obj_t a, hwloc_obj_t b)
 {

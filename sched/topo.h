@@ -23,6 +23,9 @@ unsigned wf_topo_groups(const struct topo *topo);
 unsigned wf_topo_group_of(const struct topo *topo, unsigned worker);
 unsigned wf_topo_group_here(const struct topo *topo); /* of this thread's CPU */
 
+/* Of the memory there, if it is known; else of this thread's CPU. */
+unsigned wf_topo_group_of_memory(const struct topo *topo, const void *memory);
+
 /* How far b is from a: 0 shares a cache, 1 the same node, 2 and up by the
  * distance of their nodes. The order in which to steal. */
 unsigned wf_topo_distance(const struct topo *topo, unsigned a, unsigned b);

@@ -143,7 +143,7 @@ static struct task *take_last(weft_worker *self, unsigned group)
 
 bool wf_has_other_work(weft_worker *self)
 {
-    return wf_deque_visible(&self->deque) ||
+    return wf_deque_visible(&self->deque) || wf_inject_visible(&self->mail) ||
            wf_inject_visible(&self->sched->injects[self->group]);
 }
 
@@ -160,6 +160,8 @@ static struct task *take_own(weft_worker *self)
             task = wf_deque_steal(&self->deque);
     }
     if (!task)
+        task = wf_inject_take(&self->mail, 1).first;
+    if (!task)
         task = wf_deque_pop(&self->deque);
     if (!task)
         task = wf_take_injected(self, self->group);
@@ -170,18 +172,22 @@ static struct task *take_own(weft_worker *self)
     return task;
 }
 
-/* One look at everything, the nearest first. */
+/* One look at everything, the nearest first; what is to run elsewhere last. */
 static struct task *look_around(weft_worker *self)
 {
     unsigned groups = self->sched->group_count;
-    struct task *task = wf_take_injected(self, self->group);
+    struct task *task = wf_inject_take(&self->mail, 1).first;
 
+    if (!task)
+        task = wf_take_injected(self, self->group);
     if (!task)
         task = wf_steal(self);
     for (unsigned i = 1; !task && i < groups; i++)
         task = wf_take_injected(self, (self->group + i) % groups);
     for (unsigned i = 0; !task && i < groups; i++)
         task = take_last(self, (self->group + i) % groups);
+    for (unsigned i = 0; !task && i < self->sched->worker_count; i++)
+        task = wf_inject_take(&self->sched->workers[i]->mail, 1).first;
     return task;
 }
 

@@ -33,6 +33,7 @@ struct weft_worker {
     uint64_t random;         /* xorshift state */
     struct victims victims;
     pthread_t thread;
+    struct inject mail;                    /* what is to run here */
     struct claims claims;                  /* who wants to be this worker */
     _Atomic uint64_t tasks, steals, parks; /* written by the owner */
 };

@@ -47,6 +47,21 @@ weft_node weft_task(weft_graph *g, const char *name, weft_fn *fn, void *ctx);
 weft_node weft_task_plan(weft_graph *g, const char *name,
                          const weft_plan *plan);
 
+/* Where a task had better run: it is made ready there, and a worker that finds
+ * nothing else to do may take it all the same. One that runs where it should
+ * goes on at once; else it has one more step. */
+struct weft_place {
+    enum {
+        WEFT_ANYWHERE,
+        WEFT_ON_WORKER, /* `worker`, before other tasks that it has */
+        WEFT_ON_NODE,   /* on the NUMA node of `worker` */
+        WEFT_NEAR,      /* on the NUMA node of `memory` */
+    } kind;
+    unsigned worker; /* as weft_worker_index; one that there is not fails the
+                        task */
+    const void *memory;
+};
+
 /* A task of any kind. At most one of `fn` alone, `plan`, `draw` and `io` says
  * what it does; it then chooses, if it is to choose. */
 struct weft_task_config {
@@ -65,6 +80,7 @@ struct weft_task_config {
                      highest of those that are ready, of equal ones the one that
                      was ready first; 0. Tokens are given in another order: see
                      limit.h. Where all are 0 there is no order, and no cost */
+    struct weft_place place;
 };
 weft_node weft_task_with(weft_graph *g, const struct weft_task_config *config);
 
