@@ -123,8 +123,10 @@ struct task *wf_take_injected(weft_worker *self, unsigned group)
 {
     struct inject *q = &self->sched->injects[group];
     size_t share = wf_inject_visible(q) / self->sched->worker_count + 1;
-    struct task_list taken =
-        wf_inject_take(q, share < INJECT_BATCH ? share : INJECT_BATCH);
+    if (share > INJECT_BATCH ||
+        self->sched->seed) /* there may be more by now */
+        share = INJECT_BATCH;
+    struct task_list taken = wf_inject_take(q, share);
     struct task *task = task_list_take(&taken);
 
     if (taken.first)
