@@ -514,6 +514,77 @@ Test(conditions, R24_a_failure_or_a_cancel_ends_loops_and_tokens_are_back,
     weft_limit_destroy(limit);
 }
 
+Test(conditions, a_deadline_ends_a_loop, .timeout = 30)
+{
+    struct weft_run *run;
+    weft_error why;
+    weft_sched *s = workers(1);
+    weft_graph *g = weft_graph_create();
+    weft_node first = weft_task(g, NULL, nothing, NULL);
+    weft_node loop =
+        weft_task_with(g, weft_config(task, .name = "loop", .fn = nothing,
+                                      .choose = for_ever));
+    weft_after(g, loop, first);
+    weft_choose(g, loop, loop);
+    weft_plan *plan = compiled(g);
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(weft_start_with(&run, s, plan,
+                                     weft_config(run, .deadline_ms = 5), NULL),
+                     0);
+        cr_assert_eq(weft_wait(run, -1, &why), -ETIMEDOUT);
+        cr_assert_eq(
+            strcmp(why.text, "the run took longer than its deadline of 5 ms"),
+            0);
+        weft_run_destroy(run);
+    }
+    weft_plan_destroy(plan);
+    weft_sched_destroy(s);
+}
+
+/* A pipeline that is run in each round of a loop. */
+static int add_item(weft_worker *self, void *item, void *ctx)
+{
+    add_relaxed((_Atomic unsigned *)ctx, 1u);
+    return 0;
+}
+
+static int ten_rounds(weft_worker *self, unsigned *which, void *ctx)
+{
+    *which = ++*(unsigned *)ctx % 10 ? 0 : WEFT_NO_CHOICE;
+    return 0;
+}
+
+Test(conditions, a_pipeline_is_run_in_each_round, .timeout = 30)
+{
+    static const uint64_t numbers[20];
+    _Atomic unsigned items = 0;
+    unsigned rounds = 0;
+    weft_sched *s = workers(2);
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline, .items = { .bytes = sizeof(uint64_t) }));
+    weft_graph *g = weft_graph_create();
+
+    weft_source_array(p, "numbers", numbers, 20, sizeof numbers[0]);
+    weft_stage(
+        p, weft_config(stage, .name = "add", .fn = add_item, .ctx = &items));
+    weft_plan *inner = pipeline_plan(p);
+    weft_node first = weft_task(g, NULL, nothing, NULL);
+    weft_node round = weft_task_plan(g, "round", inner);
+    weft_node again = weft_task_with(
+        g, weft_config(task, .choose = ten_rounds, .ctx = &rounds));
+    weft_choose(g, first, round);
+    weft_after(g, again, round);
+    weft_choose(g, again, round);
+    weft_plan *plan = compiled(g);
+    for (unsigned i = 1; i <= TIMES(50, 10); i++) {
+        cr_assert_eq(weft_run(s, plan, NULL), 0);
+        cr_assert_eq(load_relaxed(&items), i * 200);
+    }
+    weft_plan_destroy(plan);
+    weft_plan_destroy(inner);
+    weft_sched_destroy(s);
+}
+
 /* ---- mistakes ---------------------------------------------------------- */
 
 static int fails_to_choose(weft_worker *self, unsigned *which, void *ctx)

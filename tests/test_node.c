@@ -184,6 +184,41 @@ Test(node, a_cancel_reaches_the_deepest_of_them_on_a_small_stack, .timeout = 60)
     weft_sched_destroy(s);
 }
 
+/* It would wait for what is fed until the run is drained. */
+static int draw_fed(weft_worker *self, weft_graph *g, void *ctx)
+{
+    weft_task_plan(g, "fed", ctx);
+    return 0;
+}
+
+static int pass(weft_worker *self, void *item, void *ctx) { return 0; }
+
+Test(node, a_drain_reaches_what_a_task_has_drawn, .timeout = 60)
+{
+    weft_sched *s = workers(2);
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline, .items = { .bytes = sizeof(uint64_t) }));
+    weft_graph *g = weft_graph_create();
+
+    weft_source_fed(p, "nobody");
+    weft_stage(p, weft_config(stage, .name = "pass", .fn = pass));
+    weft_plan *fed = pipeline_plan(p);
+    weft_task_with(
+        g, weft_config(task, .name = "outer", .draw = draw_fed, .ctx = fed));
+    weft_plan *plan = compiled(g);
+    for (int i = 0; i < TIMES(500, 50); i++) {
+        struct weft_run *run = started(s, plan);
+        if (i % 2)
+            usleep(100);
+        weft_drain(run);
+        cr_assert_eq(weft_wait(run, -1, NULL), 0);
+        weft_run_destroy(run);
+    }
+    weft_plan_destroy(plan);
+    weft_plan_destroy(fed);
+    weft_sched_destroy(s);
+}
+
 /* ---- failures ---------------------------------------------------------- */
 
 static int fails(weft_worker *self, void *ctx) { return -ENOENT; }
