@@ -61,6 +61,7 @@ struct depth {
     unsigned left; /* plain: one after the other */
     int result;    /* of the deepest */
     unsigned after, reached;
+    bool no_after; /* the end of each is the end of what it is in */
 };
 
 static int is_back(weft_worker *self, void *ctx)
@@ -84,7 +85,8 @@ static int draw_deeper(weft_worker *self, weft_graph *g, void *ctx)
             ? weft_task(g, "bottom", at_the_bottom, d)
             : weft_task_with(g, weft_config(task, .name = "down",
                                             .draw = draw_deeper, .ctx = d));
-    weft_after(g, weft_task(g, "back", is_back, d), down);
+    if (!d->no_after)
+        weft_after(g, weft_task(g, "back", is_back, d), down);
     return 0;
 }
 
@@ -105,6 +107,10 @@ Test(node, thirty_thousand_graphs_in_each_other_need_no_stack, .timeout = 60)
     cr_assert_eq(run_once(deep(&d), 1, NULL), 0);
     cr_assert_eq(d.reached, 1);
     cr_assert_eq(d.after, DEPTH);
+
+    d = (struct depth){ .left = DEPTH, .no_after = true };
+    cr_assert_eq(run_once(deep(&d), 1, NULL), 0);
+    cr_assert_eq(d.reached, 1);
 
     d = (struct depth){ .left = DEPTH, .result = -EIO };
     cr_assert_eq(run_once(deep(&d), 2, NULL), -EIO);

@@ -92,6 +92,32 @@ static struct task *note(weft_worker *self, struct task *task)
     return NULL;
 }
 
+static _Atomic unsigned others;
+
+static struct task *is_first(weft_worker *self, struct task *task)
+{
+    struct guest *g = (struct guest *)task;
+    add_relaxed(&g->hall->wrong, load_relaxed(&others));
+    store_relaxed(&g->came, true);
+    return NULL;
+}
+
+Test(place, it_comes_before_what_else_the_worker_has, .timeout = 60)
+{
+    struct hall h;
+    struct guest guest = { .task.run = is_first, .hall = &h };
+    open_hall(&h, 1);
+    store_relaxed(&others, 0);
+    for (int i = 0; i < 10; i++)
+        cr_assert_eq(weft_submit(h.sched, count, &others, NULL, NULL), 0);
+    wf_ready_at(h.sched, &guest.task, 0);
+    let_go(&h, 0);
+    weft_sched_destroy(h.sched);
+    cr_assert(guest.came);
+    cr_assert_eq(h.wrong, 0);
+    cr_assert_eq(others, 10);
+}
+
 Test(place, a_free_worker_takes_what_waits_for_a_busy_one, .timeout = 60)
 {
     struct hall h;
