@@ -28,6 +28,16 @@ class Diamond(unittest.TestCase):
             self.assertEqual(names[3:], ["join"])
 
 
+class Converge(unittest.TestCase):
+    def test_each_run_repeats_the_task_until_its_root_is_good(self):
+        lines = [line.split() for line in output_of("converge")]
+        self.assertEqual([line[0] for line in lines],
+                         ["2", "3", "5", "7", "11"])
+        for number, root, steps, _ in lines:
+            self.assertAlmostEqual(float(root) ** 2, float(number), places=4)
+            self.assertGreater(int(steps), 2)
+
+
 class Lines(unittest.TestCase):
     def test_hashes_come_in_the_order_of_the_lines(self):
         lines = [f"line {n}" for n in range(5000)]
