@@ -126,26 +126,36 @@ static int start_threads(struct helpers *h)
     return rc;
 }
 
-int wf_helpers_run(struct helpers *h, struct task *task)
+static int run(struct helpers *h, struct task *task, bool may_wait)
 {
     wf_sched_hold(h->sched); /* until what it returns has been made ready */
     pthread_mutex_lock(&h->lock);
     h->under_way++;
     int rc = start_threads(h);
     struct seat *seat = LIST_FIRST(&h->idle);
+    bool served = seat || !rc || (may_wait && h->threads);
     if (seat) { /* [I] */
         LIST_REMOVE(seat, link);
         seat->task = task;
         pthread_cond_signal(&seat->called);
-    } else if (h->threads) {
+    } else if (served) {
         task_list_add(&h->queue, task);
     } else {
         h->under_way--;
     }
-    bool served = h->threads;
     pthread_mutex_unlock(&h->lock);
     if (served)
         return 0;
     wf_sched_release(h->sched);
     return rc;
+}
+
+int wf_helpers_run(struct helpers *h, struct task *task)
+{
+    return run(h, task, true);
+}
+
+int wf_helpers_run_at_once(struct helpers *h, struct task *task)
+{
+    return run(h, task, false);
 }

@@ -37,4 +37,8 @@ void wf_helpers_finish(struct helpers *h); /* nobody offloads any more */
 
 /* [any] As wf_offload. */
 int wf_helpers_run(struct helpers *h, struct task *task);
+
+/* [any] The same, but it does not wait for a thread that is busy: those may all
+ * wait for what this task is to do. */
+int wf_helpers_run_at_once(struct helpers *h, struct task *task);
 #endif

@@ -128,7 +128,7 @@ static int lend(weft_worker *self, struct stand_in *by)
     int rc = add_relaxed(count, 1) < MOST_STAND_INS ? 0 : -EAGAIN;
     *by = (struct stand_in){ .task.run = stand_in, .worker = self };
     if (!rc)
-        rc = wf_offload(self->sched, &by->task);
+        rc = wf_helpers_run_at_once(&self->sched->helpers, &by->task);
     if (rc)
         add_relaxed(count, -1u);
     return rc ? -EAGAIN : 0;
