@@ -12,6 +12,23 @@
 void wf_push(weft_worker *self, struct task *task);
 void wf_push_list(weft_worker *self, struct task_list *list);
 
+/* [worker] wf_push, unless this worker has no room for more: false, and the
+ * task is still yours. */
+bool wf_push_own(weft_worker *self, struct task *task);
+
+/* [worker] True: the task, which was pushed by this worker, has been taken out
+ * of its deque again. False: it is not there; another thread has it. Fast if
+ * nothing that was pushed later is still there, else linear in that. */
+bool wf_take_back(weft_worker *self, struct task *task);
+
+/* [worker] Whether there are others, and nothing that they could take here. */
+bool wf_may_share(weft_worker *self);
+
+/* [worker] The oldest task of another worker's deque, or NULL; the oldest of
+ * any, or an injected one. */
+struct task *wf_steal_from(weft_worker *self, weft_worker *victim);
+struct task *wf_take_elsewhere(weft_worker *self);
+
 /* [any] Makes a list of tasks ready from outside, first in first out, with at
  * most one wake-up. A worker uses it for what should come after its own work.
  */

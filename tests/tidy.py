@@ -71,6 +71,8 @@ TESTED_WITH = {
     "portrait": "picture",
     "critical": "map",
     "special": "drawspecial",  # laid out as they were drawn
+    "own": "spawn",  # what children ask of a deque
+    "call": "spawn",
 }
 
 READMES = ["sched", "graph", "cli", "tests", "perf"]

@@ -11,4 +11,5 @@
 #include "weft/pipeline.h"
 #include "weft/run.h"
 #include "weft/sched.h"
+#include "weft/task.h"
 #endif

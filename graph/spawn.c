@@ -1,0 +1,284 @@
+/* spawn.c: children: functions that others may take while their parent goes on.
+ *
+ * A child is a task in its parent's frame. Spawning pushes it onto the deque of
+ * the worker. Syncing pops it again and calls it, which costs no more than the
+ * deque does, unless it was stolen: then its state is waited for.
+ *
+ *      frame of f          deque of its worker          another worker
+ *      +---------+         bottom
+ *      | a  b    |         | b |  sync pops it
+ *      +---------+         | a |  ------------------>   a runs, spawns c and d
+ *           |              top     stolen                    | d |
+ *           +-- waits for a, and takes c, the oldest there   | c |
+ *
+ *  [J] Join. Who runs a stolen child stores its result, then adds ENDED with
+ *      release; the parent acquires it, and so sees the result and all that the
+ *      child did. The child is gone as soon as the parent has seen that.
+ *
+ *  [K] Knock, as in future.c: the parent sets WAITED before it sleeps. If ENDED
+ *      is added before, the parent sees it as it sets WAITED; if after, the
+ *      thief sees WAITED and wakes, by the address alone.
+ *
+ *  [L] Leapfrog. Who waits for a child takes, from the worker that runs it,
+ *      what this child is waiting for or will be: its descendants, and nothing
+ *      else. A stranger may wait, in ways that we do not know, for something
+ *      that lies suspended below on this stack; a descendant of the child that
+ *      does is one that its ancestor could not have waited for either. To tell
+ *      whether a task is a descendant, its ancestors are looked at, which live
+ *      because they wait for it. They and their depth were stored before it was
+ *      pushed, and a thief sees what came before the push: [P] in deque.c.
+ *
+ *      The child cannot end before its descendants, so this makes nobody wait
+ *      longer; it is bounded by the stack. Where nothing is to be taken, the
+ *      parent spins for a moment and sleeps; its worker goes on as another
+ *      thread (sched/lend.c).
+ *
+ * A child that its parent runs itself lies on top of the parent's stack, and in
+ * a deep recursion many do. When the stack is low the parent leaves the child
+ * where it is and sleeps: whoever is the worker then finds it, on a new stack.
+ *
+ * If no thread can be had for that, the parent blocks its worker, and should
+ * all workers be blocked like this, then what they wait for is a child that
+ * lies in a deque, anywhere, or a descendant of it that does. So in pauses each
+ * looks through all the deques for those, and runs them; or, when its stack is
+ * low, ends them with -ENOBUFS: they have not run, and nobody is left who would
+ * run them. Others that it finds on the way go to its own deque, the oldest at
+ * the bottom: so it comes to all of them.
+ *
+ * What is known of the running child is thread-local: a callback stays on its
+ * thread from its start to its end. */
+#include <errno.h>
+
+#include "graph/child.h"
+#include "graph/stack.h"
+
+enum { ENDED = 1, WAITED = 2 }; /* the state of a child that was taken */
+
+enum {
+    NEAR = 64,       /* levels between a child and what is taken to help */
+    SPIN_NS = 10000, /* about what it costs to sleep and be woken */
+    LOOKS = 16,      /* for what is waited for, before a pause */
+    PAUSE_NS = 200000,
+};
+
+static _Thread_local struct {
+    struct child *child; /* that runs, or NULL */
+    unsigned open;       /* children it has spawned and not synced */
+} now;
+
+static struct weft_child *child_of(struct child *c)
+{
+    return (struct weft_child *)(void *)((char *)c -
+                                         offsetof(struct weft_child, weft));
+}
+
+static int call(weft_worker *self, struct child *c)
+{
+    struct weft_child *child = child_of(c);
+    struct child *outer = now.child;
+    unsigned open = now.open;
+
+    now.child = c;
+    now.open = 0;
+    int rc = child->fn(self, child->ctx);
+    if (now.open)
+        wf_misuse("a function has returned while %u of the children that it "
+                  "spawned were not synced: they lie in a frame that is gone",
+                  now.open);
+    now.child = outer;
+    now.open = open;
+    return rc > 0 ? -EINVAL : rc;
+}
+
+/* The child is gone after this. */
+static void end(struct child *c, int result)
+{
+    _Atomic uint32_t *state = &c->state;
+
+    c->result = result;
+    if (add_release(state, ENDED) & WAITED) /* [J] */
+        wf_wake_all(state);                 /* [K] */
+}
+
+static struct task *run_child(weft_worker *self, struct task *task)
+{
+    struct child *c = (struct child *)task; /* its first member */
+
+    store_relaxed(&c->thief, self);
+    end(c, call(self, c));
+    return NULL;
+}
+
+static bool ended(struct child *c)
+{
+    return load_acquire(&c->state) & ENDED; /* [J] */
+}
+
+/* A task that this thread has taken: is it the child, or one below it, and not
+ * further than so many levels? [L] */
+static bool descends(const struct task *task, const struct child *from,
+                     unsigned levels)
+{
+    const struct child *c = (const struct child *)task;
+
+    if (task->run != run_child)
+        return false;
+    for (; c && c->depth > from->depth; c = c->parent)
+        if (!levels--)
+            return false;
+    return c == from;
+}
+
+/* Waits for a moment, and helps: [L]. */
+static void help(weft_worker *self, struct child *c)
+{
+    bool helps = !wf_stack_low();
+    uint64_t until = wf_now_ns() + SPIN_NS;
+
+    while (!ended(c)) {
+        weft_worker *thief = helps ? load_relaxed(&c->thief) : NULL;
+        struct task *task = thief ? wf_steal_from(self, thief) : NULL;
+        if (task) {
+            helps = descends(task, c, NEAR) && !wf_stack_low();
+            if (helps)
+                task->run(self, task);
+            else
+                wf_push(self, task);
+            until = wf_now_ns() + SPIN_NS;
+            continue;
+        }
+        for (int i = 0; i < 16; i++)
+            cpu_pause();
+        if (wf_now_ns() >= until)
+            return;
+    }
+}
+
+/* One of the tasks that wait, the older ones first. True: it was to be waited
+ * for, and has ended. */
+static bool look_for(weft_worker *self, const struct child *c, bool here)
+{
+    struct task *task =
+        here ? wf_steal_from(self, self) : wf_take_elsewhere(self);
+
+    if (!task)
+        return false;
+    if (!descends(task, c, UINT_MAX)) {
+        wf_push(self, task);
+        return false;
+    }
+    if (wf_stack_low())
+        end((struct child *)task, -ENOBUFS);
+    else
+        task->run(self, task);
+    return true;
+}
+
+/* No thread can be had. False: the child is here, and cannot run. */
+static bool block(weft_worker *self, struct child *c)
+{
+    if (wf_take_back(self, &c->task)) {
+        if (wf_stack_low())
+            return false;
+        run_child(self, &c->task);
+        return true;
+    }
+    for (int i = 0; i < LOOKS; i++)
+        if (look_for(self, c, i % 2))
+            return true;
+    wf_sleep_while(&c->state, WAITED, PAUSE_NS);
+    return true;
+}
+
+/* Until the child has ended. False: it has not run, and is here. */
+static bool await(weft_worker *self, struct child *c)
+{
+    if (!(or_acq_rel(&c->state, WAITED) & ENDED)) /* [J] [K] */
+        while (!ended(c))
+            if (wf_worker_sleep(self, &c->state, WAITED, -1) && !block(self, c))
+                return false;
+    return true;
+}
+
+int weft_spawn(weft_worker *self, struct weft_child *child)
+{
+    struct child *c = state_of(child);
+
+    if (c->place == PUSHED || c->place == KEPT) {
+        wf_misuse("weft_spawn was called for a child that is spawned already, "
+                  "or was not zeroed");
+        return -EALREADY;
+    }
+    c->place = REFUSED;
+    c->result = 0;
+    if (!self || self != wf_worker_here()) {
+        c->result = -EPERM;
+        wf_misuse("weft_spawn was called outside a worker: use weft_call to "
+                  "get there");
+    } else if (wf_stack_out()) {
+        c->result = -ENOBUFS;
+    }
+    if (c->result)
+        return c->result;
+    c->task.run = run_child;
+    c->parent = now.child;
+    c->depth = c->parent ? c->parent->depth + 1 : 0;
+    store_relaxed(&c->thief, NULL);
+    store_relaxed(&c->state, 0);
+    now.open++;
+    c->place = wf_push_own(self, &c->task) ? PUSHED : KEPT;
+    return 0;
+}
+
+/* The result of a child that has been pushed. */
+static int join(weft_worker *self, struct child *c)
+{
+    if (wf_stack_low()) {
+        if (!await(self, c))
+            return -ENOBUFS;
+    } else if (wf_take_back(self, &c->task)) {
+        return call(self, c);
+    } else {
+        help(self, c);
+        if (!await(self, c))
+            return -ENOBUFS;
+    }
+    return c->result;
+}
+
+int weft_sync(weft_worker *self, struct weft_child *child)
+{
+    struct child *c = state_of(child);
+    enum place place = c->place;
+    int rc;
+
+    if (place == REFUSED) {
+        rc = c->result;
+    } else if (place == NOT_SPAWNED || !self || self != wf_worker_here()) {
+        wf_misuse("weft_sync was called for a child that was not spawned, or "
+                  "not by this worker");
+        return place == NOT_SPAWNED ? -EINVAL : -EPERM;
+    } else {
+        now.open--;
+        if (place == PUSHED)
+            rc = join(self, c);
+        else
+            rc = wf_stack_low() ? -ENOBUFS : call(self, c);
+    }
+    c->place = NOT_SPAWNED;
+    return rc;
+}
+
+int wf_child_call(weft_sched *sched, struct weft_child *child)
+{
+    struct child *c = state_of(child);
+    struct task_list list = { 0 };
+
+    *c = (struct child){ .task.run = run_child };
+    task_list_add(&list, &c->task);
+    wf_inject(sched, &list);
+    if (!(or_acq_rel(&c->state, WAITED) & ENDED)) /* [J] [K] */
+        while (!ended(c))
+            wf_sleep_while(&c->state, WAITED, -1);
+    return c->result;
+}

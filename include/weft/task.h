@@ -1,0 +1,76 @@
+/* task.h: fork and join: a function that divides its work, and loops, sums,
+ * scans and sorts that do.
+ *
+ *     struct half { long n, result; };
+ *
+ *     static long fib(weft_worker *self, long n)
+ *     {
+ *         if (n < 20)
+ *             return serial_fib(n);
+ *         struct half a = { .n = n - 1 };
+ *         struct weft_child child = { .fn = run_half, .ctx = &a };
+ *         weft_spawn(self, &child);      // perhaps on another worker
+ *         long b = fib(self, n - 2);     // meanwhile
+ *         weft_sync(self, &child);       // now it has run
+ *         return a.result + b;
+ *     }
+ *
+ *     static int run_half(weft_worker *self, void *ctx)
+ *     {
+ *         struct half *a = ctx;
+ *         a->result = fib(self, a->n);
+ *         return 0;
+ *     }
+ *
+ * All of it may be used in any callback that has a worker: stages, tasks,
+ * children, as deep as you like. From outside, weft_call comes first.
+ *
+ * Stack: a child that nobody took runs on top of whoever syncs it. Where little
+ * stack is left it runs on another thread instead, and where that cannot be had
+ * either, the call says -ENOBUFS: so a recursion that checks what weft_spawn
+ * and weft_sync return ends with an error, however deep it goes. "Little" is an
+ * eighth of the thread's stack, at most 256 KiB, at least 16 KiB. */
+#ifndef WEFT_TASK_H
+#define WEFT_TASK_H
+#include "weft/graph.h"
+
+/* A function that may run on another worker while the one that spawned it goes
+ * on. It lies on the stack of that one, zeroed but for fn and ctx, from
+ * weft_spawn to weft_sync. To leave its scope in between is misuse. */
+struct weft_child {
+    weft_fn *fn;
+    void *ctx;
+    struct weft_child *before; /* of a group */
+    void *weft[6];             /* weft's own between spawn and sync */
+};
+
+/* [worker] From now on the child may run. 0, or -ENOBUFS: there is too little
+ * stack left to go deeper. The child then does not run; weft_sync says so again
+ * but is not needed. Outside a worker: -EPERM, in the same way. */
+int weft_spawn(weft_worker *self, struct weft_child *child);
+
+/* [worker] Waits until the child has run, or runs it: what it returned, 0 or a
+ * negative errno; -EINVAL for anything else. -ENOBUFS: it has not run, for lack
+ * of stack. Whoever spawned it calls this, once, for the youngest child first;
+ * another order works too, and is slower. While this waits it may execute what
+ * the child has spawned, and nothing else; if that is not enough the thread
+ * sleeps, and another one is the worker meanwhile. */
+int weft_sync(weft_worker *self, struct weft_child *child);
+
+/* Several children. Zeroed before its first use. */
+struct weft_group {
+    struct weft_child *last;
+};
+
+/* [worker] The same for the children of a group. weft_group_sync waits for all
+ * of them: 0, or the error of the first one spawned that failed. The others run
+ * all the same. The group is empty then. */
+int weft_group_spawn(weft_worker *self, struct weft_group *group,
+                     struct weft_child *child);
+int weft_group_sync(weft_worker *self, struct weft_group *group);
+
+/* [any] Calls fn(worker, ctx) on a worker and waits for it here: what it
+ * returned, 0 or a negative errno. Not from a worker, which can call fn itself:
+ * -EDEADLK. */
+int weft_call(weft_sched *sched, weft_fn *fn, void *ctx, weft_error *why);
+#endif
