@@ -141,6 +141,25 @@ static int both_recurse(weft_worker *self, void *ctx)
     return rc ? rc : other;
 }
 
+static int loop_in_a_loop(weft_worker *self, size_t begin, size_t end,
+                          void *ctx);
+
+static int loop_recurses(weft_worker *self, void *ctx)
+{
+    struct level *here = ctx;
+    count(self, here->ran);
+    if (here->n == 1)
+        return 0;
+    return weft_for(self, 0, 1, loop_in_a_loop, ctx, 0);
+}
+
+static int loop_in_a_loop(weft_worker *self, size_t begin, size_t end,
+                          void *ctx)
+{
+    struct level *above = ctx, here = { above->n - 1, above->ran };
+    return loop_recurses(self, &here);
+}
+
 /* What it gives: all levels have run, or it says so. */
 static int goes_deep(weft_sched *s, weft_fn *fn)
 {
@@ -188,6 +207,7 @@ Test(stack, deep_recursion_ends_in_an_error_at_worst, .timeout = 120)
             weft_sched *s = workers(n);
             goes_deep(s, child_recurses);
             goes_deep(s, both_recurse);
+            goes_deep(s, loop_recurses);
             goes_deep(s, parent_recurses);
             /* As well as ever. */
             _Atomic unsigned ran = 0;
@@ -204,6 +224,7 @@ Test(stack, so_many_levels_on_a_small_stack_are_an_error, .timeout = 120)
     set_stack(SMALL * KIB);
     weft_sched *s = workers(2);
     cr_assert_eq(goes_deep(s, parent_recurses), -ENOBUFS);
+    cr_assert_eq(goes_deep(s, loop_recurses), -ENOBUFS);
     weft_sched_destroy(s);
     set_stack(LARGE * KIB);
 }

@@ -73,4 +73,17 @@ int weft_group_sync(weft_worker *self, struct weft_group *group);
  * returned, 0 or a negative errno. Not from a worker, which can call fn itself:
  * -EDEADLK. */
 int weft_call(weft_sched *sched, weft_fn *fn, void *ctx, weft_error *why);
+
+/* Called with begin < end, for begin .. end - 1. */
+typedef int weft_range_fn(weft_worker *self, size_t begin, size_t end,
+                          void *ctx);
+
+/* [worker] Calls fn for ranges that together are begin .. end - 1, each index
+ * once, in parallel. A range is divided when there is nothing that others could
+ * take from this worker, so there is nothing to tune; with a grain, all calls
+ * but the last are for so many indices. 0, or a negative errno: of the calls
+ * that failed, what the one with the lowest index returned; no further call
+ * begins then. -ENOBUFS: too little stack. -EPERM: outside a worker. */
+int weft_for(weft_worker *self, size_t begin, size_t end, weft_range_fn *fn,
+             void *ctx, size_t grain);
 #endif
