@@ -86,4 +86,32 @@ typedef int weft_range_fn(weft_worker *self, size_t begin, size_t end,
  * begins then. -ENOBUFS: too little stack. -EPERM: outside a worker. */
 int weft_for(weft_worker *self, size_t begin, size_t end, weft_range_fn *fn,
              void *ctx, size_t grain);
+
+/* Puts begin .. end - 1 into an accumulator: acc = acc * [begin] * ... */
+typedef int weft_fold_fn(weft_worker *self, size_t begin, size_t end, void *acc,
+                         void *ctx);
+
+/* into = into * from. The operator is associative: (a * b) * c = a * (b * c).
+ * It need not be commutative: what is combined is always in order. */
+typedef void weft_combine_fn(void *into, const void *from, void *ctx);
+
+struct weft_reduce_config {
+    size_t size; /* set by weft_config(reduce, ...) */
+    size_t begin, end;
+    weft_fold_fn *fold;
+    weft_combine_fn *combine;
+    void *ctx;
+    const void *identity; /* what an accumulator is at first; borrowed */
+    size_t bytes;         /* of an accumulator: plain data, copied */
+    size_t grain;         /* default: divided as in weft_for; else in parts of
+                             so many, combined in pairs: the result is the same,
+                             to the last bit of a float, for any number of
+                             workers */
+};
+
+/* [worker] All of begin .. end - 1 in one accumulator; the identity if there is
+ * nothing. Errors as of weft_for; -ENOMEM; -EINVAL without fold, combine,
+ * identity or bytes. *result is written on success only. */
+int weft_reduce(weft_worker *self, void *result,
+                const struct weft_reduce_config *config);
 #endif
