@@ -114,4 +114,33 @@ struct weft_reduce_config {
  * identity or bytes. *result is written on success only. */
 int weft_reduce(weft_worker *self, void *result,
                 const struct weft_reduce_config *config);
+
+struct weft_scan_config {
+    size_t size; /* set by weft_config(scan, ...) */
+    size_t begin, end;
+    weft_fold_fn *fold;
+    weft_fold_fn *write;
+    weft_combine_fn *combine;
+    void *ctx;
+    const void *identity;
+    size_t bytes;
+    size_t grain; /* as of weft_reduce; default: a few parts for each worker */
+};
+
+/* [worker] Every prefix of begin .. end - 1. `write` is called like `fold`, in
+ * parallel, with an accumulator that has all before `begin`; it folds its range
+ * too, and writes on the way:
+ *
+ *     for (size_t i = begin; i < end; i++)
+ *         out[i] = *sum += in[i];                    // inclusive
+ *
+ *     for (size_t i = begin; i < end; i++)
+ *         x = in[i], out[i] = *sum, *sum += x;       // exclusive; out may be
+ * in
+ *
+ * Every index is folded once, unless all is one part, then written once. *total
+ * (NULL: nobody asks) and the errors as of weft_reduce; after one, any part may
+ * have been written. */
+int weft_scan(weft_worker *self, void *total,
+              const struct weft_scan_config *config);
 #endif
