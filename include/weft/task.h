@@ -143,4 +143,15 @@ struct weft_scan_config {
  * have been written. */
 int weft_scan(weft_worker *self, void *total,
               const struct weft_scan_config *config);
+
+/* Negative, 0 or positive: a is before, equal to or after b. Called from
+ * several workers at once. */
+typedef int weft_compare_fn(const void *a, const void *b, void *ctx);
+
+/* [worker] Sorts `count` elements of `size` bytes, as qsort_r does, but in
+ * parallel, and stable: what is equal keeps its order. `scratch` has as many
+ * bytes; NULL: they are allocated meanwhile. -ENOMEM, -ENOBUFS as of weft_for:
+ * nothing was moved. -EINVAL: the size is 0. */
+int weft_sort(weft_worker *self, void *base, size_t count, size_t size,
+              weft_compare_fn *compare, void *ctx, void *scratch);
 #endif
