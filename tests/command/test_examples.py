@@ -67,6 +67,16 @@ class ManyChains(unittest.TestCase):
         self.assertLess(took, 1500)
 
 
+class Queens(unittest.TestCase):
+    def test_children_find_all_solutions(self):
+        for _ in range(5):
+            self.assertEqual(output_of("queens"), [
+                "1 queens: 1", "2 queens: 0", "3 queens: 0", "4 queens: 2",
+                "5 queens: 10", "6 queens: 4", "7 queens: 40",
+                "8 queens: 92", "9 queens: 352", "10 queens: 724",
+            ])
+
+
 class FirstCompleted(unittest.TestCase):
     def test_the_first_answer_decides_and_the_rest_is_left(self):
         self.assertEqual(output_of("first_completed"), [
