@@ -1,83 +1,271 @@
-/* future.c: loose tasks, and handles on their results.
+/* future.c: loose tasks, and the object behind every handle.
  *
- * One object is the task and the state of its handle. `state` is a set of bits,
- * and says who frees it: whoever comes second of the task that is DONE and the
- * handle that was DROPPED. A task that nobody asks about is born DROPPED.
+ * One object is the task and the state of its handle. `state` is a set of bits
+ * and a count of references: the handle is one, and another is there until the
+ * result is. QUEUED counts as one too: whoever takes a task from a queue may be
+ * late, for it may have been run or cancelled meanwhile.
  *
- *  [F] The result. The task stores it, then adds DONE with release; who
- *      acquires DONE sees the result and all that the task did. Adding DONE
- *      and adding DROPPED are both acq_rel, so the second sees all that the
- *      first has done with the object before it frees it.
+ *  [C] Claim. Of the worker that takes it from a queue, those who help while
+ *      they wait for it, and those who cancel it, one adds CLAIMED, and it is
+ *      theirs to run or to give a result. READY is added with release by who
+ *      has seen all that comes before; who claims acquires it. The task of
+ *      weft_submit is born ready; without a handle nobody else can claim it,
+ *      and it is born claimed.
+ *
+ *  [F] The result. Who has it stores it, then adds DONE with release; who
+ *      acquires DONE sees the result and all that the task did. Giving back a
+ *      reference is acq_rel, so the last one sees all that others have done
+ *      with the object before it frees it.
  *
  *  [K] Knock. Waking costs a system call, so a waiter sets WAITED first. If
  *      DONE is added before, the waiter sees it as it sets WAITED, or the
  *      kernel does as it compares the word; if after, the task sees WAITED and
  *      wakes, by the address alone: the object may be gone by then.
  *
+ *  [Q] Again. A pending task that goes on must be queued again, but its entry
+ *      may still be in a queue: it was claimed past it. Then it is enough to
+ *      give up the claim, with release: who takes the entry will claim it.
+ *
  * A continuation runs in the same object: the task returns itself to the
  * worker, so a chain of any length needs no stack and no memory. weft_continue
- * knows the task by a thread-local pointer: a callback runs on one thread from
- * its start to its end, and no other callback runs on that thread meanwhile. */
+ * knows the task by a thread-local pointer to a frame: a callback runs on one
+ * thread from its start to its end. There are several frames where a task waits
+ * and helps: see helpwait.c. */
+#include "graph/future.h"
+
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "graph/wait.h"
-#include "sched/sched.h"
-#include "sched/task.h"
-#include "weft/future.h"
+static _Thread_local struct frame *top;
 
-enum { DONE = 1, WAITED = 2, DROPPED = 4 };
+const struct frame *wf_frames(void) { return top; }
 
-struct weft_future {
-    struct task task;
-    weft_fn *fn;
-    void *ctx;
-    weft_fn *then; /* the continuation */
-    void *then_ctx;
-    int result;
-    _Atomic uint32_t state;
-};
-
-static _Thread_local weft_future *running;
-
-static struct task *run_loose(weft_worker *self, struct task *task)
+void wf_future_free(weft_future *f)
 {
-    weft_future *f = (weft_future *)task; /* its first member */
+    if (f->kind && f->kind->finish)
+        f->kind->finish(f);
+    wf_subject_drop(f->subject);
+    free(f);
+}
+
+void wf_future_drop(weft_future *f)
+{
+    if (is_last(sub_acq_rel(&f->state, REF) - REF)) /* [F] */
+        wf_future_free(f);
+}
+
+bool wf_future_claim(weft_future *f)
+{
+    uint32_t state = load_relaxed(&f->state);
+
+    do
+        if (state & CLAIMED)
+            return false;
+    while (!cas_acq_rel(&f->state, &state, state | CLAIMED)); /* [C] */
+    return true;
+}
+
+/* Its entry was taken from a queue. Whether it is ours to run. */
+static bool claim_entry(weft_future *f)
+{
+    uint32_t state = load_relaxed(&f->state), after;
+
+    do
+        after = (state | CLAIMED) & ~(uint32_t)QUEUED;
+    while (!cas_acq_rel(&f->state, &state, after)); /* [C] */
+    if (!(state & CLAIMED))
+        return true;
+    if (is_last(after))
+        wf_future_free(f);
+    return false;
+}
+
+enum outcome { ENDED, PENDS, GOES_ON };
+
+/* One call. ENDED: the result is stored. */
+static enum outcome call(weft_worker *self, weft_future *f)
+{
+    struct frame frame = { f, top };
 
     f->then = NULL;
-    running = f;
+    top = &frame;
     int rc = f->fn(self, f->ctx);
-    running = NULL;
+    top = frame.below;
 
+    uint32_t state = load_relaxed(&f->state);
+    if (state & OPEN && rc == WEFT_PENDING)
+        return PENDS;
+    if (state & COMPLETED) {
+        wf_misuse("a task was completed, and then returned %d: it has to "
+                  "return WEFT_PENDING",
+                  rc);
+        return PENDS;
+    }
     if (!rc && f->then) {
         f->fn = f->then;
         f->ctx = f->then_ctx;
-        return task;
+        if (state & OPEN) /* who pends asks for itself anew */
+            and_seq_cst(&f->state, ~(uint32_t)OPEN);
+        if (!(state & CANCELLED))
+            return GOES_ON;
+        rc = -ECANCELED;
     }
     f->result = rc > 0 ? -EINVAL : rc;
-    uint32_t before = add_acq_rel(&f->state, DONE); /* [F] */
-    if (before & DROPPED)
-        free(f);
-    else if (before & WAITED)
-        wf_wake_all(&f->state); /* [K] */
-    return NULL;
+    return ENDED;
+}
+
+static struct task *run_claimed(weft_worker *self, struct task *task)
+{
+    weft_future *f = (weft_future *)task; /* its first member */
+
+    switch (call(self, f)) {
+    case GOES_ON:
+        task->run = run_claimed;
+        return task;
+    case PENDS:
+        return wf_future_pends(self, f);
+    default:
+        return wf_settle_and_go_on(self, f);
+    }
+}
+
+static struct task *run_queued(weft_worker *self, struct task *task)
+{
+    return claim_entry((weft_future *)task) ? run_claimed(self, task) : NULL;
+}
+
+void wf_future_run_here(weft_worker *self, weft_future *f)
+{
+    struct task *next = NULL;
+    enum outcome outcome;
+
+    while ((outcome = call(self, f)) == GOES_ON)
+        ;
+    if (outcome == PENDS)
+        next = wf_future_pends(self, f);
+    else
+        wf_settle(f, f->result);
+    if (next)
+        wf_push(self, next);
+}
+
+bool wf_future_goes_on(weft_future *f)
+{
+    weft_sched *sched = f->sched;
+    uint32_t state = load_relaxed(&f->state), after;
+
+    if (f->result || !f->then)
+        return false;
+    f->fn = f->then;
+    f->ctx = f->then_ctx;
+    do {
+        if (state & CANCELLED) {
+            f->result = -ECANCELED;
+            return false;
+        }
+        if (!(state & QUEUED))
+            f->task.run = run_queued;
+        after = (state & ~(uint32_t)(CLAIMED | OPEN | COMPLETED | GIVEN |
+                                     RETURNED | HOLDS)) |
+                QUEUED;
+    } while (!cas_acq_rel(&f->state, &state, after)); /* [Q] */
+    if (!(state & QUEUED))
+        wf_ready(sched, wf_worker_here(), &f->task);
+    wf_sched_release(sched);
+    return true;
+}
+
+weft_future *wf_future_create(weft_sched *sched, const struct future_kind *kind,
+                              struct subject *subject, size_t bytes,
+                              uint32_t state)
+{
+    weft_future *f = subject ? malloc(bytes) : NULL;
+
+    if (!f) {
+        wf_subject_drop(subject);
+        return NULL;
+    }
+    if (bytes > sizeof *f)
+        memset(f + 1, 0, bytes - sizeof *f);
+    f->task.run = run_queued;
+    f->sched = sched;
+    f->kind = kind;
+    f->subject = subject;
+    f->listeners = NULL;
+    store_relaxed(&f->state, state);
+    return f;
+}
+
+void wf_future_submit(weft_future *f)
+{
+    wf_ready(f->sched, wf_worker_here(), &f->task);
+}
+
+/* ---- weft_submit ------------------------------------------------------- */
+
+struct named {
+    weft_future f;
+    weft_ask_fn *cancel;
+    void *cancel_ctx;
+};
+
+static void ask_named(weft_future *f)
+{
+    struct named *n = (struct named *)f; /* its first member */
+
+    if (n->cancel)
+        n->cancel(n->cancel_ctx);
+}
+
+static const struct future_kind named = { .ask = ask_named,
+                                          .asks_early = true };
+
+static int submit(weft_future *f, weft_fn *fn, void *ctx, weft_future **out,
+                  weft_error *why)
+{
+    if (!f)
+        return wf_error(why, -ENOMEM, "no memory to submit a task");
+    if (!out)
+        f->task.run = run_claimed; /* [C] */
+    f->fn = fn;
+    f->ctx = ctx;
+    if (out)
+        *out = f;
+    wf_future_submit(f);
+    return 0;
+}
+
+static uint32_t born(weft_future **out)
+{
+    return out ? READY | QUEUED | 2 * REF : READY | CLAIMED | REF;
 }
 
 int weft_submit(weft_sched *sched, weft_fn *fn, void *ctx, weft_future **out,
                 weft_error *why)
 {
-    weft_future *f = malloc(sizeof *f);
+    weft_future *f =
+        wf_future_create(sched, NULL, &wf_a_task, sizeof *f, born(out));
 
-    if (!f)
-        return wf_error(why, -ENOMEM, "no memory to submit a task");
-    f->task.run = run_loose;
-    f->fn = fn;
-    f->ctx = ctx;
-    store_relaxed(&f->state, out ? 0 : DROPPED);
-    if (out)
-        *out = f;
-    wf_ready(sched, wf_worker_here(), &f->task);
-    return 0;
+    return submit(f, fn, ctx, out, why);
+}
+
+int weft_submit_with(weft_sched *sched, const struct weft_submit_config *config,
+                     weft_future **out, weft_error *why)
+{
+    struct weft_submit_config c = { 0 };
+
+    memcpy(&c, config, config->size < sizeof c ? config->size : sizeof c);
+    if (!c.fn)
+        return wf_error(why, -EINVAL, "task '%.200s' has no function",
+                        c.name ? c.name : "");
+    struct named *n = (struct named *)wf_future_create(
+        sched, &named, wf_subject("task", c.name), sizeof *n, born(out));
+    if (n) {
+        n->cancel = c.cancel;
+        n->cancel_ctx = c.ctx;
+    }
+    return submit((weft_future *)n, c.fn, c.ctx, out, why);
 }
 
 void weft_continue(weft_worker *self, weft_fn *fn, void *ctx)
@@ -87,34 +275,14 @@ void weft_continue(weft_worker *self, weft_fn *fn, void *ctx)
                   "task of weft_submit, with the worker that it was given");
         return;
     }
-    if (!running)
+    if (!top)
         return;
-    running->then = fn;
-    running->then_ctx = ctx;
-}
-
-int weft_future_wait(weft_future *f, int timeout_ms)
-{
-    if (wf_worker_here())
-        return -EDEADLK;
-
-    uint64_t deadline = deadline_in(timeout_ms);
-    uint32_t state = load_acquire(&f->state); /* [F] */
-    while (!(state & DONE)) {
-        int64_t left = deadline_left(deadline);
-        if (!left)
-            return -ETIMEDOUT;
-        if (state & WAITED)
-            wf_sleep_while(&f->state, state, left);
-        else
-            or_seq_cst(&f->state, WAITED); /* [K] */
-        state = load_acquire(&f->state);   /* [F] */
-    }
-    return f->result;
+    top->f->then = fn;
+    top->f->then_ctx = ctx;
 }
 
 void weft_future_destroy(weft_future *f)
 {
-    if (f && add_acq_rel(&f->state, DROPPED) & DONE) /* [F] */
-        free(f);
+    if (f)
+        wf_future_drop(f);
 }

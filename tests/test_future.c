@@ -5,21 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "tests/runs.h"
-
-static weft_future *submitted(weft_sched *s, weft_fn *fn, void *ctx)
-{
-    weft_future *f = NULL;
-    cr_assert_eq(weft_submit(s, fn, ctx, &f, NULL), 0);
-    return f;
-}
-
-static int wait_and_destroy(weft_future *f)
-{
-    int rc = weft_future_wait(f, -1);
-    weft_future_destroy(f);
-    return rc;
-}
+#include "tests/futures.h"
 
 /* Task i adds i to the sum and fails where i is a multiple of seven. */
 static _Atomic uint64_t sum;
@@ -50,6 +36,37 @@ Test(future, R1_results_and_errors_are_values, .timeout = 120)
     cr_assert_eq(others, 0);
     cr_assert_eq(sum, (uint64_t)N * (N - 1) / 2);
     free(f);
+    weft_sched_destroy(s);
+}
+
+/* The first one waits until the caller has done something else. */
+static int wait_for_caller(weft_worker *self, void *counter)
+{
+    while (!load_relaxed((_Atomic unsigned *)counter))
+        usleep(100);
+    return 0;
+}
+
+Test(future, R2_the_caller_does_other_work_meanwhile, .timeout = 120)
+{
+    enum { N = TIMES(100000, 10000) };
+    weft_sched *s = workers(1);
+    static weft_future *f[N];
+    _Atomic unsigned counter = 0;
+    weft_future *all = NULL;
+
+    sum = 0;
+    f[0] = submitted(s, wait_for_caller, &counter);
+    for (uintptr_t i = 1; i < N; i++)
+        f[i] = submitted(s, add_or_fail, (void *)(i * 7 + 1));
+    cr_assert_eq(weft_when_all(s, f, N, &all, NULL), 0);
+    while (weft_future_wait(all, 0) == -ETIMEDOUT)
+        add_relaxed(&counter, 1u);
+    cr_assert(counter > 0);
+    cr_assert_eq(wait_and_destroy(all), 0);
+    cr_assert_eq(sum, (uint64_t)N * (N - 1) / 2 * 7 + N - 1);
+    for (int i = 0; i < N; i++)
+        weft_future_destroy(f[i]);
     weft_sched_destroy(s);
 }
 
@@ -382,22 +399,6 @@ Test(future, worker_submits_to_another_scheduler)
     weft_sched_destroy(s);
     weft_sched_destroy(e.other);
     cr_assert(e.arrived);
-}
-
-static int wait_on_worker(weft_worker *self, void *ctx)
-{
-    weft_future **f = ctx;
-    return weft_future_wait(*f, -1);
-}
-
-Test(future, worker_may_not_wait)
-{
-    _Atomic unsigned ran = 0;
-    weft_sched *s = workers(1);
-    weft_future *f = submitted(s, count, &ran);
-    cr_assert_eq(wait_and_destroy(submitted(s, wait_on_worker, &f)), -EDEADLK);
-    cr_assert_eq(wait_and_destroy(f), 0);
-    weft_sched_destroy(s);
 }
 
 struct feeder {

@@ -73,6 +73,12 @@ TESTED_WITH = {
     "special": "drawspecial",  # laid out as they were drawn
     "own": "spawn",  # what children ask of a deque
     "call": "spawn",
+    "settle": "then",  # who hears of a result, and in which order
+    "subject": "then",
+    "waitset": "wait_any",
+    "helpwait": "future_wait",
+    "circle": "future_wait",
+    "withdraw": "future_cancel",
 }
 
 READMES = ["sched", "graph", "cli", "tests", "perf"]
