@@ -105,7 +105,8 @@ int weft_future_wait(weft_future *future, int timeout_ms);
 int weft_future_why(weft_future *future, weft_error *why);
 
 /* [any] Waits until one of n futures is done, at most timeout_ms: how many are,
- * 0 after the timeout; which of them is in done[i], if that is not NULL.
+ * 0 after the timeout; which of them is in done[i], if that is not NULL. It
+ * looks at each of them a few times: where they are many, use a weft_set.
  * -ENOMEM; on a worker as weft_future_wait. */
 int weft_wait_any(weft_future *const futures[], size_t n, bool done[],
                   int timeout_ms);
@@ -115,6 +116,26 @@ int weft_wait_any(weft_future *const futures[], size_t n, bool done[],
  * weft_future_wait. */
 int weft_wait_all(weft_future *const futures[], size_t n, int timeout_ms,
                   weft_error *why);
+
+/* Futures that are waited for again and again: what one costs does not depend
+ * on how many there are. */
+typedef struct weft_set weft_set;
+
+/* [any] -ENOMEM. */
+int weft_set_create(weft_set **out, weft_error *why);
+
+/* [any] From now on the set tells of this future, once, by `tag`. The handle
+ * may be destroyed. -ENOMEM. */
+int weft_set_add(weft_set *set, weft_future *future, void *tag,
+                 weft_error *why);
+
+/* [any] The next one that is done: 1, its tag, and its result if you want it.
+ * 0: all that were added have been told. -ETIMEDOUT; on a worker as
+ * weft_future_wait, but it never helps. */
+int weft_set_next(weft_set *set, void **tag, int *result, int timeout_ms);
+
+/* [one] Any time; the futures go on. */
+void weft_set_destroy(weft_set *set);
 
 /* [one] Any time: a task that has not run yet runs all the same. */
 void weft_future_destroy(weft_future *future);
