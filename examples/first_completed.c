@@ -2,14 +2,13 @@
  *
  * Three mirrors are asked how many parts a page has. The first answer is taken:
  * its mirror is asked for the parts, while the other questions are still under
- * way. When the parts are there nobody needs those any more: the run is
- * cancelled, and they end at once. */
+ * way. When the parts are there nobody needs those any more: they are
+ * cancelled, and end at once. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <weft/weft.h>
 
-enum { MIRRORS = 3 };
+enum { MIRRORS = 3, MOST_PARTS = 8 };
 
 struct mirror {
     const char *name;
@@ -24,114 +23,120 @@ static const struct mirror mirrors[MIRRORS] = {
 };
 
 struct request {
-    struct weft_io io; /* the pause that stands for the network */
     const struct mirror *mirror;
     int part; /* 0: how many are there? */
     int answer;
+    weft_future *network, *done;
 };
 
-static int send(weft_worker *self, void *item, struct weft_io **io, void *ctx)
+static int receive(weft_worker *self, int result, void *ctx)
 {
-    struct request *r = item;
-
-    r->io = (struct weft_io){ .op = WEFT_IO_SLEEP,
-                              .ns = r->mirror->delay_ms * UINT64_C(1000000) };
-    *io = &r->io;
-    return 0;
-}
-
-static int receive(weft_worker *self, void *item, void *ctx)
-{
-    struct request *r = item;
+    struct request *r = ctx;
 
     r->answer = r->part ? r->part * 100 : r->mirror->parts;
     return 0;
 }
 
-static int ask(struct weft_run *run, const struct mirror *mirror, int part,
-               weft_error *why)
+/* The pause stands for the network. */
+static int ask(weft_sched *sched, struct request *r, weft_error *why)
 {
-    void *item;
-    int rc = weft_reserve(run, "requests", &item, -1, why);
+    int rc = weft_after_ns(sched, r->mirror->delay_ms * UINT64_C(1000000),
+                           &r->network, why);
 
+    if (!rc)
+        rc = weft_then(r->network, weft_config(then, .fn = receive, .ctx = r),
+                       &r->done, why);
+    return rc;
+}
+
+/* True: it was still under way. */
+static bool leave(struct request *r)
+{
+    int rc = 0;
+
+    if (r->network)
+        weft_future_cancel(r->network);
+    if (r->done)
+        rc = weft_future_wait(r->done, -1);
+    weft_future_destroy(r->network);
+    weft_future_destroy(r->done);
+    return rc == -ECANCELED;
+}
+
+static int ask_all(weft_sched *sched, struct request r[], int n,
+                   weft_future *done[], weft_error *why)
+{
+    int rc = 0;
+
+    for (int i = 0; !rc && i < n; i++) {
+        rc = ask(sched, &r[i], why);
+        done[i] = r[i].done;
+    }
+    return rc;
+}
+
+/* The number of the mirror that answers first. */
+static int first_of(weft_sched *sched, struct request r[MIRRORS],
+                    weft_error *why)
+{
+    weft_future *done[MIRRORS], *any;
+    int rc = ask_all(sched, r, MIRRORS, done, why);
+
+    if (!rc)
+        rc = weft_when_any(sched, done, MIRRORS, &any, why);
     if (rc)
         return rc;
-    *(struct request *)item =
-        (struct request){ .mirror = mirror, .part = part };
-    weft_feed(item);
-    return 0;
-}
-
-/* Takes the next answer, whoever it is from. */
-static int hear(struct weft_run *run, struct request *answer, weft_error *why)
-{
-    void *item;
-    int rc = weft_next(run, &item, -1, why);
-
-    if (rc != 1)
-        return rc ? rc : -ENODATA;
-    *answer = *(struct request *)item;
-    weft_release(item);
-    return 0;
-}
-
-static int fetch_page(struct weft_run *run, weft_error *why)
-{
-    struct request first, part;
-    int rc = 0, bytes = 0;
-
-    for (int i = 0; !rc && i < MIRRORS; i++)
-        rc = ask(run, &mirrors[i], 0, why);
-    if (rc || (rc = hear(run, &first, why)))
-        return rc;
-    printf("%s is first: %d parts\n", first.mirror->name, first.answer);
-
-    for (int i = 1; !rc && i <= first.answer; i++)
-        rc = ask(run, first.mirror, i, why);
-    for (int i = 1; !rc && i <= first.answer; i++) {
-        rc = hear(run, &part, why);
-        bytes += rc ? 0 : part.answer;
-    }
+    weft_future_wait(any, -1);
+    rc = weft_future_why(any, why);
     if (!rc)
-        printf("all parts of %s: %d bytes\n", first.mirror->name, bytes);
+        rc = (int)weft_future_which(any);
+    weft_future_destroy(any);
+    return rc;
+}
+
+static int fetch_page(weft_sched *sched, struct request question[MIRRORS],
+                      struct request part[MOST_PARTS], weft_error *why)
+{
+    weft_future *done[MOST_PARTS];
+    int first = first_of(sched, question, why), bytes = 0;
+
+    if (first < 0)
+        return first;
+    int n = question[first].answer;
+    printf("%s is first: %d parts\n", mirrors[first].name, n);
+
+    for (int i = 0; i < n; i++)
+        part[i] = (struct request){ &mirrors[first], .part = i + 1 };
+    int rc = ask_all(sched, part, n, done, why);
+    if (!rc)
+        rc = weft_wait_all(done, (size_t)n, -1, why);
+    for (int i = 0; i < n; i++)
+        bytes += part[i].answer;
+    if (!rc)
+        printf("all parts of %s: %d bytes\n", mirrors[first].name, bytes);
     return rc;
 }
 
 int main(void)
 {
+    struct request question[MIRRORS] = { { 0 } }, part[MOST_PARTS] = { { 0 } };
     weft_sched *sched = NULL;
-    weft_plan *plan = NULL;
-    struct weft_run *run = NULL;
-    struct weft_flow flow = { 0 };
-    weft_error why = { "the answers have ended" };
+    weft_error why;
+    int left = 0;
 
-    weft_pipeline *p = weft_pipeline_create(
-        weft_config(pipeline, .items = { .bytes = sizeof(struct request) }));
-    weft_source_fed(p, "requests");
-    weft_stage(p, weft_config(stage, .name = "network", .kind = WEFT_IO,
-                              .describe = send, .fn = receive));
-    weft_consumer(p, WEFT_ANY);
-
-    int rc = weft_pipeline_compile(&plan, p, &why);
+    for (int i = 0; i < MIRRORS; i++)
+        question[i].mirror = &mirrors[i];
+    int rc = weft_sched_create(&sched, NULL, &why);
     if (!rc)
-        rc = weft_sched_create(&sched, NULL, &why);
-    if (!rc)
-        rc = weft_start(&run, sched, plan, &why);
-    if (!rc)
-        rc = fetch_page(run, &why);
+        rc = fetch_page(sched, question, part, &why);
     if (rc)
         fprintf(stderr, "first_completed: %s\n", why.text);
-
-    if (run) {
-        weft_cancel(run);
-        int result = weft_wait(run, -1, &why);
-        if (!rc && (result != -ECANCELED || weft_run_flow(run, 0, &flow)))
-            rc = -EPROTO;
-        printf("%" PRIu64 " questions were left\n", flow.cancelled);
-    }
-    weft_run_destroy(run);
+    for (int i = 0; i < MIRRORS; i++)
+        left += leave(&question[i]);
+    for (int i = 0; i < MOST_PARTS; i++)
+        leave(&part[i]);
+    if (!rc)
+        printf("%d questions were left\n", left);
     weft_sched_destroy(sched);
-    weft_plan_destroy(plan);
-    weft_pipeline_destroy(p);
     return rc != 0 || fflush(stdout);
 }

@@ -10,38 +10,39 @@
 
 enum { CHAINS = 1000, STEPS = 3, PAUSE_MS = 1 };
 
-struct chain {
-    struct weft_io io; /* of the step that it is at */
-    unsigned steps;    /* that are behind it */
-};
-
-static int start_chain(weft_worker *self, void *item, void *started)
+/* One step of a chain: it is over when the pause is. */
+static int begin_pause(weft_worker *self, int result, void *steps)
 {
-    *(struct chain *)item = (struct chain){ .steps = 0 };
-    return (*(unsigned *)started)++ < CHAINS ? 0 : WEFT_END;
+    weft_future *pause;
+    int rc = weft_after_ns(weft_worker_sched(self), PAUSE_MS * 1000000u, &pause,
+                           NULL);
+
+    if (rc)
+        return rc;
+    ++*(unsigned *)steps;
+    return weft_end_as(self, pause);
 }
 
-static int begin_pause(weft_worker *self, void *item, struct weft_io **io,
-                       void *ctx)
+static int begin_chain(weft_worker *self, void *steps)
 {
-    struct chain *c = item;
-
-    c->io = (struct weft_io){ .op = WEFT_IO_SLEEP, .ns = PAUSE_MS * 1000000u };
-    *io = &c->io;
-    return 0;
+    return begin_pause(self, 0, steps);
 }
 
-static int end_pause(weft_worker *self, void *item, void *ctx)
+/* The handle of the last step is there before the first one has begun. */
+static int start_chain(weft_sched *sched, unsigned *steps, weft_future **last,
+                       weft_error *why)
 {
-    ((struct chain *)item)->steps++;
-    return 0;
-}
+    int rc = weft_submit(sched, begin_chain, steps, last, why);
 
-/* One at a time: it has the only token of its stage. */
-static int count_chain(weft_worker *self, void *item, void *ended)
-{
-    *(unsigned *)ended += ((struct chain *)item)->steps == STEPS;
-    return 0;
+    for (int i = 1; !rc && i < STEPS; i++) {
+        weft_future *before = *last;
+        rc = weft_then(before,
+                       weft_config(then, .fn = begin_pause, .ctx = steps), last,
+                       why);
+        if (!rc)
+            weft_future_destroy(before);
+    }
+    return rc;
 }
 
 static double now_ms(void)
@@ -54,38 +55,30 @@ static double now_ms(void)
 
 int main(void)
 {
-    const char *const steps[STEPS] = { "ask", "wait", "look again" };
+    static weft_future *chains[CHAINS];
+    static unsigned steps[CHAINS];
     unsigned started = 0, ended = 0;
     weft_sched *sched = NULL;
-    weft_plan *plan = NULL;
     weft_error why;
 
-    weft_pipeline *p = weft_pipeline_create(weft_config(
-        pipeline, .items = { .bytes = sizeof(struct chain), .slots = CHAINS }));
-    weft_source(p, "start", start_chain, &started);
-    for (int i = 0; i < STEPS; i++)
-        weft_stage(p, weft_config(stage, .name = steps[i], .kind = WEFT_IO,
-                                  .describe = begin_pause, .fn = end_pause,
-                                  .tokens = WEFT_UNLIMITED));
-    weft_stage(p, weft_config(stage, .name = "count", .fn = count_chain,
-                              .ctx = &ended, .tokens = 1));
-
-    int rc = weft_pipeline_compile(&plan, p, &why);
-    if (!rc)
-        rc = weft_sched_create(&sched, weft_config(sched, .workers = 1), &why);
+    int rc = weft_sched_create(&sched, weft_config(sched, .workers = 1), &why);
     double start = now_ms();
+    for (; !rc && started < CHAINS; started += !rc)
+        rc = start_chain(sched, &steps[started], &chains[started], &why);
     if (!rc)
-        rc = weft_run(sched, plan, &why);
+        rc = weft_wait_all(chains, CHAINS, -1, &why);
     double took = now_ms() - start;
+
+    for (int i = 0; i < CHAINS; i++) {
+        ended += steps[i] == STEPS;
+        weft_future_destroy(chains[i]);
+    }
     if (rc)
         fprintf(stderr, "many_chains: %s\n", why.text);
     else
         printf("%u chains ended, after pauses of %d ms in all\n"
                "it took %.0f ms\n",
                ended, CHAINS * STEPS * PAUSE_MS, took);
-
     weft_sched_destroy(sched);
-    weft_plan_destroy(plan);
-    weft_pipeline_destroy(p);
     return rc != 0 || fflush(stdout);
 }
