@@ -84,7 +84,7 @@ static bool claim_entry(weft_future *f)
 enum outcome { ENDED, PENDS, GOES_ON };
 
 /* One call. ENDED: the result is stored. */
-static enum outcome call(weft_worker *self, weft_future *f)
+static inline enum outcome call(weft_worker *self, weft_future *f)
 {
     struct frame frame = { f, top };
 
@@ -94,6 +94,11 @@ static enum outcome call(weft_worker *self, weft_future *f)
     top = frame.below;
 
     uint32_t state = load_relaxed(&f->state);
+    if (!(state & (OPEN | CANCELLED)) && !rc && f->then) {
+        f->fn = f->then;
+        f->ctx = f->then_ctx;
+        return GOES_ON;
+    }
     if (state & OPEN && rc == WEFT_PENDING)
         return PENDS;
     if (state & COMPLETED) {
@@ -119,15 +124,15 @@ static struct task *run_claimed(weft_worker *self, struct task *task)
 {
     weft_future *f = (weft_future *)task; /* its first member */
 
-    switch (call(self, f)) {
-    case GOES_ON:
+    enum outcome outcome = call(self, f);
+
+    if (outcome == GOES_ON) {
         task->run = run_claimed;
         return task;
-    case PENDS:
-        return wf_future_pends(self, f);
-    default:
-        return wf_settle_and_go_on(self, f);
     }
+    if (outcome == PENDS)
+        return wf_future_pends(self, f);
+    return wf_settle_and_go_on(self, f);
 }
 
 static struct task *run_queued(weft_worker *self, struct task *task)
