@@ -13,9 +13,9 @@
  * the wait would never end, and is refused; circle.c does this for tasks that
  * wait on several threads. */
 #include <errno.h>
-#include <pthread.h>
 
 #include "graph/future.h"
+#include "graph/stack.h"
 #include "graph/wait.h"
 
 enum {
@@ -25,29 +25,7 @@ enum {
 
 static _Thread_local unsigned depth;
 
-/* The lowest address that we use of this thread's stack: half of it is for the
- * task that runs last. */
-static _Thread_local uintptr_t lowest;
-
-static uintptr_t half_of_stack(void)
-{
-    pthread_attr_t attr;
-    void *stack = NULL;
-    size_t bytes = 0;
-
-    if (pthread_getattr_np(pthread_self(), &attr))
-        return UINTPTR_MAX; /* no memory to ask: then none for more stack */
-    pthread_attr_getstack(&attr, &stack, &bytes);
-    pthread_attr_destroy(&attr);
-    return (uintptr_t)stack + bytes / 2;
-}
-
-static bool has_room(void)
-{
-    if (!lowest)
-        lowest = half_of_stack();
-    return depth < MOST_DEPTH && (uintptr_t)__builtin_frame_address(0) > lowest;
-}
+static bool has_room(void) { return depth < MOST_DEPTH && !wf_stack_half(); }
 
 static enum help run(weft_worker *self, weft_future *f)
 {

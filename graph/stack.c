@@ -18,7 +18,7 @@ enum {
     MOST = 256 * 1024,
 };
 
-static _Thread_local uintptr_t low, out; /* addresses; stacks grow down */
+static _Thread_local uintptr_t half, low, out; /* addresses: it grows down */
 
 /* In a frame of its own, so that a caller that it is part of has one too. */
 __attribute__((noinline)) static uintptr_t here(void)
@@ -41,10 +41,13 @@ static bool look(void)
         reserve = MOST;
     if (reserve < LEAST)
         reserve = bytes / 4 < LEAST ? bytes / 4 : LEAST;
+    half = (uintptr_t)bottom + bytes / 2;
     low = (uintptr_t)bottom + reserve;
     out = (uintptr_t)bottom + reserve / 2;
     return true;
 }
+
+bool wf_stack_half(void) { return (!half && !look()) || here() < half; }
 
 bool wf_stack_low(void) { return (!low && !look()) || here() < low; }
 

@@ -3,6 +3,9 @@
 #define WEFT_GRAPH_STACK_H
 #include <stdbool.h>
 
+/* Half of it is used: the rest is for what runs last. */
+bool wf_stack_half(void);
+
 /* Too little to run just anything on top of this. */
 bool wf_stack_low(void);
 
