@@ -3,7 +3,7 @@
  * in test_budget.c. */
 #include "tests/pipes.h"
 
-enum { BUDGET = 100, MOST = 150, INPUTS = 8, ITEMS = TIMES(400, 100) };
+enum { BUDGET = 100, MOST = 150, INPUTS = 8, ITEMS = TIMES(200, 80) };
 
 /* 1 .. MOST, as chance has it. */
 static uint64_t some(const void *item, void *ctx)
