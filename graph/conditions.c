@@ -26,9 +26,11 @@
  *      activate one: they hand on what they were counted for, as the last thing
  *      that they do to the run, and write no counter.
  *
- *  [M] Missing. Who brings the count of a node to 0 sets it anew by adding, so
- *      what was counted meanwhile is not lost: a node is activated once for
- *      every `before` that it was counted down for, in whatever order.
+ *  [M] Missing. Who brings the count of a node to 0 sets it anew by adding, as
+ *      often as it takes until it is above 0 again: it was counted down further
+ *      meanwhile, by who found it at 0 or below and so left that to us. Nothing
+ *      is lost: a node is activated once for every `before` that it was counted
+ *      down for, in whatever order.
  *
  * A node that fails, or is not called, activates nothing; so a run that was
  * stopped ends soon, and what comes after a failed node never starts.
@@ -116,7 +118,7 @@ static void count_down(struct dag_run *run, struct activations *a,
         return;
     do
         add(run, a, n);
-    while (add_acq_rel(&n->missing, before) + before == 0); /* [M] */
+    while ((int32_t)(add_acq_rel(&n->missing, before) + before) <= 0); /* [M] */
 }
 
 struct task_list wf_conditions_go_on(struct dag_run *run, struct run_node *n,

@@ -414,6 +414,65 @@ static int fails_to_choose(weft_worker *self, unsigned *which, void *ctx)
     return -EPERM;
 }
 
+/* ---- counts ------------------------------------------------------------ */
+
+enum { MANY_ROUNDS = 40 };
+
+struct counted {
+    _Atomic unsigned rounds, both;
+};
+
+static int once(weft_worker *self, void *ctx)
+{
+    for (volatile unsigned i = 0; i < 400; i++)
+        ;
+    return 0;
+}
+
+static int again_until(weft_worker *self, unsigned *which, void *ctx)
+{
+    struct counted *c = ctx;
+
+    if (add_relaxed(&c->rounds, 1) + 1 < MANY_ROUNDS)
+        *which = 0;
+    return 0;
+}
+
+static int count_both(weft_worker *self, void *ctx)
+{
+    add_relaxed(&((struct counted *)ctx)->both, 1);
+    return 0;
+}
+
+/* One before it ends once, the other again and again: it runs for every two. */
+Test(conditions, what_is_counted_while_a_count_is_set_anew_is_not_lost,
+     .timeout = 60)
+{
+    struct counted c;
+    weft_sched *sched = workers(3);
+    weft_graph *g = weft_graph_create();
+    weft_node a = weft_task(g, "once", once, NULL);
+    weft_node b =
+        weft_task_with(g, weft_config(task, .name = "again",
+                                      .choose = again_until, .ctx = &c));
+    weft_node start = weft_task(g, "start", once, NULL);
+    weft_node both = weft_task(g, "both", count_both, &c);
+    weft_choose(g, start, b);
+    weft_choose(g, b, b);
+    weft_after(g, both, a, b);
+    weft_plan *plan = compiled(g);
+
+    for (int i = 0; i < TIMES(20000, 2000); i++) {
+        store_relaxed(&c.rounds, 0);
+        store_relaxed(&c.both, 0);
+        cr_assert_eq(weft_run(sched, plan, NULL), 0);
+        cr_assert_eq(c.rounds, MANY_ROUNDS);
+        cr_assert_eq(c.both, (1 + MANY_ROUNDS) / 2);
+    }
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
+
 Test(conditions, mistakes_are_sentences)
 {
     unsigned two = 2;
