@@ -129,6 +129,18 @@ static bool count_in(struct dag_run *run)
     return parties;
 }
 
+void wf_dag_hold(struct dag_run *run) { add_relaxed(&run->parties, 1); }
+void wf_dag_release(struct dag_run *run) { count_out(run, 1); }
+
+/* Who waits for tokens, or starts a plan, looks for the error after that:
+ * either it is found here, or it finds the error. */
+void wf_dag_stop(struct dag_run *run)
+{
+    for (uint32_t i = 0; i < wf_dag_plan_of(run)->claim_count; i++)
+        wf_claim_hurry(&run->claims[i]);
+    wf_subplans_visit(&run->subplans, weft_cancel);
+}
+
 void wf_dag_end(struct dag_run *run)
 {
     bool cancelled =
@@ -259,8 +271,8 @@ static struct task *out_of_time(weft_worker *self, struct task *task)
     wf_run_fail(&run->run, -ETIMEDOUT,
                 "the run took longer than its deadline of %u ms",
                 run->deadline_ms);
-    store_relaxed(&run->stopped, true); /* before the visit: subplan.c */
-    wf_subplans_visit(&run->subplans, weft_cancel);
+    store_relaxed(&run->stopped, true);
+    wf_dag_stop(run);
     count_out(run, 1);
     return NULL;
 }
@@ -333,8 +345,8 @@ static void cancel(struct weft_run *base)
     if (!count_in(run))
         return;
     wf_run_fail(base, -ECANCELED, "the run was cancelled");
-    store_relaxed(&run->stopped, true); /* before the visit: subplan.c */
-    wf_subplans_visit(&run->subplans, weft_cancel);
+    store_relaxed(&run->stopped, true);
+    wf_dag_stop(run);
     count_out(run, 1);
 }
 

@@ -92,6 +92,14 @@ static inline bool wf_node_may_run(struct dag_run *run, struct run_node *n)
 /* What a sentence calls the node. */
 struct label wf_dag_label(const struct dag_plan *plan, uint32_t index);
 
+/* [any] Nothing starts any more: the plans that nodes run are cancelled, and no
+ * node waits for tokens. The run has failed, and is not over yet. */
+void wf_dag_stop(struct dag_run *run);
+
+/* A party of the run, which is not over: [E] in dag.c. */
+void wf_dag_hold(struct dag_run *run);
+void wf_dag_release(struct dag_run *run);
+
 /* What the node's task does first. */
 typedef struct task *node_step(weft_worker *self, struct task *task);
 node_step *wf_dag_first_step(const struct dag_run *run, uint32_t index);

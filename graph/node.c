@@ -31,7 +31,8 @@ void wf_node_fail(struct dag_run *run, struct run_node *n, int error,
     vsnprintf(text.text, sizeof text.text, format, args);
     va_end(args);
     or_relaxed(wf_node_word(run, n), IS_BAD);
-    wf_run_fail(&run->run, error, "%s", text.text);
+    if (wf_run_fail(&run->run, error, "%s", text.text) && !run->goes_on)
+        wf_dag_stop(run);
 }
 
 void wf_node_returned_error(struct dag_run *run, struct run_node *n, int rc)
@@ -164,7 +165,12 @@ static struct task *begin(weft_worker *self, struct dag_run *run,
         return go_on(self, run, n, WEFT_NO_CHOICE);
     if (s && s->use.count) {
         n->task.run = granted;
-        if (!wf_nodeuse_take(run, s, &n->task))
+        wf_dag_hold(run);
+        bool has = wf_nodeuse_take(run, s, &n->task);
+        if (!has && wf_dag_is_stopped(run))
+            wf_claim_hurry(&run->claims[s->claim]);
+        wf_dag_release(run);
+        if (!has)
             return NULL; /* [X] in claim.c: it may already run elsewhere */
     }
     return granted(self, &n->task);

@@ -9,9 +9,8 @@
  * may end the run, in which the claim is. A node that runs a plan gives them
  * back when that has ended.
  *
- * A claim cannot be withdrawn (claim.c), so a node of a cancelled run that
- * waits is granted its tokens in its turn, calls nothing, and gives them back;
- * one that has not asked yet does not ask any more. */
+ * When a run is stopped a node that waits goes on without tokens, calls nothing,
+ * and gives none back; one that has not asked yet does not ask any more. */
 #include "graph/nodeuse.h"
 
 #include <errno.h>

@@ -46,6 +46,8 @@ static void note(struct tokens *t, unsigned tokens)
     add_relaxed(&t->out, -tokens);
 }
 
+static int has_none(weft_worker *self, void *ctx) { return 0; }
+
 static int has_one(weft_worker *self, void *ctx)
 {
     note(ctx, 1);
@@ -361,6 +363,67 @@ Test(nodeuse, R24_whatever_ends_a_run_all_tokens_are_back, .timeout = 300)
 }
 
 /* ---- mistakes ---------------------------------------------------------- */
+
+/* ---- another run has the tokens ---------------------------------------- */
+
+static int pends(weft_worker *self, void *ctx)
+{
+    *(_Atomic(weft_pending *) *)ctx = weft_task_pending(self);
+    return WEFT_PENDING;
+}
+
+static int fails_late(weft_worker *self, void *ctx)
+{
+    while (!stats_of(ctx).waiting)
+        usleep(50);
+    return -EIO;
+}
+
+/* A run whose task waits for the token of another run, which keeps it until the
+ * first one is over. */
+Test(nodeuse, R24_a_stop_does_not_wait_for_the_tokens_of_another_run,
+     .timeout = 60)
+{
+    weft_sched *sched = workers(2);
+    _Atomic(weft_pending *) holder = NULL;
+
+    for (int how = 0; how < 3; how++) {
+        weft_limit *l = limit_of("gpu", 1);
+        weft_graph *g = weft_graph_create();
+        takes(g, weft_task(g, "holds", pends, &holder), l, 1);
+        weft_plan *holds = compiled(g);
+        g = weft_graph_create();
+        takes(g, weft_task(g, "waits", has_none, NULL), l, 1);
+        if (how == 2)
+            weft_task(g, "fails", fails_late, l);
+        weft_plan *waits = compiled(g);
+        struct weft_run *first = started(sched, holds), *second = NULL;
+        while (!load_acquire(&holder)) /* that it was stored */
+            usleep(50);
+        cr_assert_eq(weft_start_with(&second, sched, waits,
+                                     weft_config(run, .deadline_ms = how == 1),
+                                     NULL),
+                     0);
+        while (how == 0 && !stats_of(l).waiting)
+            usleep(50);
+        if (how == 0)
+            weft_cancel(second);
+        int results[] = { -ECANCELED, -ETIMEDOUT, -EIO };
+        cr_assert_eq(weft_wait(second, -1, NULL), results[how]);
+        cr_assert_eq(stats_of(l).waiting, 0);
+        cr_assert_eq(stats_of(l).in_use, 1);
+        weft_task_complete(load_relaxed(&holder), 0);
+        store_relaxed(&holder, NULL);
+        cr_assert_eq(weft_wait(first, -1, NULL), 0);
+        cr_assert_eq(stats_of(l).in_use, 0);
+        weft_run_destroy(first);
+        weft_run_destroy(second);
+        weft_plan_destroy(holds);
+        weft_plan_destroy(waits);
+        weft_limit_destroy(l);
+    }
+    weft_sched_destroy(sched);
+}
 
 Test(nodeuse, mistakes_are_sentences)
 {

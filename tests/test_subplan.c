@@ -311,6 +311,41 @@ static void finish_in_time(void *item, void *ctx)
     add_relaxed(&o->finished, 1u);
 }
 
+struct seen_running {
+    _Atomic bool runs;
+};
+
+static int for_ever(weft_worker *self, void *item, void *ctx)
+{
+    store_relaxed(&((struct seen_running *)ctx)->runs, true);
+    return 0;
+}
+
+static int fail_when_it_runs(weft_worker *self, void *ctx)
+{
+    while (!load_relaxed(&((struct seen_running *)ctx)->runs))
+        usleep(50);
+    return -EIO;
+}
+
+/* The pipeline of one never ends by itself; the other one fails. */
+Test(subplan, a_failure_ends_the_runs_of_other_nodes, .timeout = 30)
+{
+    struct seen_running seen = { .runs = false };
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline, .items = { .bytes = 8, .slots = 4 }));
+    weft_source(p, "for ever", for_ever, &seen);
+    weft_plan *endless = pipeline_plan(p);
+    weft_graph *g = weft_graph_create();
+    weft_task_plan(g, "endless", endless);
+    weft_task(g, "fails", fail_when_it_runs, &seen);
+    weft_error why;
+
+    cr_assert_eq(run_once(g, 2, &why), -EIO);
+    cr_assert(strstr(why.text, "task 'fails'"));
+    weft_plan_destroy(endless);
+}
+
 Test(subplan, a_plan_may_be_destroyed_once_the_outer_run_is_over, .timeout = 60)
 {
     enum { RUNS = TIMES(3000, 1000) };
