@@ -34,7 +34,9 @@ struct weft_latency {
 };
 
 /* What a callback may return beside 0 and a negative errno. Each callback says
- * which of them it accepts. */
+ * which of them it accepts. What completes a pending one: weft_complete an item
+ * (pipeline.h), weft_task_complete a task of a graph, weft_future_complete a
+ * loose one (future.h). */
 enum {
     WEFT_END = 1, /* a source: there is no more input */
     WEFT_FILTER,  /* a stage: drop this item, it is no failure */

@@ -76,7 +76,8 @@ void weft_future_complete(weft_future *future, int rc);
  * cancel of the task reaches the future. */
 int weft_end_as(weft_worker *self, weft_future *future);
 
-/* [worker] Whether the running task was cancelled, and should end soon. */
+/* [worker] Whether the running task, one of this header, was cancelled, and
+ * should end soon. */
 bool weft_is_cancelled(weft_worker *self);
 
 /* [any] A future without a task: whoever has it completes it, once, in any
@@ -94,7 +95,8 @@ int weft_promise(weft_sched *sched, weft_future **out, weft_error *why);
  * on this stack and to its end; never anything else. Where there is nothing
  * such, or the stack is used up, this thread sleeps and another one is the
  * worker meanwhile: it has the same index. So no wait stops a worker. -EDEADLK:
- * it would wait for the task that waits, directly or by way of others. -EAGAIN:
+ * it would wait for the task that waits, directly or by way of others that each
+ * wait for one; other circles are not seen, and never end. -EAGAIN:
  * too many tasks wait like this (256 threads), or no thread was to be had; use
  * weft_then. Both may be results too: weft_future_why tells. */
 int weft_future_wait(weft_future *future, int timeout_ms);

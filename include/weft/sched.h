@@ -69,8 +69,9 @@ int weft_thread_create(weft_thread **out, weft_sched *sched, const char *name,
  * nothing. weft_sched_destroy waits for this: call this first. */
 void weft_thread_destroy(weft_thread *thread);
 
-/* [worker] 0 .. workers - 1: an index into whatever you keep per worker.
- * Outside a worker: UINT_MAX. */
+/* [worker] 0 .. workers - 1: an index into whatever you keep per worker. While
+ * you are in weft_sync, a loop of task.h, or a wait for a future, another task
+ * may run with the same index. Outside a worker: UINT_MAX. */
 unsigned weft_worker_index(const weft_worker *self);
 
 /* [worker] Outside a worker: NULL. */

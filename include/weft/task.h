@@ -25,6 +25,9 @@
  * All of it may be used in any callback that has a worker: stages, tasks,
  * children, as deep as you like. From outside, weft_call comes first.
  *
+ * A child is no task of its own: what a callback may ask of its task (as
+ * weft_task_context, weft_future_self, weft_is_cancelled) its children may not.
+ *
  * Stack: a child that nobody took runs on top of whoever syncs it. Where little
  * stack is left it runs on another thread instead, and where that cannot be had
  * either, the call says -ENOBUFS: so a recursion that checks what weft_spawn
