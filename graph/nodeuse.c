@@ -9,8 +9,9 @@
  * may end the run, in which the claim is. A node that runs a plan gives them
  * back when that has ended.
  *
- * When a run is stopped a node that waits goes on without tokens, calls nothing,
- * and gives none back; one that has not asked yet does not ask any more. */
+ * When a run is stopped a node that waits goes on without tokens, calls
+ * nothing, and gives none back; one that has not asked yet does not ask any
+ * more. */
 #include "graph/nodeuse.h"
 
 #include <errno.h>

@@ -20,8 +20,8 @@ struct weft_run_config {
     size_t size;          /* set by weft_config(run, ...) */
     unsigned priority;    /* its share against other runs: twice as many, twice
                              the new items; 1 .. 100, default 1. A graph hands
-                             it on to the pipelines that its tasks run; tasks of
-                             graphs have no share, and take turns as they come */
+                             it on to the pipelines that its tasks run; its own
+                             tasks have no share */
     unsigned deadline_ms; /* then the run is stopped, as by weft_cancel, with
                              -ETIMEDOUT; default: none */
     weft_end_fn *on_end;
