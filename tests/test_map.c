@@ -4,32 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "tests/runs.h"
-
-static char *drawn(const weft_plan *plan, struct weft_run *run,
-                   enum weft_picture format)
-{
-    static char *text;
-    cr_assert_eq(weft_plan_draw(&text, plan, run, format, NULL), 0);
-    return text;
-}
-
-/* Where they differ is printed. */
-static void is_text(char *text, const char *wanted)
-{
-    if (strcmp(text, wanted) != 0)
-        printf("%s", text);
-    cr_assert_eq(strcmp(text, wanted), 0);
-    free(text);
-}
-
-static unsigned times_in(const char *text, const char *what)
-{
-    unsigned n = 0;
-    for (; (text = strstr(text, what)); text += strlen(what))
-        n++;
-    return n;
-}
+#include "tests/drawn.h"
 
 static struct weft_run *timed(weft_sched *s, const weft_plan *plan)
 {
@@ -239,9 +214,9 @@ static void check_times(const struct shape *s, struct weft_run *run,
 {
     uint64_t spent[MOST_NODES], most = 0, marked = 0;
     unsigned marks = 0;
+    char at[64];
 
     for (unsigned i = 0; i < s->n; i++) {
-        char at[64], *line;
         struct weft_task_stats t = stats_of(run, s->node[i]);
         cr_assert_eq(t.runs, 1);
         cr_assert_eq(t.spent_ns, t.end_ns - t.begin_ns);
@@ -252,7 +227,8 @@ static void check_times(const struct shape *s, struct weft_run *run,
         uint64_t way = longest(s, spent, i);
         most = way > most ? way : most;
         snprintf(at, sizeof at, "        s%u [", i);
-        line = strstr(dot, at);
+        const char *line = strstr(dot, at);
+        cr_assert(line);
         if (memmem(line, strcspn(line, "\n"), "color=red", 9)) {
             marked += t.spent_ns;
             marks++;

@@ -3,34 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/drawn.h"
 #include "tests/everything.h"
 
 static const enum weft_picture both[] = { WEFT_DOT, WEFT_MERMAID };
-
-static char *drawn(const weft_plan *plan, struct weft_run *run,
-                   enum weft_picture format)
-{
-    char *text = NULL;
-    cr_assert_eq(weft_plan_draw(&text, plan, run, format, NULL), 0);
-    return text;
-}
-
-/* Where they differ is printed. */
-static void is_text(char *text, const char *wanted)
-{
-    if (strcmp(text, wanted) != 0)
-        printf("%s", text);
-    cr_assert_eq(strcmp(text, wanted), 0);
-    free(text);
-}
-
-static unsigned times_in(const char *text, const char *what)
-{
-    unsigned n = 0;
-    for (; (text = strstr(text, what)); text += strlen(what))
-        n++;
-    return n;
-}
 
 static int pass(weft_worker *self, void *item, void *ctx) { return 0; }
 
