@@ -13,7 +13,8 @@
  *
  *      A visitor holds no lock while it cancels: the inner run may end under
  *      its hands, which takes the lock of the list, and calls what is not ours.
- *      So several may visit at a time, and each goes by the numbers.
+ *      So several may visit at a time; each says which one it comes to next,
+ * and who takes that out of the list moves it on.
  *
  *  A cancel of a run that runs others visits these in turn, and so on. Below
  *  DEEP of them a visit is a task of its own, with its own reference, so that
@@ -45,16 +46,21 @@ struct subplan {
     struct weft_run *inner;
     void (*missed)(struct weft_run *); /* what a visitor wanted too early */
     struct subplan *next, *before;     /* in the list: the newest first */
-    uint64_t number;                   /* 1 is the first of its run */
     weft_plan *owned;                  /* is destroyed with it */
     struct visit cancels, drains;      /* from a stack of its own */
+};
+
+/* Goes through the list as it is at its start. */
+struct visitor {
+    struct subplan *next;
+    struct visitor *other;
 };
 
 void wf_subplans_init(struct subplans *s)
 {
     pthread_mutex_init(&s->lock, NULL);
     s->first = NULL;
-    s->count = 0;
+    s->visitors = NULL;
 }
 
 void wf_subplans_finish(struct subplans *s) { pthread_mutex_destroy(&s->lock); }
@@ -78,7 +84,6 @@ static void drop(struct subplan *sub)
 static void enlist(struct subplans *s, struct subplan *sub)
 {
     pthread_mutex_lock(&s->lock);
-    sub->number = ++s->count;
     sub->next = s->first;
     if (s->first)
         s->first->before = sub;
@@ -95,6 +100,9 @@ static void delist(struct subplans *s, struct subplan *sub)
         s->first = sub->next;
     if (sub->next)
         sub->next->before = sub->before;
+    for (struct visitor *v = s->visitors; v; v = v->other)
+        if (v->next == sub)
+            v->next = sub->next;
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -166,17 +174,33 @@ int wf_subplan_start(struct dag_run *run, uint32_t index, const weft_plan *plan,
     return 0;
 }
 
-/* The first behind this number, with a reference; or NULL. */
-static struct subplan *next_to_visit(struct subplans *s, uint64_t number)
+static void begin_visit(struct subplans *s, struct visitor *v)
 {
-    struct subplan *found = NULL;
-
     pthread_mutex_lock(&s->lock);
-    for (struct subplan *sub = s->first; sub && sub->number > number;
-         sub = sub->next)
-        found = sub;
-    if (found)
+    *v = (struct visitor){ s->first, s->visitors };
+    s->visitors = v;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void end_visit(struct subplans *s, struct visitor *v)
+{
+    pthread_mutex_lock(&s->lock);
+    struct visitor **at = &s->visitors;
+    while (*at != v)
+        at = &(*at)->other;
+    *at = v->other;
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* With a reference; or NULL. */
+static struct subplan *next_to_visit(struct subplans *s, struct visitor *v)
+{
+    pthread_mutex_lock(&s->lock);
+    struct subplan *found = v->next;
+    if (found) {
         add_relaxed(&found->refs, 1); /* [S] */
+        v->next = found->next;
+    }
     pthread_mutex_unlock(&s->lock);
     return found;
 }
@@ -212,11 +236,11 @@ static bool visits_later(struct subplan *sub, void (*what)(struct weft_run *))
 void wf_subplans_visit(struct subplans *s, void (*what)(struct weft_run *))
 {
     static _Thread_local unsigned depth;
-    struct subplan *sub;
+    struct visitor v;
 
     depth++;
-    for (uint64_t at = 0; (sub = next_to_visit(s, at));) {
-        at = sub->number;
+    begin_visit(s, &v);
+    for (struct subplan *sub; (sub = next_to_visit(s, &v));) {
         pthread_mutex_lock(&sub->lock);
         struct weft_run *inner = sub->inner;
         if (!inner && sub->missed != weft_cancel)
@@ -228,5 +252,6 @@ void wf_subplans_visit(struct subplans *s, void (*what)(struct weft_run *))
             continue;
         drop(sub);
     }
+    end_visit(s, &v);
     depth--;
 }

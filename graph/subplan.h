@@ -9,11 +9,11 @@
 struct dag_run;
 struct subplan;
 
-/* The runs that the nodes of one run have under way. */
+/* The runs that the nodes of one run have under way, and who visits them. */
 struct subplans {
     pthread_mutex_t lock; /* of what follows */
     struct subplan *first;
-    uint64_t count; /* of all that there have been */
+    struct visitor *visitors;
 };
 
 void wf_subplans_init(struct subplans *s);
