@@ -15,7 +15,7 @@
  *  [R] Run again. A node sets its count anew before it goes on to those behind
  *      it: nobody counts it down any more in this run, and those of the next
  *      run come after the end of this one. So a run that has ended is ready to
- *      start, with no pass over its nodes. The plan keeps a few of these.
+ *      start, with no pass over its nodes. The plan keeps all of these.
  *
  *  [E] End. A run has parties that may still touch it: its nodes; its deadline,
  *      until that was cancelled or has gone off; and whoever cancels or drains
@@ -41,8 +41,6 @@
 #include "graph/dagrun.h"
 #include "graph/map.h"
 
-enum { KEPT_RUNS = 8 };
-
 /* Where a million tasks are usual, each byte is a megabyte. */
 _Static_assert(sizeof(struct dag_node) + sizeof(struct run_node) <= 56,
                "what a node takes in a plan and a run");
@@ -50,7 +48,6 @@ _Static_assert(sizeof(struct dag_node) + sizeof(struct run_node) <= 56,
 struct run_pool {
     pthread_mutex_t lock;
     struct dag_run *first;
-    unsigned count;
 };
 
 struct label wf_dag_label(const struct dag_plan *plan, uint32_t index)
@@ -238,10 +235,8 @@ static struct dag_run *take_run(struct run_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
     struct dag_run *run = pool->first;
-    if (run) {
+    if (run)
         pool->first = run->next;
-        pool->count--;
-    }
     pthread_mutex_unlock(&pool->lock);
     return run;
 }
@@ -251,15 +246,14 @@ static void destroy_run(struct weft_run *base)
     struct dag_run *run = (struct dag_run *)base;
     struct run_pool *pool = ((const struct dag_plan *)base->plan)->pool;
 
-    pthread_mutex_lock(&pool->lock);
-    if (pool->count < KEPT_RUNS && !run->times) {
-        run->next = pool->first;
-        pool->first = run;
-        pool->count++;
-        run = NULL;
+    if (run->times) {
+        free_run(run);
+        return;
     }
+    pthread_mutex_lock(&pool->lock);
+    run->next = pool->first;
+    pool->first = run;
     pthread_mutex_unlock(&pool->lock);
-    free_run(run);
 }
 
 static struct task *out_of_time(weft_worker *self, struct task *task)

@@ -196,3 +196,37 @@ Test(nomem_graph, running_again_allocates_nothing, .timeout = 60)
     weft_sched_destroy(s);
     weft_limit_destroy(limit);
 }
+
+/* As many runs at a time as were before, all under way together. */
+static uint64_t allocated_by_runs(weft_sched *s, const weft_plan *plan,
+                                  unsigned runs, unsigned at_a_time)
+{
+    enum { MOST = 64 };
+    struct weft_run *run[MOST];
+    uint64_t before = load_relaxed(&allocations);
+
+    for (unsigned i = 0; i < runs; i++) {
+        for (unsigned k = 0; k < at_a_time; k++)
+            run[k] = started(s, plan);
+        for (unsigned k = 0; k < at_a_time; k++) {
+            cr_assert_eq(weft_wait(run[k], -1, NULL), 0);
+            weft_run_destroy(run[k]);
+        }
+    }
+    return load_relaxed(&allocations) - before;
+}
+
+Test(nomem_graph, running_64_at_a_time_again_allocates_nothing, .timeout = 60)
+{
+    _Atomic unsigned ran = 0;
+    weft_sched *s = workers(2);
+    weft_graph *g = weft_graph_create();
+    weft_after(g, weft_task(g, "second", count, &ran),
+               weft_task(g, "first", count, &ran));
+    weft_plan *plan = compiled(g);
+
+    cr_assert_eq(allocated_by_runs(s, plan, 1, 64), 64);
+    cr_assert_eq(allocated_by_runs(s, plan, TIMES(100, 10), 64), 0);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(s);
+}
