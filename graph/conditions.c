@@ -42,6 +42,8 @@
 
 #include "graph/dagrun.h"
 
+enum { MOST_ACTIVE = 1 << 20 }; /* of one node: COUNT has room for more */
+
 int wf_conditions_make(struct dag_run *run)
 {
     run->active = calloc(wf_dag_plan_of(run)->node_count, sizeof *run->active);
@@ -81,6 +83,21 @@ unsigned wf_conditions_ask(weft_worker *self, struct dag_run *run,
     return WEFT_NO_CHOICE;
 }
 
+/* There is an end to what the bits of a count can hold, and a graph that gets
+ * there would never have ended: something goes round faster than what it
+ * activates each time. */
+static void refuse(struct dag_run *run, uint32_t index)
+{
+    struct label task = wf_dag_label(wf_dag_plan_of(run), index);
+
+    wf_run_fail(&run->run, -EOVERFLOW,
+                "task '%s' is to execute %d times more than it has: a loop "
+                "goes round without waiting for it",
+                task.text, MOST_ACTIVE);
+    store_relaxed(&run->stopped, true);
+    wf_dag_stop(run);
+}
+
 /* What a node activates: the first waits for the end, [U]. */
 struct activations {
     struct run_node *first;
@@ -91,8 +108,12 @@ struct activations {
 static void activate(struct dag_run *run, struct run_node *n,
                      struct task_list *ready)
 {
-    if ((add_acq_rel(&run->active[n->index], 1) & COUNT) == 0) /* [A] */
+    uint32_t active = add_acq_rel(&run->active[n->index], 1) & COUNT; /* [A] */
+
+    if (active == 0)
         task_list_add(ready, &n->task);
+    else if (active == MOST_ACTIVE)
+        refuse(run, n->index);
 }
 
 static void add(struct dag_run *run, struct activations *a, struct run_node *n)

@@ -263,6 +263,51 @@ Test(conditions, a_task_that_many_choose_runs_once_for_each_one_at_a_time,
     weft_limit_destroy(limit);
 }
 
+/* ---- a loop that leaves another task behind ----------------------------- */
+
+enum { MOST_BEHIND = 1 << 20 };
+
+static int for_ever(weft_worker *self, unsigned *which, void *ctx)
+{
+    *which = 0;
+    return 0;
+}
+
+static int goes_round(weft_worker *self, void *ctx)
+{
+    unsigned rounds = add_relaxed((_Atomic unsigned *)ctx, 1) + 1;
+    return rounds > MOST_BEHIND + 1 ? -EPROTO : 0;
+}
+
+static int stays_behind(weft_worker *self, void *ctx)
+{
+    while (load_relaxed((_Atomic unsigned *)ctx) <= MOST_BEHIND)
+        usleep(100);
+    return 0;
+}
+
+Test(conditions, a_loop_that_does_not_wait_for_a_task_ends_with_a_sentence,
+     .timeout = 60)
+{
+    _Atomic unsigned rounds = 0;
+    weft_error why;
+    weft_graph *g = weft_graph_create();
+    weft_node start = weft_task(g, "start", nothing, NULL);
+    weft_node loop =
+        weft_task_with(g, weft_config(task, .name = "loop", .fn = goes_round,
+                                      .ctx = &rounds, .choose = for_ever));
+
+    weft_choose(g, start, loop);
+    weft_choose(g, loop, loop);
+    weft_after(g, weft_task(g, "behind", stays_behind, &rounds), loop);
+    cr_assert_eq(run_once(g, 2, &why), -EOVERFLOW);
+    cr_assert_eq(strcmp(why.text,
+                        "task 'behind' is to execute 1048576 times more than "
+                        "it has: a loop goes round without waiting for it"),
+                 0);
+    cr_assert_eq(rounds, MOST_BEHIND + 1);
+}
+
 static uint64_t next_random(uint64_t *random)
 {
     *random ^= *random << 13, *random ^= *random >> 7;
@@ -280,12 +325,6 @@ static int may_fail(weft_worker *self, void *ctx)
 {
     _Atomic unsigned *left = ctx;
     return sub_acq_rel(left, 1) == 1 ? -EIO : 0; /* whichever is the last */
-}
-
-static int for_ever(weft_worker *self, unsigned *which, void *ctx)
-{
-    *which = 0;
-    return 0;
 }
 
 /* Two loops without an end, and what they have to give back. */

@@ -119,8 +119,9 @@ void weft_edges(weft_graph *g, const struct weft_edge *edges, size_t n);
  *
  * Being chosen is no dependency: the chosen task is ready at once, whatever
  * else it is after, and once for each time that it is chosen; one that already
- * waits or executes does so again afterwards, never twice at a time. So a
- * choice may lead back: that is a loop. In a graph with choices
+ * waits or executes does so again afterwards, never twice at a time (and never
+ * 2^20 times more: -EOVERFLOW). So a choice may lead back: that is a loop. In a
+ * graph with choices
  *
  *  - a task starts by itself if it is after nothing and is nobody's choice;
  *  - each time that a task ends well it counts for what is after it, which runs
