@@ -1,7 +1,11 @@
 /* test_place.c: tasks that had better run on a worker, or near to something:
  * moved there in graph/node.c, and waiting there in sched/worker.c. */
+#include <linux/mempolicy.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "sched/sched.h"
@@ -143,23 +147,26 @@ static int meet_the_other(weft_worker *self, void *ctx)
     return 0;
 }
 
-Test(place, each_of_two_tasks_runs_on_its_worker, .timeout = 60)
+/* Two tasks, each with a place that only one of two workers has. Worker 1 finds
+ * both of them, and lets worker 0 go when it runs its own: so in every other
+ * round it has come to that of the other before. */
+static void send_to(const struct weft_place place[2], bool are_near)
 {
     for (unsigned i = 0; i < TIMES(200, 50); i++) {
         struct hall h;
         struct guest guests[2];
-        struct weft_run *run;
         weft_graph *g = weft_graph_create();
         open_hall(&h, 2);
+        cr_assert_eq(wf_are_near(h.sched, 0, 1), are_near);
         for (unsigned k = 0; k < 2; k++) {
             unsigned worker = (k + i) % 2;
             guests[k] = (struct guest){ .hall = &h, .worker = worker };
-            weft_task_with(
-                g, weft_config(task, .fn = meet_the_other, .ctx = &guests[k],
-                               .place = { WEFT_ON_WORKER, .worker = worker }));
+            weft_task_with(g, weft_config(task, .fn = meet_the_other,
+                                          .ctx = &guests[k],
+                                          .place = place[worker]));
         }
         weft_plan *plan = compiled(g);
-        run = started(h.sched, plan);
+        struct weft_run *run = started(h.sched, plan);
         let_go(&h, 1); /* it lets go the other */
         cr_assert_eq(weft_wait(run, -1, NULL), 0);
         cr_assert_eq(h.wrong, 0);
@@ -168,6 +175,75 @@ Test(place, each_of_two_tasks_runs_on_its_worker, .timeout = 60)
         weft_sched_destroy(h.sched);
     }
 }
+
+/* Nodes as these, wherever we are. */
+static void pretend(const char *shape) { setenv("HWLOC_SYNTHETIC", shape, 1); }
+
+Test(place, each_of_two_tasks_runs_on_its_worker, .timeout = 60)
+{
+    const struct weft_place place[2] = { { WEFT_ON_WORKER, .worker = 0 },
+                                         { WEFT_ON_WORKER, .worker = 1 } };
+    pretend("node:1 core:2 pu:1");
+    send_to(place, true);
+}
+
+Test(place, each_of_two_tasks_runs_on_its_numa_node, .timeout = 60)
+{
+    const struct weft_place place[2] = { { WEFT_ON_NODE, .worker = 0 },
+                                         { WEFT_ON_NODE, .worker = 1 } };
+    pretend("node:2 core:1 pu:1");
+    send_to(place, false);
+}
+
+/* ---- on nodes that there are ------------------------------------------- */
+
+/* A CPU of the NUMA node, or -1. */
+static int cpu_of_node(unsigned node)
+{
+    char path[64];
+    int cpu = -1;
+    snprintf(path, sizeof path, "/sys/devices/system/node/node%u/cpulist",
+             node);
+    FILE *list = fopen(path, "r");
+    if (list && fscanf(list, "%d", &cpu) != 1)
+        cpu = -1;
+    if (list)
+        fclose(list);
+    return cpu;
+}
+
+static void *page_on(unsigned node)
+{
+    unsigned long mask = 1ul << node;
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    cr_assert(page != MAP_FAILED);
+    cr_assert_eq(syscall(SYS_mbind, page, 4096, MPOL_BIND, &mask, 64, 0), 0);
+    memset(page, 1, 4096);
+    return page;
+}
+
+/* In a virtual machine with nodes; where there is one there is nothing to see.
+ */
+Test(place, each_of_two_tasks_runs_near_its_memory, .timeout = 60)
+{
+    struct weft_place place[2] = { { WEFT_NEAR }, { WEFT_NEAR } };
+    cpu_set_t two;
+
+    CPU_ZERO(&two);
+    for (unsigned node = 0; node < 2; node++) {
+        int cpu = cpu_of_node(node);
+        if (cpu < 0)
+            return;
+        CPU_SET((unsigned)cpu, &two);
+        place[node].memory = page_on(node);
+    }
+    cr_assert_eq(sched_setaffinity(0, sizeof two, &two), 0);
+    send_to(place, false);
+}
+
+/* ---- all together ------------------------------------------------------ */
 
 /* Wherever they go, nothing is lost and nothing done twice. */
 Test(place, tasks_that_move_run_once, .timeout = 60)
