@@ -47,6 +47,20 @@ static inline struct weft_run *started(weft_sched *sched, const weft_plan *plan)
     return run;
 }
 
+/* Runs the plan. Who sees no end of it in a minute is told in which round, so
+ * that it can be repeated. */
+static inline int run_watched(weft_sched *sched, const weft_plan *plan,
+                              int round)
+{
+    struct weft_run *run = started(sched, plan);
+    int rc = weft_wait(run, 60000, NULL);
+    if (rc == -ETIMEDOUT)
+        fprintf(stderr, "round %d has not ended after a minute\n", round);
+    cr_assert(rc != -ETIMEDOUT);
+    weft_run_destroy(run);
+    return rc;
+}
+
 /* Runs once what was drawn. */
 static inline int run_once(weft_graph *g, unsigned worker_count,
                            weft_error *why)
