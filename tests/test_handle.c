@@ -13,6 +13,7 @@ enum { RUNS = 64, WIDTH = 12, DEPTH = 5 };
 
 /* What one run computes: each cell from those of the row above. */
 struct sheet {
+    bool fails; /* in the middle */
     uint64_t seed;
     uint64_t cell[DEPTH][WIDTH];
 };
@@ -41,7 +42,7 @@ static int compute(weft_worker *self, void *ctx)
     struct place at = *(struct place *)ctx;
     struct sheet *s = weft_task_context(self);
     s->cell[at.row][at.column] = cell_of(s, at);
-    return 0;
+    return s->fails && at.row == DEPTH / 2 && !at.column ? -EIO : 0;
 }
 
 static void draw_sheet(weft_graph *g, struct place *places)
@@ -56,6 +57,17 @@ static void draw_sheet(weft_graph *g, struct place *places)
         weft_after(g, weft_nth(first, i), weft_nth(first, above),
                    weft_nth(first, row + (above + 1) % WIDTH));
     }
+}
+
+static bool is_as_alone(const struct sheet *s)
+{
+    struct sheet alone = { .seed = s->seed };
+
+    for (unsigned c = 0; c < DEPTH * WIDTH; c++) {
+        struct place at = { c / WIDTH, c % WIDTH };
+        alone.cell[at.row][at.column] = cell_of(&alone, at);
+    }
+    return !memcmp(alone.cell, s->cell, sizeof alone.cell);
 }
 
 /* The plan 64 times at once: each run alone has its sheet. */
@@ -77,14 +89,8 @@ static void run_sheets(const weft_plan *plan)
             cr_assert_eq(weft_wait(run[i], -1, NULL), 0);
             weft_run_destroy(run[i]);
         }
-        for (unsigned i = 0; i < RUNS; i++) {
-            struct sheet alone = { .seed = sheets[i].seed };
-            for (unsigned c = 0; c < DEPTH * WIDTH; c++) {
-                struct place at = { c / WIDTH, c % WIDTH };
-                alone.cell[at.row][at.column] = cell_of(&alone, at);
-            }
-            cr_assert_eq(memcmp(&alone, &sheets[i], sizeof alone), 0);
-        }
+        for (unsigned i = 0; i < RUNS; i++)
+            cr_assert(is_as_alone(&sheets[i]));
     }
     weft_sched_destroy(s);
 }
@@ -97,6 +103,45 @@ Test(handle, each_of_64_runs_at_once_has_its_own_context, .timeout = 60)
     weft_plan *plan = compiled(g);
     run_sheets(plan);
     weft_plan_destroy(plan);
+}
+
+/* Some of them are cancelled, some are late, and some fail; whoever ends well
+ * has done all, and who fails has failed by itself. */
+Test(handle, none_of_64_runs_at_once_is_hit_by_the_end_of_another,
+     .timeout = 120)
+{
+    static struct place places[DEPTH * WIDTH];
+    static struct sheet sheets[RUNS];
+    struct weft_run *run[RUNS];
+    enum { WELL, FAILS, IS_CANCELLED, IS_LATE };
+    const int error[] = { 0, -EIO, -ECANCELED, -ETIMEDOUT };
+    weft_sched *s = workers(3);
+    weft_graph *g = weft_graph_create();
+    draw_sheet(g, places);
+    weft_plan *plan = compiled(g);
+
+    for (unsigned again = 0; again < TIMES(50, 5); again++) {
+        for (unsigned i = 0; i < RUNS; i++) {
+            sheets[i] = (struct sheet){ .seed = again * RUNS + i + 1,
+                                        .fails = i % 4 == FAILS };
+            cr_assert_eq(
+                weft_start_with(&run[i], s, plan,
+                                weft_config(run, .ctx = &sheets[i],
+                                            .deadline_ms = i % 4 == IS_LATE),
+                                NULL),
+                0);
+            if (i % 4 == IS_CANCELLED)
+                weft_cancel(run[i - 4 * (i > 4)]);
+        }
+        for (unsigned i = 0; i < RUNS; i++) {
+            int rc = weft_wait(run[i], -1, NULL);
+            cr_assert(rc == error[i % 4] || (!rc && i % 4 != FAILS));
+            cr_assert(rc || is_as_alone(&sheets[i]));
+            weft_run_destroy(run[i]);
+        }
+    }
+    weft_plan_destroy(plan);
+    weft_sched_destroy(s);
 }
 
 static int draw_inner(weft_worker *self, weft_graph *g, void *places)
