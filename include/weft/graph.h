@@ -143,9 +143,9 @@ void weft_graph_destroy(weft_graph *g);
 /* [one] -EINVAL with the mistake ("cycle: parse -> link -> parse"), -ENOMEM.
  * The graph may be destroyed afterwards, or drawn further and compiled again.
  *
- * Running the plan again allocates nothing: it keeps the memory of its runs that
- * have ended, of as many as there were at a time, until it is destroyed. Those
- * with .times it does not keep. */
+ * Running the plan again allocates nothing: it keeps the memory of its runs
+ * that have ended, of as many as there were at a time, until it is destroyed.
+ * Those with .times it does not keep. */
 int weft_compile(weft_plan **out, const weft_graph *g, weft_error *why);
 
 /* [worker] In a callback of a task: the `ctx` of its run, from weft_run_config:
