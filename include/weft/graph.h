@@ -1,6 +1,9 @@
 /* graph.h: tasks that depend on each other.
  *
- * Draw the graph, compile it once, run the plan as often as you like. */
+ * Draw the graph, compile it once, run the plan as often as you like. A task
+ * here is a node of a graph, and runs in each run of it. One that is submitted
+ * by itself is future.h's, with a handle on its result; one that lies in the
+ * frame of who waits for it is a child: task.h. */
 #ifndef WEFT_GRAPH_H
 #define WEFT_GRAPH_H
 #include "weft/io.h"
