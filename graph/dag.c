@@ -7,7 +7,8 @@
  *
  *  [D] Dependency. Counting down is acq_rel, so who brings the count to zero
  *      has seen all that the nodes before have done, and hands it on with the
- *      task. In the same way the last node comes after everything else in the
+ *      task. Who finds it at one, acquired, is the last, for all others have
+ *      counted: it need not write. In the same way the last node comes after everything else in the
  *      run: what it ends, nobody touches any more. A node that has counted
  *      down the last one behind it, and got none ready, must therefore not
  *      look at the run or the plan again.
@@ -59,8 +60,11 @@ struct label wf_dag_label(const struct dag_plan *plan, uint32_t index)
 static inline bool counts_down(const struct dag_plan *plan, struct dag_run *run,
                                uint32_t to)
 {
+    _Atomic uint32_t *missing = &run->node[to].missing;
+
     return plan->node[to].before <= 1 ||
-           (sub_acq_rel(&run->node[to].missing, 1) & COUNT) == 1; /* [D] */
+           (load_acquire(missing) & COUNT) == 1 || /* [D] */
+           (sub_acq_rel(missing, 1) & COUNT) == 1; /* [D] */
 }
 
 void wf_dag_count_down(struct dag_run *run, const struct dag_node *node,
