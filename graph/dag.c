@@ -8,10 +8,10 @@
  *  [D] Dependency. Counting down is acq_rel, so who brings the count to zero
  *      has seen all that the nodes before have done, and hands it on with the
  *      task. Who finds it at one, acquired, is the last, for all others have
- *      counted: it need not write. In the same way the last node comes after everything else in the
- *      run: what it ends, nobody touches any more. A node that has counted
- *      down the last one behind it, and got none ready, must therefore not
- *      look at the run or the plan again.
+ *      counted: it need not write. In the same way the last node comes after
+ * everything else in the run: what it ends, nobody touches any more. A node
+ * that has counted down the last one behind it, and got none ready, must
+ * therefore not look at the run or the plan again.
  *
  *  [R] Run again. A node sets its count anew before it goes on to those behind
  *      it: nobody counts it down any more in this run, and those of the next
@@ -45,6 +45,8 @@
 /* Where a million tasks are usual, each byte is a megabyte. */
 _Static_assert(sizeof(struct dag_node) + sizeof(struct run_node) <= 56,
                "what a node takes in a plan and a run");
+
+enum { PUSHED_AT_ONCE = 32 };
 
 struct run_pool {
     pthread_mutex_t lock;
@@ -81,23 +83,33 @@ void wf_dag_count_down(struct dag_run *run, const struct dag_node *node,
     }
 }
 
-/* The same for the fast path: one of them, and the others in a list. */
-static struct task *count_down(struct dag_run *run, const struct dag_plan *plan,
-                               const struct dag_node *n, struct task_list *more)
+/* The same for the fast path: one of them, and the others to the deque. */
+static struct run_node *count_down(weft_worker *self, struct dag_run *run,
+                                   const struct dag_plan *plan,
+                                   const struct dag_node *n)
 {
     const uint32_t *edge = plan->edge + n->first_edge;
     const uint32_t *end = edge + n->edges;
-    struct task *next = NULL;
+    struct run_node *next = NULL;
+    struct task *more[PUSHED_AT_ONCE];
+    unsigned count = 0;
 
     while (edge < end) {
         uint32_t to = *edge++;
         if (!counts_down(plan, run, to))
             continue;
-        if (next)
-            task_list_add(more, &run->node[to].task);
-        else
-            next = &run->node[to].task;
+        if (!next) {
+            next = &run->node[to];
+            continue;
+        }
+        more[count++] = &run->node[to].task;
+        if (count == PUSHED_AT_ONCE) {
+            wf_push_many(self, more, count);
+            count = 0;
+        }
     }
+    if (count)
+        wf_push_many(self, more, count);
     return next;
 }
 
@@ -150,28 +162,37 @@ void wf_dag_end(struct dag_run *run)
     count_out(run, cancelled ? 2 : 1);
 }
 
+/* The node, and what follows it for as long as that is of its kind and the
+ * worker need not look at the clock: what the worker runs next. */
 static struct task *execute(weft_worker *self, struct task *task)
 {
     struct run_node *n = (struct run_node *)task; /* its first member */
     struct dag_run *run = wf_dag_run_of(n);
     const struct dag_plan *plan = wf_dag_plan_of(run);
-    const struct dag_node *node = &plan->node[n->index];
-    struct task_list more = { 0 };
+    unsigned left = wf_steps_left(self), steps = 0;
 
-    if (node->fn && wf_node_may_run(run, n) &&
-        !wf_node_call(self, run, n, node->fn, node->ctx))
-        return NULL;
-    if (load_relaxed(&run->run.error))
-        wf_dag_pass_on(run, n);
-    store_relaxed(&n->missing, node->before); /* [R] */
-    if (!node->edges) {
-        wf_dag_end(run);
-        return NULL;
+    for (;; steps++) {
+        const struct dag_node *node = &plan->node[n->index];
+
+        if (node->fn && wf_node_may_run(run, n) &&
+            !wf_node_call(self, run, n, node->fn, node->ctx)) {
+            n = NULL;
+            break;
+        }
+        if (load_relaxed(&run->run.error))
+            wf_dag_pass_on(run, n);
+        store_relaxed(&n->missing, node->before); /* [R] */
+        if (!node->edges) {
+            wf_dag_end(run);
+            n = NULL;
+            break;
+        }
+        n = count_down(self, run, plan, node);
+        if (!n || steps == left || n->task.run != execute)
+            break;
     }
-    struct task *next = count_down(run, plan, node, &more);
-    if (more.first)
-        wf_push_list(self, &more);
-    return next;
+    wf_count_steps(self, steps);
+    return n ? &n->task : NULL;
 }
 
 node_step *wf_dag_first_step(const struct dag_run *run, uint32_t index)

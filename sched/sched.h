@@ -12,6 +12,15 @@
 void wf_push(weft_worker *self, struct task *task);
 void wf_push_list(weft_worker *self, struct task_list *list);
 
+/* [worker] The same for an array, whose first ones are stolen first. */
+void wf_push_many(weft_worker *self, struct task *const tasks[], unsigned n);
+
+/* [worker] How many continuations a task may run by itself, one after the
+ * other, before it returns the next one to the worker; and that it has run so
+ * many. */
+unsigned wf_steps_left(const weft_worker *self);
+void wf_count_steps(weft_worker *self, unsigned steps);
+
 /* [worker] wf_push, unless this worker has no room for more: false, and the
  * task is still yours. */
 bool wf_push_own(weft_worker *self, struct task *task);

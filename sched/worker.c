@@ -56,6 +56,18 @@ void wf_push_list(weft_worker *self, struct task_list *list)
         wf_park_notify(&self->sched->park, self->index);
 }
 
+void wf_push_many(weft_worker *self, struct task *const tasks[], unsigned n)
+{
+    struct task_list rest = { 0 };
+
+    for (unsigned i = wf_deque_push_many(&self->deque, tasks, n); i < n; i++)
+        task_list_add(&rest, tasks[i]);
+    if (rest.first)
+        wf_inject(self->sched, &rest);
+    else
+        wf_park_notify(&self->sched->park, self->index);
+}
+
 void wf_ready(weft_sched *sched, weft_worker *self, struct task *task)
 {
     if (self && self->sched == sched) {
@@ -81,6 +93,19 @@ static uint64_t look(weft_worker *self)
     self->looked = now;
     self->steps = 0;
     return now;
+}
+
+unsigned wf_steps_left(const weft_worker *self)
+{
+    return self->sched->seed || self->steps >= self->between
+               ? 0
+               : self->between - self->steps;
+}
+
+void wf_count_steps(weft_worker *self, unsigned steps)
+{
+    self->steps += steps;
+    count_one(&self->tasks, steps);
 }
 
 static void run_seeded_chain(weft_worker *self, struct task *task)
