@@ -38,7 +38,7 @@ struct task_list wf_inject_take(struct inject *q, size_t most)
 {
     struct task_list taken = { 0 };
 
-    if (!load_relaxed(&q->count))
+    if (!wf_inject_has(q))
         return taken;
     pthread_mutex_lock(&q->lock);
     for (struct task *t; taken.count < most && (t = task_list_take(&q->list));)

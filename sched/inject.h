@@ -29,6 +29,12 @@ void wf_inject_put_first(struct inject *q, struct task *task);
 /* Any thread. Up to `most` of the oldest tasks. */
 struct task_list wf_inject_take(struct inject *q, size_t most);
 
+/* Any thread. Whether there was something a moment ago. */
+static inline bool wf_inject_has(struct inject *q)
+{
+    return load_relaxed(&q->count);
+}
+
 /* Any thread. How many there are; ordered with the parking of workers: see [W]
  * in park.c. */
 size_t wf_inject_visible(struct inject *q);

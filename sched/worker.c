@@ -177,16 +177,17 @@ bool wf_has_other_work(weft_worker *self)
 static struct task *take_own(weft_worker *self)
 {
     struct task *task = NULL;
-    bool last = wf_inject_visible(&self->sched->lasts[self->group]);
+    bool last = wf_inject_has(&self->sched->lasts[self->group]);
 
     if (last && ++self->passed >= FAIR_TICK)
         task = take_last(self, self->group);
-    if (!task && ++self->tick % FAIR_TICK == 0) {
+    if (!task && ++self->tick >= FAIR_TICK) {
+        self->tick = 0;
         task = wf_take_injected(self, self->group);
         if (!task)
             task = wf_deque_steal(&self->deque);
     }
-    if (!task)
+    if (!task && wf_inject_has(&self->mail))
         task = wf_inject_take(&self->mail, 1).first;
     if (!task)
         task = wf_deque_pop(&self->deque);
@@ -285,7 +286,7 @@ static void work(weft_worker *self, bool stands_in)
             return;
         struct task *task = take_own(self);
         if (!task) {
-            self->tick--; /* nothing was taken */
+            self->tick -= self->tick > 0; /* nothing was taken */
             task = find_task(self);
             self->tick += task != NULL;
         }
