@@ -236,13 +236,14 @@ static int make_extras(struct dag_run *run, const struct dag_plan *plan,
 
 static struct dag_run *make_run(const struct dag_plan *plan, bool times)
 {
-    struct dag_run *run =
-        malloc(sizeof *run + plan->node_count * sizeof run->node[0]);
+    size_t nodes = plan->node_count * sizeof(struct run_node);
+    struct dag_run *run = malloc(sizeof *run + nodes + wf_starters_size(plan));
 
     if (!run)
         return NULL;
     memset(run, 0, sizeof *run);
     run->run.plan = &plan->plan;
+    run->starters = (struct starter *)(void *)&run->node[plan->node_count];
     wf_subplans_init(&run->subplans);
     if (make_extras(run, plan, times)) {
         free_run(run);
@@ -313,13 +314,24 @@ static int arm(struct dag_run *run, const struct weft_run_config *config)
                           wf_now_ns() + run->deadline_ms * (uint64_t)1000000);
 }
 
+/* All at once, the highest first. */
+static struct task_list ready_roots(struct dag_run *run)
+{
+    const struct dag_plan *plan = wf_dag_plan_of(run);
+    struct task_list roots = { 0 };
+
+    for (uint32_t i = 0; i < plan->root_count; i++)
+        task_list_add(&roots, &run->node[plan->root[i]].task);
+    wf_ready_add(run, &roots);
+    return roots;
+}
+
 static int start(struct weft_run **out, weft_sched *sched,
                  const weft_plan *base, const struct weft_run_config *config,
                  weft_error *why)
 {
     const struct dag_plan *plan = (const struct dag_plan *)base;
     struct dag_run *run = config->times ? NULL : take_run(plan->pool);
-    struct task_list roots = { 0 };
 
     if (!run)
         run = make_run(plan, config->times);
@@ -335,13 +347,10 @@ static int start(struct weft_run **out, weft_sched *sched,
     }
     if (plan->conditional)
         wf_conditions_start(run);
-    for (uint32_t i = 0; i < plan->root_count; i++)
-        task_list_add(&roots, &run->node[plan->root[i]].task);
-    if (run->ready)
-        wf_ready_add(run, &roots);
+    struct task_list first = run->ready ? ready_roots(run) : wf_starters(run);
     if (out)
         *out = &run->run;
-    wf_inject(sched, &roots);
+    wf_inject(sched, &first);
     return 0;
 }
 

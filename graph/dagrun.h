@@ -44,6 +44,7 @@ struct dag_run {
     uint64_t began;             /* what they count from: ns */
     _Atomic uint32_t *active;   /* of each node, or NULL: conditions.c */
     _Atomic uint64_t under_way; /* the same: of all nodes */
+    struct starter *starters;   /* of its roots */
     struct run_node node[];
 };
 
@@ -114,6 +115,14 @@ void wf_dag_pass_on(struct dag_run *run, struct run_node *n);
 
 /* All nodes have ended. */
 void wf_dag_end(struct dag_run *run);
+
+/* ---- roots.c ----------------------------------------------------------- */
+
+/* What a run needs for them, behind its nodes. */
+size_t wf_starters_size(const struct dag_plan *plan);
+
+/* The run is about to start: the tasks that make its roots ready. */
+struct task_list wf_starters(struct dag_run *run);
 
 /* ---- node.c ------------------------------------------------------------ */
 
