@@ -175,7 +175,8 @@ Test(nodeuse, n_tasks_on_one_token_are_n_times_two_steps, .timeout = 60)
         cr_assert_eq(weft_run(s, plan, NULL), 0);
         weft_sched_stats(s, &stats);
         cr_assert_eq(stats_of(t.limit).granted, n);
-        cr_assert(stats.tasks <= 2 * n + n / 16 + 2); /* and the joins */
+        /* One in so many is a join, or a starter of the roots. */
+        cr_assert(stats.tasks <= 2 * n + n / 31 + n / 32 + 8);
         cr_assert(stats.wakes <= 2 * n);
         weft_plan_destroy(plan);
         weft_sched_destroy(s);
