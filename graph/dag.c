@@ -50,7 +50,7 @@ enum { PUSHED_AT_ONCE = 32 };
 
 struct run_pool {
     pthread_mutex_t lock;
-    struct dag_run *first;
+    struct dag_run *first[2]; /* [1]: runs that take turns */
 };
 
 struct label wf_dag_label(const struct dag_plan *plan, uint32_t index)
@@ -128,8 +128,11 @@ void wf_dag_pass_on(struct dag_run *run, struct run_node *n)
 /* So many parties are out. */
 static void count_out(struct dag_run *run, unsigned parties)
 {
-    if (sub_acq_rel(&run->parties, parties) == parties) /* [E] */
-        wf_run_end(&run->run);
+    if (sub_acq_rel(&run->parties, parties) != parties) /* [E] */
+        return;
+    if (run->takes_turns)
+        wf_sched_rivals(run->run.sched, -1);
+    wf_run_end(&run->run);
 }
 
 /* Becomes a party; false: the run is over. */
@@ -199,7 +202,7 @@ node_step *wf_dag_first_step(const struct dag_run *run, uint32_t index)
 {
     const struct dag_plan *plan = wf_dag_plan_of(run);
 
-    return run->times || plan->conditional || plan->priority ||
+    return run->times || plan->conditional || run->ready ||
                    plan->node[index].fn == wf_special_node
                ? wf_node_execute
                : execute;
@@ -225,16 +228,17 @@ static int make_extras(struct dag_run *run, const struct dag_plan *plan,
         run->times = calloc(plan->node_count, sizeof *run->times);
     if (plan->claim_count)
         run->claims = calloc(plan->claim_count, sizeof *run->claims);
-    if (plan->priority)
+    if (plan->priority || run->takes_turns)
         run->ready = wf_ready_create(run);
     return (times && !run->times) || (plan->claim_count && !run->claims) ||
-                   (plan->priority && !run->ready) ||
+                   ((plan->priority || run->takes_turns) && !run->ready) ||
                    (plan->conditional && wf_conditions_make(run))
                ? -ENOMEM
                : 0;
 }
 
-static struct dag_run *make_run(const struct dag_plan *plan, bool times)
+static struct dag_run *make_run(const struct dag_plan *plan, bool times,
+                                bool takes_turns)
 {
     size_t nodes = plan->node_count * sizeof(struct run_node);
     struct dag_run *run = malloc(sizeof *run + nodes + wf_starters_size(plan));
@@ -243,6 +247,7 @@ static struct dag_run *make_run(const struct dag_plan *plan, bool times)
         return NULL;
     memset(run, 0, sizeof *run);
     run->run.plan = &plan->plan;
+    run->takes_turns = takes_turns;
     run->starters = (struct starter *)(void *)&run->node[plan->node_count];
     wf_subplans_init(&run->subplans);
     if (make_extras(run, plan, times)) {
@@ -257,12 +262,12 @@ static struct dag_run *make_run(const struct dag_plan *plan, bool times)
     return run;
 }
 
-static struct dag_run *take_run(struct run_pool *pool)
+static struct dag_run *take_run(struct run_pool *pool, bool takes_turns)
 {
     pthread_mutex_lock(&pool->lock);
-    struct dag_run *run = pool->first;
+    struct dag_run **first = &pool->first[takes_turns], *run = *first;
     if (run)
-        pool->first = run->next;
+        *first = run->next;
     pthread_mutex_unlock(&pool->lock);
     return run;
 }
@@ -277,8 +282,9 @@ static void destroy_run(struct weft_run *base)
         return;
     }
     pthread_mutex_lock(&pool->lock);
-    run->next = pool->first;
-    pool->first = run;
+    struct dag_run **first = &pool->first[run->takes_turns];
+    run->next = *first;
+    *first = run;
     pthread_mutex_unlock(&pool->lock);
 }
 
@@ -331,10 +337,11 @@ static int start(struct weft_run **out, weft_sched *sched,
                  weft_error *why)
 {
     const struct dag_plan *plan = (const struct dag_plan *)base;
-    struct dag_run *run = config->times ? NULL : take_run(plan->pool);
+    bool turns = config->priority;
+    struct dag_run *run = config->times ? NULL : take_run(plan->pool, turns);
 
     if (!run)
-        run = make_run(plan, config->times);
+        run = make_run(plan, config->times, turns);
     if (!run)
         return wf_error(why, -ENOMEM, "no memory to run a graph of %u tasks",
                         plan->node_count);
@@ -347,10 +354,13 @@ static int start(struct weft_run **out, weft_sched *sched,
     }
     if (plan->conditional)
         wf_conditions_start(run);
-    struct task_list first = run->ready ? ready_roots(run) : wf_starters(run);
+    if (turns)
+        wf_sched_rivals(sched, 1);
     if (out)
         *out = &run->run;
-    wf_inject(sched, &first);
+    struct task_list first = run->ready ? ready_roots(run) : wf_starters(run);
+    if (!turns) /* else it has begun, and may be over */
+        wf_inject(sched, &first);
     return 0;
 }
 
@@ -406,10 +416,11 @@ void wf_dag_destroy(struct dag_plan *plan)
 {
     if (!plan)
         return;
-    for (struct dag_run *run; plan->pool && (run = plan->pool->first);) {
-        plan->pool->first = run->next;
-        free_run(run);
-    }
+    for (int turns = 0; plan->pool && turns < 2; turns++)
+        for (struct dag_run *run; (run = plan->pool->first[turns]);) {
+            plan->pool->first[turns] = run->next;
+            free_run(run);
+        }
     if (plan->pool)
         pthread_mutex_destroy(&plan->pool->lock);
     free(plan->pool);

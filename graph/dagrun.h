@@ -30,7 +30,7 @@ enum {
 struct dag_run {
     struct weft_run run;
     struct dag_run *next; /* in the pool */
-    unsigned priority;    /* of the runs that its nodes start */
+    unsigned priority;    /* also of the runs that its nodes start; 0: none */
     unsigned deadline_ms; /* 0: none */
     struct timer deadline;
     _Atomic unsigned parties; /* that may still touch it: [E] in dag.c */
@@ -40,6 +40,7 @@ struct dag_run {
     bool goes_on;               /* after a failure */
     struct claim *claims;       /* as many as nodes take tokens */
     struct ready *ready;        /* or NULL: no priorities */
+    bool takes_turns;           /* with other runs: it was given a priority */
     struct node_times *times;   /* or NULL: none are taken */
     uint64_t began;             /* what they count from: ns */
     _Atomic uint32_t *active;   /* of each node, or NULL: conditions.c */

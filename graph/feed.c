@@ -26,8 +26,6 @@
  * task that waits for the same token as its items. */
 #include "graph/pipeline.h"
 
-enum { QUANTUM = 8 }; /* turns in a row, times the priority */
-
 void wf_feed_paid(struct slot *slot)
 {
     put_at(slot, IN_HAND);

@@ -12,6 +12,10 @@
 
 struct picture; /* graph/picture.h */
 
+/* Turns that a run has in a row, times its priority, before others have theirs.
+ */
+enum { QUANTUM = 8 };
+
 struct plan_kind {
     /* [any] Writes *out, unless NULL, before anything of the run executes. The
      * configuration is complete. */

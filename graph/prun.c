@@ -344,7 +344,7 @@ static int start(struct weft_run **out, weft_sched *sched,
         return wf_error(why, -ENOMEM, "no memory for a run");
     run->plan = (const struct pipeline_plan *)base;
     run->workers = weft_sched_workers(sched);
-    run->priority = config->priority;
+    run->priority = config->priority ? config->priority : 1;
     run->deadline_ms = config->deadline_ms;
     run->times = run->plan->config.statistics == WEFT_TIMES;
     wf_read_clocks(&run->start_ticks, &run->start_ns);

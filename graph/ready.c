@@ -1,4 +1,5 @@
-/* ready.c: the ready nodes of a run, the highest priority first.
+/* ready.c: the ready nodes of a run, the highest priority first; and whose turn
+ * it is between runs.
  *
  * A deque knows no priorities, and other workers take from its other end. So in
  * a plan that has priorities a ready node goes to a heap of its run, and a
@@ -16,7 +17,15 @@
  * ticket always finds one. A node is in the heap once at a time, for its task
  * is in one place at a time; so there are never more tickets than nodes.
  *
- * Of nodes with the same priority the one that was ready first goes first. */
+ * Of nodes with the same priority the one that was ready first goes first.
+ *
+ * A run that was given a priority takes turns with other such runs, and with
+ * the sources of pipelines: each node is something new (feed.c). It has no
+ * tickets but a baton, a task that is queued where all of these wait, exactly
+ * while the heap has a node: who takes up the baton takes the highest node, and
+ * queues the baton again before it executes the node. So any number of workers
+ * execute nodes at a time, and what is queued is alive: the run does not end
+ * before the nodes in its heap. */
 #include "graph/ready.h"
 
 #include <pthread.h>
@@ -40,6 +49,8 @@ struct ready {
     struct waiting *heap;
     uint32_t count;
     uint64_t number;
+    uint64_t turns;           /* it has had */
+    struct ticket baton;      /* queued while `count` is not 0 */
     struct task_list tickets; /* that are not under way */
     struct ticket ticket[];
 };
@@ -88,20 +99,36 @@ static struct task *redeem(weft_worker *self, struct task *task)
     return node->run(self, node);
 }
 
+static struct task *take_turn(weft_worker *self, struct task *task)
+{
+    struct dag_run *run = ((struct ticket *)task)->run; /* its first member */
+    struct ready *r = run->ready;
+
+    pthread_mutex_lock(&r->lock);
+    struct task *node = &run->node[take(r)].task;
+    bool more = r->count, over = ++r->turns % (QUANTUM * run->priority) == 0;
+    pthread_mutex_unlock(&r->lock);
+    if (more)
+        wf_ready_last(run->run.sched, self, task, !over);
+    return node->run(self, node);
+}
+
 struct ready *wf_ready_create(struct dag_run *run)
 {
     uint32_t nodes = wf_dag_plan_of(run)->node_count;
-    struct ready *r = malloc(sizeof *r + nodes * sizeof r->ticket[0]);
+    uint32_t tickets = run->takes_turns ? 0 : nodes;
+    struct ready *r = malloc(sizeof *r + tickets * sizeof r->ticket[0]);
 
     if (!r)
         return NULL;
-    *r = (struct ready){ .heap = malloc(nodes * sizeof *r->heap) };
+    *r = (struct ready){ .heap = malloc(nodes * sizeof *r->heap),
+                         .baton = { { .run = take_turn }, run } };
     if (!r->heap) {
         free(r);
         return NULL;
     }
     pthread_mutex_init(&r->lock, NULL); /* cannot fail on Linux */
-    for (uint32_t i = 0; i < nodes; i++) {
+    for (uint32_t i = 0; i < tickets; i++) {
         r->ticket[i] = (struct ticket){ { .run = redeem }, run };
         task_list_add(&r->tickets, &r->ticket[i].task);
     }
@@ -121,14 +148,17 @@ void wf_ready_add(struct dag_run *run, struct task_list *nodes)
 {
     const int *priority = wf_dag_plan_of(run)->priority;
     struct ready *r = run->ready;
-    size_t tickets = nodes->count;
+    size_t tickets = run->takes_turns ? 0 : nodes->count;
 
     pthread_mutex_lock(&r->lock);
+    bool hungry = run->takes_turns && !r->count && nodes->first;
     for (struct task *task; (task = task_list_take(nodes));) {
         uint32_t i = ((struct run_node *)task)->index; /* its first member */
-        put(r, (struct waiting){ priority[i], i, r->number++ });
+        put(r, (struct waiting){ priority ? priority[i] : 0, i, r->number++ });
     }
     while (tickets--)
         task_list_add(nodes, task_list_take(&r->tickets));
     pthread_mutex_unlock(&r->lock);
+    if (hungry)
+        wf_ready_last(run->run.sched, wf_worker_here(), &r->baton.task, false);
 }

@@ -90,8 +90,6 @@ int weft_start_with(struct weft_run **out, weft_sched *sched,
         return wf_error(why, -EINVAL,
                         "nobody would know of the run: it has neither `out` "
                         "nor on_end");
-    if (!c.priority)
-        c.priority = 1;
     return plan->kind->start(out, sched, plan, &c, why);
 }
 

@@ -47,12 +47,16 @@ static inline struct weft_run *started(weft_sched *sched, const weft_plan *plan)
     return run;
 }
 
-/* Runs the plan. Who sees no end of it in a minute is told in which round, so
- * that it can be repeated. */
+/* Runs the plan, without a priority or with one. Who sees no end of it in a
+ * minute is told in which round, so that it can be repeated. */
 static inline int run_watched(weft_sched *sched, const weft_plan *plan,
                               int round)
 {
-    struct weft_run *run = started(sched, plan);
+    struct weft_run *run = NULL;
+    cr_assert_eq(weft_start_with(
+                     &run, sched, plan,
+                     weft_config(run, .priority = (unsigned)round % 3), NULL),
+                 0);
     int rc = weft_wait(run, 60000, NULL);
     if (rc == -ETIMEDOUT)
         fprintf(stderr, "round %d has not ended after a minute\n", round);

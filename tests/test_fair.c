@@ -132,6 +132,118 @@ Test(fair, R17_no_starvation_of_one_run_by_another_on_two_workers,
     cr_assert(shares(2, 64, 100000, TIMES(1000, 300)));
 }
 
+/* ---- between graphs ----------------------------------------------------- */
+
+struct crowd {
+    _Atomic unsigned ran;
+    unsigned size;
+    struct crowd *other;
+    unsigned others; /* of the other had run when the last of these did */
+};
+
+static int step_forward(weft_worker *self, void *ctx)
+{
+    struct crowd *c = ctx;
+    if (add_relaxed(&c->ran, 1u) + 1 == c->size && c->other)
+        c->others = load_relaxed(&c->other->ran);
+    return 0;
+}
+
+static weft_plan *crowd_plan(struct crowd *c)
+{
+    weft_graph *g = weft_graph_create();
+    weft_node first = weft_task(g, "first", nothing, NULL);
+    weft_node many = weft_tasks(
+        g, weft_config(task, .fn = step_forward, .ctx = c), c->size, 0);
+    for (unsigned i = 0; i < c->size; i++)
+        weft_after(g, weft_nth(many, i), first);
+    return compiled(g);
+}
+
+static struct weft_run *start_with(weft_sched *sched, const weft_plan *plan,
+                                   unsigned priority)
+{
+    struct weft_run *run = NULL;
+    cr_assert_eq(weft_start_with(&run, sched, plan,
+                                 weft_config(run, .priority = priority), NULL),
+                 0);
+    return run;
+}
+
+/* How many tasks of a graph with that priority had run on one worker when the
+ * last of `size` others had, whose priority is `first`. */
+static unsigned beside(unsigned size, unsigned first, unsigned second)
+{
+    struct crowd c[2] = { { .size = size }, { .size = 4 * size } };
+    struct weft_run *run[2];
+    weft_plan *plan[2];
+    weft_sched *sched = workers(1);
+    _Atomic bool begin = false;
+    weft_future *hold;
+
+    c[0].other = &c[1];
+    cr_assert_eq(weft_submit(sched, hold_worker, &begin, &hold, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        plan[i] = crowd_plan(&c[i]);
+        run[i] = start_with(sched, plan[i], i ? second : first);
+    }
+    store_release(&begin, true); /* for hold_worker */
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(weft_wait(run[i], -1, NULL), 0);
+        cr_assert_eq(c[i].ran, c[i].size);
+        weft_run_destroy(run[i]);
+        weft_plan_destroy(plan[i]);
+    }
+    weft_future_destroy(hold);
+    weft_sched_destroy(sched);
+    return c[0].others;
+}
+
+/* Within a quantum of eight turns for each of their priorities, and a few that
+ * begin and end the graphs. */
+Test(fair, R17_graphs_share_as_their_priorities_say, .timeout = 60)
+{
+    enum { SIZE = TIMES(9000, 1800) };
+    const unsigned priority[][2] = { { 1, 1 }, { 3, 1 }, { 1, 3 }, { 100, 1 } };
+
+    for (unsigned i = 0; i < sizeof priority / sizeof *priority; i++) {
+        unsigned first = priority[i][0], second = priority[i][1];
+        unsigned others = beside(SIZE, first, second);
+        unsigned fair = SIZE * second / first, slack = 10 * second;
+        fprintf(stderr, "priorities %u and %u: %u of %u, fair would be %u\n",
+                first, second, others, SIZE, fair);
+        cr_assert(others + slack >= fair && others <= fair + slack);
+    }
+}
+
+Test(fair, R17_a_graph_and_a_pipeline_share, .timeout = 60)
+{
+    enum { SIZE = TIMES(20000, 2000) };
+    struct crowd c = { .size = SIZE };
+    struct rival r = { .numbers = { .end = UINT64_MAX } };
+    weft_sched *sched = workers(1);
+    _Atomic bool begin = false;
+    weft_future *hold;
+    weft_plan *nodes = crowd_plan(&c), *items = rival_plan(&r, 2, 8, 100);
+
+    cr_assert_eq(weft_submit(sched, hold_worker, &begin, &hold, NULL), 0);
+    struct weft_run *of_items = start_with(sched, items, 1);
+    struct weft_run *of_nodes = start_with(sched, nodes, 1);
+    store_release(&begin, true); /* for hold_worker */
+    cr_assert_eq(weft_wait(of_nodes, -1, NULL), 0);
+    uint64_t fed = flow_of(of_items, 0).fed;
+    weft_drain(of_items);
+    cr_assert_eq(weft_wait(of_items, -1, NULL), 0);
+    fprintf(stderr, "%d tasks, %u items\n", SIZE, (unsigned)fed);
+    cr_assert(fed > SIZE * 9 / 10 && fed < SIZE * 11 / 10);
+    weft_run_destroy(of_items);
+    weft_run_destroy(of_nodes);
+    weft_plan_destroy(items);
+    weft_plan_destroy(nodes);
+    weft_future_destroy(hold);
+    weft_sched_destroy(sched);
+}
+
 /* ---- between items ------------------------------------------------------ */
 
 /* Many are pending; every hundredth call completes the hundred oldest, from a

@@ -85,9 +85,11 @@ static weft_plan *invent(struct part *p, unsigned n, weft_limit *limit,
 
 static struct weft_run *going_on(weft_sched *s, const weft_plan *plan)
 {
+    static unsigned turns; /* without a priority, and with */
     struct weft_run *run = NULL;
     cr_assert_eq(weft_start_with(&run, s, plan,
-                                 weft_config(run, .on_failure = WEFT_GO_ON),
+                                 weft_config(run, .on_failure = WEFT_GO_ON,
+                                             .priority = turns++ % 3),
                                  NULL),
                  0);
     return run;

@@ -199,7 +199,8 @@ Test(nomem_graph, running_again_allocates_nothing, .timeout = 60)
 
 /* As many runs at a time as were before, all under way together. */
 static uint64_t allocated_by_runs(weft_sched *s, const weft_plan *plan,
-                                  unsigned runs, unsigned at_a_time)
+                                  unsigned runs, unsigned at_a_time,
+                                  unsigned priority)
 {
     enum { MOST = 64 };
     struct weft_run *run[MOST];
@@ -207,7 +208,10 @@ static uint64_t allocated_by_runs(weft_sched *s, const weft_plan *plan,
 
     for (unsigned i = 0; i < runs; i++) {
         for (unsigned k = 0; k < at_a_time; k++)
-            run[k] = started(s, plan);
+            cr_assert_eq(weft_start_with(&run[k], s, plan,
+                                         weft_config(run, .priority = priority),
+                                         NULL),
+                         0);
         for (unsigned k = 0; k < at_a_time; k++) {
             cr_assert_eq(weft_wait(run[k], -1, NULL), 0);
             weft_run_destroy(run[k]);
@@ -225,8 +229,11 @@ Test(nomem_graph, running_64_at_a_time_again_allocates_nothing, .timeout = 60)
                weft_task(g, "first", count, &ran));
     weft_plan *plan = compiled(g);
 
-    cr_assert_eq(allocated_by_runs(s, plan, 1, 64), 64);
-    cr_assert_eq(allocated_by_runs(s, plan, TIMES(100, 10), 64), 0);
+    for (unsigned priority = 0; priority <= 1; priority++) {
+        cr_assert(allocated_by_runs(s, plan, 1, 64, priority) >= 64);
+        cr_assert_eq(allocated_by_runs(s, plan, TIMES(100, 10), 64, priority),
+                     0);
+    }
     weft_plan_destroy(plan);
     weft_sched_destroy(s);
 }

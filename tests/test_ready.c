@@ -1,5 +1,6 @@
 /* test_ready.c: graph/ready.c: of the ready tasks of a run, the one with the
- * highest priority first. */
+ * highest priority first; in runs without a priority of their own, and in such
+ * as take turns. */
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -122,9 +123,9 @@ Test(ready, one_worker_takes_the_highest_of_all_that_are_ready, .timeout = 60)
     for (int i = 0; i < TIMES(3000, 300); i++) {
         invent(&known, &random);
         weft_plan *plan = plan_of(&known, places);
-        for (int again = 0; again < 2; again++) {
+        for (int again = 0; again < 3; again++) {
             known.executed = 0;
-            cr_assert_eq(weft_run(s, plan, NULL), 0);
+            cr_assert_eq(run_watched(s, plan, again), 0);
             cr_assert(is_in_order(&known));
         }
         weft_plan_destroy(plan);
@@ -158,7 +159,7 @@ Test(ready, each_task_runs_once_whatever_has_a_priority, .timeout = 60)
     }
     weft_plan *plan = compiled(g);
     for (unsigned i = 1; i <= TIMES(300, 30); i++) {
-        cr_assert_eq(weft_run(s, plan, NULL), 0);
+        cr_assert_eq(run_watched(s, plan, (int)i), 0);
         cr_assert_eq(load_relaxed(&ran), i * TASKS);
     }
     weft_plan_destroy(plan);
@@ -195,7 +196,7 @@ Test(ready, loops_have_priorities_too, .timeout = 60)
     weft_plan *plan = compiled(g);
     for (int i = 0; i < 3; i++) {
         store_relaxed(&left, ROUNDS);
-        cr_assert_eq(weft_run(s, plan, NULL), 0);
+        cr_assert_eq(run_watched(s, plan, i), 0);
         cr_assert_eq(load_relaxed(&left), 0);
     }
     weft_plan_destroy(plan);

@@ -19,9 +19,10 @@ typedef void weft_end_fn(struct weft_run *run, int result, void *ctx);
 struct weft_run_config {
     size_t size;          /* set by weft_config(run, ...) */
     unsigned priority;    /* its share against other runs: twice as many, twice
-                             the new items; 1 .. 100, default 1. A graph hands
-                             it on to the pipelines that its tasks run; its own
-                             tasks have no share */
+                             the new items, or tasks of a graph; 1 .. 100.
+                             Default: a pipeline has 1; a graph takes no turns,
+                             its tasks come before all that do. What its tasks
+                             run takes turns of its own, with this priority */
     unsigned deadline_ms; /* then the run is stopped, as by weft_cancel, with
                              -ETIMEDOUT; default: none */
     weft_end_fn *on_end;
