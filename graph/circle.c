@@ -3,8 +3,9 @@
  * A task that waits in a circle would wait for ever, and a hang tells nobody
  * where the mistake is. So whoever is about to sleep in a task says for which
  * futures, and looks first where its way ends: from the future to what that one
- * waits for; from a task that is running to what its thread sleeps for, with
- * all that is on its stack. If it comes to its own stack, that is a circle.
+ * waits for; from a task that is running to what is slept for on top of it, by
+ * itself or by a child of it, wherever that runs. If it comes to a task on top
+ * of which it is about to sleep, that is a circle.
  *
  * A wait with a timeout is none for ever, and is left out.
  *
@@ -43,7 +44,7 @@ static weft_future *hold(weft_future *f)
     return f;
 }
 
-/* The first that is not done of what the thread with this task sleeps for. */
+/* The first that is not done of what is slept for on top of this task. */
 static weft_future *slept_for(const weft_future *f)
 {
     struct sleeper *s = sleepers;

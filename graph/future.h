@@ -2,6 +2,7 @@
  * arguments for its state are in future.c. */
 #ifndef WEFT_GRAPH_FUTURE_H
 #define WEFT_GRAPH_FUTURE_H
+#include "graph/here.h"
 #include "sched/atomic.h"
 #include "sched/sched.h"
 #include "sched/task.h"
@@ -117,13 +118,14 @@ bool wf_future_goes_on(weft_future *f);
 /* Runs a future that this worker has claimed to its end, or until it pends. */
 void wf_future_run_here(weft_worker *self, weft_future *f);
 
-/* A task that runs on a thread, on top of others that wait for it. */
+/* A task that runs, on top of others that wait for it. */
 struct frame {
     weft_future *f;
-    struct frame *below;
+    const struct frame *below;
 };
 
-/* Those of this thread; NULL: no task of future.h runs here. */
+/* The one that runs here; or where a child does, that which it is part of, on
+ * whatever thread. NULL: none. */
 const struct frame *wf_frames(void);
 
 /* ---- settle.c ---------------------------------------------------------- */
@@ -177,7 +179,7 @@ weft_future *wf_future_followed(weft_future *f);
 enum help {
     HELPED,  /* something was run */
     NOTHING, /* there is nothing to be run here */
-    OWN,     /* it waits for what is running below on this stack */
+    OWN,     /* it waits for what waits for this call */
 };
 enum help wf_help(weft_worker *self, weft_future *f);
 

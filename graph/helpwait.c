@@ -9,9 +9,10 @@
  * long, or the stack is used up, the thread sleeps, and another one is the
  * worker (sched/lend.c). That may be refused, which is an error of the wait.
  *
- * A task that is running is in a frame of some thread. If that is this thread
- * the wait would never end, and is refused; circle.c does this for tasks that
- * wait on several threads. */
+ * A task that is running is in a frame of some thread. If that lies below on
+ * this stack, or below the parent of a child that runs here, the wait would
+ * never end, and is refused; circle.c does this for tasks that wait on several
+ * threads. */
 #include <errno.h>
 
 #include "graph/future.h"
