@@ -71,8 +71,9 @@ struct future_kind {
     /* Asks its task to end, once, between its start and its completion. */
     void (*ask)(weft_future *f);
     bool asks_early; /* also before it has returned WEFT_PENDING */
-    /* What it waits for, with a reference; NULL: nothing that can be said. */
-    weft_future *(*waits_for)(weft_future *f);
+    /* The first that it waits for of those from a number on, which becomes that
+     * of the next; with a reference. NULL: nothing that can be said. */
+    weft_future *(*waits_for)(weft_future *f, size_t *from);
     bool waits_for_one;             /* another one may do as well */
     void (*finish)(weft_future *f); /* before it is freed */
 };
@@ -183,8 +184,8 @@ enum help {
 };
 enum help wf_help(weft_worker *self, weft_future *f);
 
-/* What it waits for, with a reference; or NULL. */
-weft_future *wf_future_next(weft_future *f, uint32_t state);
+/* The same for any future. */
+weft_future *wf_future_next(weft_future *f, uint32_t state, size_t *from);
 
 /* Sleeps while *word == seen, on a worker or not, waiting for all of n futures:
  * 0, -EAGAIN or -EDEADLK. */

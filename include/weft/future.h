@@ -98,10 +98,13 @@ int weft_promise(weft_sched *sched, weft_future **out, weft_error *why);
  * on this stack and to its end; never anything else. Where there is nothing
  * such, or the stack is used up, this thread sleeps and another one is the
  * worker meanwhile: it has the same index. So no wait stops a worker. -EDEADLK:
- * it would wait for the task that waits, directly or by way of others that each
- * wait for one; other circles are not seen, and never end. -EAGAIN:
- * too many tasks wait like this (256 threads), or no thread was to be had; use
- * weft_then. Both may be results too: weft_future_why tells. */
+ * it would wait for the task that waits, directly or by way of others: of what
+ * has to be done before this future, the nearest 256 are looked at; all of a
+ * weft_when_all have to, though a failure would end that before. A circle where
+ * one of several will do (weft_when_any, weft_wait_any, a weft_set) is not
+ * seen, and may never end. -EAGAIN: too many tasks wait like this (256
+ * threads), or no thread was to be had; use weft_then. Both may be results too:
+ * weft_future_why tells. */
 int weft_future_wait(weft_future *future, int timeout_ms);
 
 /* [any] The result of a future that is done, and a sentence: "task 'parse'
