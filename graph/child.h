@@ -1,6 +1,7 @@
 /* child.h: what weft keeps in a child between spawn and sync. */
 #ifndef WEFT_GRAPH_CHILD_H
 #define WEFT_GRAPH_CHILD_H
+#include "graph/here.h"
 #include "sched/sched.h"
 #include "weft/task.h"
 
@@ -15,6 +16,7 @@ enum place {
 struct child {
     struct task task;
     struct child *parent; /* the child that has spawned it, or NULL */
+    uintptr_t here;       /* of who has spawned it: here.h */
     _Atomic(weft_worker *) thief;
     unsigned depth;         /* how many are above it */
     _Atomic uint32_t state; /* ENDED, WAITED: see spawn.c */

@@ -2,22 +2,31 @@
  *
  * A task that waits in a circle would wait for ever, and a hang tells nobody
  * where the mistake is. So whoever is about to sleep in a task says for which
- * futures, and looks first where its way ends: from the future to what that one
- * waits for; from a task that is running to what its thread sleeps for, with
- * all that is on its stack. If it comes to its own stack, that is a circle.
+ * futures, and looks first where the ways from them lead: from a future to all
+ * that it waits for; from a task that is running to all that is slept for on
+ * top of it, by itself or by children of it, wherever these run. If one of them
+ * leads to a task on top of which it is about to sleep, that is a circle. From
+ * what waits for one of several nothing follows, and a wait with a timeout is
+ * none for ever: those are left out.
  *
- * A wait with a timeout is none for ever, and is left out.
+ *      a sleeps for b and c        about to sleep: c, for a
  *
- * Sleeping in a task is rare and costs a thread, so there is one list of those
- * who do, under one lock. Of several who close a circle at one time one is the
- * last, and finds it. The list holds no references: who is in it has handles of
- * what it waits for, and leaves before it lets go of them. */
+ *          c ---> a ---> b         found: a, b, c
+ *          ^      |
+ *          +------+
+ *
+ * Each future is looked at once, the nearest first, and no more than MOST, for
+ * that is under a lock. Sleeping in a task is rare and costs a thread, so there
+ * is one list of those who do, under the same lock. Of several who close a
+ * circle at one time one is the last, and finds it. The list holds no
+ * references: who is in it has handles of what it waits for, and leaves before
+ * it lets go of them. */
 #include <errno.h>
 #include <pthread.h>
 
 #include "graph/future.h"
 
-enum { MOST_STEPS = 256 }; /* as many as can sleep */
+enum { MOST = 256 }; /* as many as can sleep */
 
 struct sleeper {
     struct sleeper *next, **link;
@@ -36,24 +45,46 @@ static bool is_in(const struct frame *at, const weft_future *f)
     return at;
 }
 
-static weft_future *hold(weft_future *f)
+/* Under the lock: what the first one can only be done after; with references.
+ */
+static weft_future *found[MOST];
+static unsigned count;
+
+/* Takes the reference. */
+static void add(weft_future *f)
 {
-    if (f)
-        add_relaxed(&f->state, REF);
-    return f;
+    unsigned i = 0;
+
+    while (i < count && found[i] != f)
+        i++;
+    if (i == count && count < MOST)
+        found[count++] = f;
+    else
+        wf_future_drop(f);
 }
 
-/* The first that is not done of what the thread with this task sleeps for. */
-static weft_future *slept_for(const weft_future *f)
+/* Of several, those that are not done. */
+static void add_all(weft_future *const futures[], size_t n)
 {
-    struct sleeper *s = sleepers;
+    for (size_t i = 0; i < n && count < MOST; i++)
+        if (!(load_relaxed(&futures[i]->state) & DONE)) {
+            add_relaxed(&futures[i]->state, REF);
+            add(futures[i]);
+        }
+}
 
-    while (s && !is_in(s->frames, f))
-        s = s->next;
-    for (size_t i = 0; s && i < s->n; i++)
-        if (!(load_acquire(&s->futures[i]->state) & DONE)) /* [F] in future.c */
-            return hold(s->futures[i]);
-    return NULL;
+/* What this one waits for. */
+static void add_next(weft_future *f, uint32_t state)
+{
+    weft_future *next;
+
+    if (f->kind && f->kind->waits_for_one)
+        return;
+    for (size_t at = 0; count < MOST && (next = wf_future_next(f, state, &at));)
+        add(next);
+    for (struct sleeper *s = sleepers; s && state & CLAIMED; s = s->next)
+        if (is_in(s->frames, f))
+            add_all(s->futures, s->n);
 }
 
 /* Whether this one can only be done after what is in the frames. */
@@ -61,22 +92,17 @@ static bool comes_after(weft_future *f, const struct frame *frames)
 {
     bool circle = false;
 
-    hold(f);
-    for (int steps = 0; f && !circle && steps < MOST_STEPS; steps++) {
-        uint32_t state = load_acquire(&f->state); /* [C] in future.c */
-        weft_future *next = NULL;
-        circle = !(state & DONE) && is_in(frames, f);
-        if (!circle && !(state & DONE) &&
-            !(f->kind && f->kind->waits_for_one)) {
-            next = wf_future_next(f, state);
-            if (!next)
-                next = slept_for(f);
-        }
-        wf_future_drop(f);
-        f = next;
+    add_all(&f, 1);
+    for (unsigned i = 0; i < count && !circle; i++) {
+        uint32_t state = load_acquire(&found[i]->state); /* [C] in future.c */
+        if (state & DONE)
+            continue;
+        circle = is_in(frames, found[i]);
+        if (!circle)
+            add_next(found[i], state);
     }
-    if (f)
-        wf_future_drop(f);
+    while (count)
+        wf_future_drop(found[--count]);
     return circle;
 }
 

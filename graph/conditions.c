@@ -68,9 +68,9 @@ unsigned wf_conditions_ask(weft_worker *self, struct dag_run *run,
 
     if (!s->choose)
         return 0; /* its only one */
-    wf_node_here = (uintptr_t)n | MAY_NOT_ASK;
+    wf_task_here = (uintptr_t)n | MAY_NOT_ASK;
     int rc = s->choose(self, &which, s->ctx);
-    wf_node_here = 0;
+    wf_task_here = 0;
     if (rc)
         wf_node_returned_error(run, n, rc);
     if (rc || which == WEFT_NO_CHOICE)

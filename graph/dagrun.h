@@ -7,6 +7,7 @@
 #include "graph/critical.h"
 #include "graph/dag.h"
 #include "graph/drawing.h"
+#include "graph/here.h"
 #include "graph/ready.h"
 #include "graph/subplan.h"
 #include "sched/sched.h"
@@ -148,12 +149,6 @@ void wf_node_returned_error(struct dag_run *run, struct run_node *n, int rc);
 
 /* ---- handle.c ---------------------------------------------------------- */
 
-/* The node whose callback this thread is in; the lowest bit: it has asked for
- * its handle; the next: it may not. */
-extern _Thread_local uintptr_t wf_node_here
-    __attribute__((tls_model("initial-exec"))); /* each node writes it */
-enum { ASKED = 1, MAY_NOT_ASK = 2 };
-
 /* What fn has returned: true if the node has ended. */
 bool wf_node_returned(struct dag_run *run, struct run_node *n, int rc);
 
@@ -162,10 +157,10 @@ bool wf_node_returned(struct dag_run *run, struct run_node *n, int rc);
 static inline bool wf_node_call(weft_worker *self, struct dag_run *run,
                                 struct run_node *n, weft_fn *fn, void *ctx)
 {
-    wf_node_here = (uintptr_t)n;
+    wf_task_here = (uintptr_t)n;
     int rc = fn(self, ctx);
-    bool asked = wf_node_here != (uintptr_t)n;
-    wf_node_here = 0;
+    bool asked = wf_task_here != (uintptr_t)n;
+    wf_task_here = 0;
     return (!rc && !asked) || wf_node_returned(run, n, rc);
 }
 

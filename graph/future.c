@@ -28,18 +28,20 @@
  *
  * A continuation runs in the same object: the task returns itself to the
  * worker, so a chain of any length needs no stack and no memory. weft_continue
- * knows the task by a thread-local pointer to a frame: a callback runs on one
- * thread from its start to its end. There are several frames where a task waits
- * and helps: see helpwait.c. */
+ * knows the task by a thread-local word, which leads to a frame: here.h. There
+ * are several frames where a task waits and helps: see helpwait.c. */
 #include "graph/future.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static _Thread_local struct frame *top;
+_Thread_local uintptr_t wf_task_here;
 
-const struct frame *wf_frames(void) { return top; }
+const struct frame *wf_frames(void)
+{
+    return wf_task_here & IS_LOOSE ? wf_task_of(wf_task_here) : NULL;
+}
 
 void wf_future_free(weft_future *f)
 {
@@ -86,12 +88,13 @@ enum outcome { ENDED, PENDS, GOES_ON };
 /* One call. ENDED: the result is stored. */
 static inline enum outcome call(weft_worker *self, weft_future *f)
 {
-    struct frame frame = { f, top };
+    const struct frame frame = { f, wf_frames() };
+    uintptr_t outer = wf_task_here;
 
     f->then = NULL;
-    top = &frame;
+    wf_task_here = (uintptr_t)&frame | IS_LOOSE;
     int rc = f->fn(self, f->ctx);
-    top = frame.below;
+    wf_task_here = outer;
 
     uint32_t state = load_relaxed(&f->state);
     if (!(state & (OPEN | CANCELLED)) && !rc && f->then) {
@@ -280,10 +283,16 @@ void weft_continue(weft_worker *self, weft_fn *fn, void *ctx)
                   "task of weft_submit, with the worker that it was given");
         return;
     }
-    if (!top)
+    if (!(wf_task_here & IS_LOOSE))
         return;
-    top->f->then = fn;
-    top->f->then_ctx = ctx;
+    if (wf_task_here & MAY_NOT_ASK) {
+        wf_misuse("weft_continue was called in a child: only the function of "
+                  "the task itself may go on");
+        return;
+    }
+    weft_future *f = wf_frames()->f;
+    f->then = fn;
+    f->then_ctx = ctx;
 }
 
 void weft_future_destroy(weft_future *f)

@@ -2,6 +2,7 @@
  * arguments for its state are in future.c. */
 #ifndef WEFT_GRAPH_FUTURE_H
 #define WEFT_GRAPH_FUTURE_H
+#include "graph/here.h"
 #include "sched/atomic.h"
 #include "sched/sched.h"
 #include "sched/task.h"
@@ -70,8 +71,9 @@ struct future_kind {
     /* Asks its task to end, once, between its start and its completion. */
     void (*ask)(weft_future *f);
     bool asks_early; /* also before it has returned WEFT_PENDING */
-    /* What it waits for, with a reference; NULL: nothing that can be said. */
-    weft_future *(*waits_for)(weft_future *f);
+    /* The first that it waits for of those from a number on, which becomes that
+     * of the next; with a reference. NULL: nothing that can be said. */
+    weft_future *(*waits_for)(weft_future *f, size_t *from);
     bool waits_for_one;             /* another one may do as well */
     void (*finish)(weft_future *f); /* before it is freed */
 };
@@ -117,13 +119,14 @@ bool wf_future_goes_on(weft_future *f);
 /* Runs a future that this worker has claimed to its end, or until it pends. */
 void wf_future_run_here(weft_worker *self, weft_future *f);
 
-/* A task that runs on a thread, on top of others that wait for it. */
+/* A task that runs, on top of others that wait for it. */
 struct frame {
     weft_future *f;
-    struct frame *below;
+    const struct frame *below;
 };
 
-/* Those of this thread; NULL: no task of future.h runs here. */
+/* The one that runs here; or where a child does, that which it is part of, on
+ * whatever thread. NULL: none. */
 const struct frame *wf_frames(void);
 
 /* ---- settle.c ---------------------------------------------------------- */
@@ -177,12 +180,12 @@ weft_future *wf_future_followed(weft_future *f);
 enum help {
     HELPED,  /* something was run */
     NOTHING, /* there is nothing to be run here */
-    OWN,     /* it waits for what is running below on this stack */
+    OWN,     /* it waits for what waits for this call */
 };
 enum help wf_help(weft_worker *self, weft_future *f);
 
-/* What it waits for, with a reference; or NULL. */
-weft_future *wf_future_next(weft_future *f, uint32_t state);
+/* The same for any future. */
+weft_future *wf_future_next(weft_future *f, uint32_t state, size_t *from);
 
 /* Sleeps while *word == seen, on a worker or not, waiting for all of n futures:
  * 0, -EAGAIN or -EDEADLK. */

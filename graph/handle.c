@@ -7,19 +7,15 @@
  *      So the completion may come while the function still runs, and the run
  *      does not end before that has returned.
  *
- * The node is known by a thread-local pointer. A callback stays on its thread
- * from its start to its end, also while that lends its worker to another. */
+ * The node is known by a thread-local word: here.h. */
 #include <errno.h>
 
 #include "graph/dagrun.h"
 
-_Thread_local uintptr_t wf_node_here;
-
+/* NULL: in no callback of a node, nor a child of one. */
 static struct run_node *here(void)
 {
-    uintptr_t bits = wf_node_here & ~(uintptr_t)(ASKED | MAY_NOT_ASK);
-
-    return (struct run_node *)bits; /* NULL: in no callback of a node */
+    return wf_task_here & IS_LOOSE ? NULL : wf_task_of(wf_task_here);
 }
 
 void *weft_task_context(weft_worker *self)
@@ -37,14 +33,14 @@ weft_pending *weft_task_pending(weft_worker *self)
 {
     struct run_node *n = here();
 
-    if (!n || wf_node_here & MAY_NOT_ASK) {
+    if (!n || wf_task_here & MAY_NOT_ASK) {
         wf_misuse("weft_task_pending was called outside the `fn` of a task of "
                   "a graph: nothing else can be pending");
         return NULL;
     }
-    if (!(wf_node_here & ASKED))
+    if (!(wf_task_here & ASKED))
         or_relaxed(wf_node_word(wf_dag_run_of(n), n), HAS_HANDLE);
-    wf_node_here |= ASKED;
+    wf_task_here |= ASKED;
     return (weft_pending *)n;
 }
 

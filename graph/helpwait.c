@@ -9,9 +9,10 @@
  * long, or the stack is used up, the thread sleeps, and another one is the
  * worker (sched/lend.c). That may be refused, which is an error of the wait.
  *
- * A task that is running is in a frame of some thread. If that is this thread
- * the wait would never end, and is refused; circle.c does this for tasks that
- * wait on several threads. */
+ * A task that is running is in a frame of some thread. If that lies below on
+ * this stack, or below the parent of a child that runs here, the wait would
+ * never end, and is refused; circle.c does this for tasks that wait on several
+ * threads. */
 #include <errno.h>
 
 #include "graph/future.h"
@@ -44,12 +45,12 @@ static bool is_below(const weft_future *f)
     return at;
 }
 
-weft_future *wf_future_next(weft_future *f, uint32_t state)
+weft_future *wf_future_next(weft_future *f, uint32_t state, size_t *from)
 {
     if (state & FOLLOWS)
-        return wf_future_followed(f);
+        return (*from)++ ? NULL : wf_future_followed(f);
     if (!(state & CLAIMED) && f->kind && f->kind->waits_for)
-        return f->kind->waits_for(f);
+        return f->kind->waits_for(f, from);
     return NULL;
 }
 
@@ -74,7 +75,8 @@ enum help wf_help(weft_worker *self, weft_future *f)
             break;
         }
         sure = sure && !(f->kind && f->kind->waits_for_one);
-        weft_future *next = wf_future_next(f, state);
+        size_t first = 0;
+        weft_future *next = wf_future_next(f, state, &first);
         if (!next)
             break;
         wf_future_drop(f);

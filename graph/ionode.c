@@ -33,9 +33,9 @@ bool wf_ionode_start(weft_worker *self, struct dag_run *run, struct run_node *n,
 {
     struct weft_io *io = NULL;
 
-    wf_node_here = (uintptr_t)n | MAY_NOT_ASK;
+    wf_task_here = (uintptr_t)n | MAY_NOT_ASK;
     int rc = s->io(self, &io, s->ctx);
-    wf_node_here = 0;
+    wf_task_here = 0;
     if (!rc && io) {
         io->done = done;
         io->ctx = n;

@@ -70,9 +70,9 @@ static bool starts_drawing(weft_worker *self, struct dag_run *run,
     weft_plan *plan = NULL;
     weft_graph *g = weft_graph_create();
 
-    wf_node_here = (uintptr_t)n | MAY_NOT_ASK;
+    wf_task_here = (uintptr_t)n | MAY_NOT_ASK;
     int rc = s->draw(self, g, s->ctx);
-    wf_node_here = 0;
+    wf_task_here = 0;
     if (rc)
         wf_node_returned_error(run, n, rc);
     else if ((rc = weft_compile(&plan, g, &why)))

@@ -153,7 +153,8 @@ static void hear(struct listener *l, weft_future *other, struct settling *s)
 
 int weft_end_as(weft_worker *self, weft_future *other)
 {
-    weft_future *f = weft_future_self(self);
+    bool is_child = wf_task_here & MAY_NOT_ASK;
+    weft_future *f = is_child ? NULL : weft_future_self(self);
     struct follow *follow = f ? malloc(sizeof *follow) : NULL;
 
     if (!follow) {

@@ -33,6 +33,15 @@
  *      parent spins for a moment and sleeps; its worker goes on as another
  *      thread (sched/lend.c).
  *
+ *  [T] Task. A child is part of its parent's task. What says so (here.h) is
+ *      stored before the child is pushed, so a thief sees it, and is its
+ *      thread's while it runs, stolen or not; then what was there is put back.
+ *      The frame or the node that it leads to stays until the function of that
+ *      task has returned, and so has synced the child. Whoever goes down from
+ *      the task of a stolen child comes to what lies on its parent's stack, not
+ *      on the thief's: all of it waits for the child. If the thief helps, [L],
+ *      what lies on its own waits for an ancestor, and is found there too.
+ *
  * A child that its parent runs itself lies on top of the parent's stack, and in
  * a deep recursion many do. When the stack is low the parent leaves the child
  * where it is and sleeps: whoever is the worker then finds it, on a new stack.
@@ -77,9 +86,11 @@ static int call(weft_worker *self, struct child *c)
     struct weft_child *child = child_of(c);
     struct child *outer = now.child;
     unsigned open = now.open;
+    uintptr_t here = wf_task_here;
 
     now.child = c;
     now.open = 0;
+    wf_task_here = c->here; /* [T] */
     int rc = child->fn(self, child->ctx);
     if (now.open)
         wf_misuse("a function has returned while %u of the children that it "
@@ -87,6 +98,7 @@ static int call(weft_worker *self, struct child *c)
                   now.open);
     now.child = outer;
     now.open = open;
+    wf_task_here = here;
     return rc > 0 ? -EINVAL : rc;
 }
 
@@ -221,6 +233,7 @@ int weft_spawn(weft_worker *self, struct weft_child *child)
     if (c->result)
         return c->result;
     c->task.run = run_child;
+    c->here = wf_task_here | MAY_NOT_ASK; /* [T] */
     c->parent = now.child;
     c->depth = c->parent ? c->parent->depth + 1 : 0;
     store_relaxed(&c->thief, NULL);

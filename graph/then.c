@@ -60,10 +60,12 @@ static void ask(weft_future *f)
         t->cancel(t->ctx);
 }
 
-static weft_future *waits_for(weft_future *f)
+static weft_future *waits_for(weft_future *f, size_t *from)
 {
     struct then *t = (struct then *)f;
 
+    if ((*from)++)
+        return NULL;
     return wf_hold_source(t->source, &t->listener) ? t->source : NULL;
 }
 

@@ -183,7 +183,7 @@ int weft_wait_all(weft_future *const futures[], size_t n, int timeout_ms,
                         rc == -ETIMEDOUT ? "not all of them are done yet"
                         : rc == -ENOMEM  ? "no memory to wait"
                         : rc == -EDEADLK
-                            ? "one of them is running below on this stack"
+                            ? "one of them waits for this task"
                             : "too many tasks wait on the workers");
     for (size_t i = 0; !rc && i < n; i++)
         rc = weft_future_why(futures[i], why);

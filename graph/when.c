@@ -92,14 +92,17 @@ static void withdraw(weft_future *f)
 }
 
 /* The first that is not done. */
-static weft_future *waits_for(weft_future *f)
+static weft_future *waits_for(weft_future *f, size_t *from)
 {
     struct when *w = (struct when *)f;
+    size_t done = load_relaxed(&w->done);
 
-    for (size_t i = load_relaxed(&w->done); i < w->n; i++) {
+    for (size_t i = *from > done ? *from : done; i < w->n; i++) {
         struct input *input = &w->input[i];
         if (wf_hold_source(input->source, &input->listener)) {
-            store_relaxed(&w->done, i);
+            if (*from <= done)
+                store_relaxed(&w->done, i);
+            *from = i + 1;
             return input->source;
         }
     }

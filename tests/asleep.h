@@ -27,6 +27,19 @@ static inline struct status status_of(const char *thread)
     return status;
 }
 
+/* One of them, which is about to sleep for long. */
+static inline void wait_until_asleep(long thread)
+{
+    char name[32];
+
+    snprintf(name, sizeof name, "%ld", thread);
+    for (int calm = 0; calm < 3; calm++) {
+        usleep(200);
+        if (status_of(name).state != 'S')
+            calm = 0;
+    }
+}
+
 /* All threads but this one. */
 static inline bool others_sleep(void)
 {

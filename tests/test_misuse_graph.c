@@ -36,6 +36,35 @@ Test(misuse_graph, a_task_that_draws_is_not_pending, .timeout = 60)
     cr_assert_eq(run_once(g, 1, NULL), 0);
 }
 
+/* Run on top of a task of a graph, which waits for it. */
+static int ask_in_a_loose_task(weft_worker *self, void *ctx)
+{
+    bool good = is_misuse(context_outside,
+                          "weft_task_context was called outside a task of a "
+                          "graph: only there is a run that has a context") &&
+                is_misuse(pending_outside, no_pending);
+    return good ? 0 : -ENOTRECOVERABLE;
+}
+
+static int wait_for_a_loose_task(weft_worker *self, void *ctx)
+{
+    weft_future *f = NULL;
+    cr_assert_eq(weft_submit(weft_worker_sched(self), ask_in_a_loose_task, NULL,
+                             &f, NULL),
+                 0);
+    int rc = weft_future_wait(f, -1);
+    weft_future_destroy(f);
+    return rc;
+}
+
+Test(misuse_graph, a_loose_task_has_nothing_of_the_task_that_waits_for_it,
+     .timeout = 60)
+{
+    weft_graph *g = weft_graph_create();
+    weft_task(g, "waits", wait_for_a_loose_task, NULL);
+    cr_assert_eq(run_once(g, 1, NULL), 0);
+}
+
 static weft_pending *handle;
 
 static bool complete_again(void)

@@ -1,13 +1,10 @@
 /* test_misuse_spawn.c: graph/spawn.c: children that are spawned or synced where
- * they must not be. A debug build ends with a sentence; a release build, as
- * which this is compiled once more, says no and goes on. */
-#include <errno.h>
-#include <stdbool.h>
-
+ * they must not be, or ask for what is their task's alone. A debug build ends
+ * with a sentence; a release build, as which this is compiled once more, says
+ * no and goes on. */
 #include "tests/aborts.h"
-#include "weft/weft.h"
-
-static int nothing(weft_worker *self, void *ctx) { return 0; }
+#include "tests/child.h"
+#include "tests/futures.h"
 
 static int never(weft_worker *self, size_t begin, size_t end, void *ctx)
 {
@@ -130,4 +127,65 @@ Test(misuse_spawn, child_that_was_forgotten_is_told_of, .timeout = 60)
                         "a function has returned while 1 of the children that "
                         "it spawned were not synced: they lie in a frame that "
                         "is gone"));
+}
+
+/* ---- what only the task itself may say --------------------------------- */
+
+static bool taken; /* the child, by another worker */
+
+static int go_on(weft_worker *self, void *ctx)
+{
+    weft_continue(self, count, ctx);
+    return 0;
+}
+
+static int let_a_child_go_on(weft_worker *self, void *ctx)
+{
+    return as_child(self, taken, go_on, ctx);
+}
+
+static bool continue_in_a_child(void)
+{
+    _Atomic unsigned ran = 0;
+    weft_sched *s = workers(taken ? 2 : 1);
+    int rc = wait_and_destroy(submitted(s, let_a_child_go_on, &ran));
+    weft_sched_destroy(s);
+    return !rc && !ran;
+}
+
+Test(misuse_spawn, child_does_not_continue_its_task, .timeout = 60)
+{
+    for (int i = 0; i < 2; i++) {
+        taken = i;
+        cr_assert(is_misuse(continue_in_a_child,
+                            "weft_continue was called in a child: only the "
+                            "function of the task itself may go on"));
+    }
+}
+
+static int ask_to_pend(weft_worker *self, void *ctx)
+{
+    return weft_task_pending(self) ? -ENOTRECOVERABLE : 0;
+}
+
+static int let_a_child_ask(weft_worker *self, void *ctx)
+{
+    return as_child(self, taken, ask_to_pend, NULL);
+}
+
+static bool pend_in_a_child(void)
+{
+    weft_graph *g = weft_graph_create();
+    weft_task(g, "forks", let_a_child_ask, NULL);
+    return run_once(g, taken ? 2 : 1, NULL) == 0;
+}
+
+Test(misuse_spawn, child_does_not_make_its_task_pend, .timeout = 60)
+{
+    for (int i = 0; i < 2; i++) {
+        taken = i;
+        cr_assert(is_misuse(pend_in_a_child,
+                            "weft_task_pending was called outside the `fn` of "
+                            "a task of a graph: nothing else can be pending"));
+    }
 }

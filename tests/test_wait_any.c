@@ -125,18 +125,6 @@ struct keeper {
     _Atomic uint64_t kept_at;
 };
 
-static void wait_until_asleep(long thread)
-{
-    char name[32];
-
-    snprintf(name, sizeof name, "%ld", thread);
-    for (int calm = 0; calm < 3; calm++) {
-        usleep(200);
-        if (status_of(name).state != 'S')
-            calm = 0;
-    }
-}
-
 /* Keeps promise i * step when the waiter is asleep for the i-th time. */
 static void *keep_one_by_one(void *ctx)
 {

@@ -77,7 +77,6 @@ TESTED_WITH = {
     "subject": "then",
     "waitset": "wait_any",
     "helpwait": "future_wait",
-    "circle": "future_wait",
     "withdraw": "future_cancel",
 }
 

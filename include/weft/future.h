@@ -55,14 +55,17 @@ int weft_submit_with(weft_sched *sched, const struct weft_submit_config *config,
  * its future waits for that; when it returns WEFT_PENDING, once it has been
  * completed with 0. An unbounded chain needs no stack. At most one continuation
  * a task; a second call replaces the first. For tasks of this header: it does
- * nothing in those of a graph or a pipeline, nor outside a worker. */
+ * nothing in those of a graph or a pipeline; nor outside a worker, or in a
+ * child (task.h), which is misuse. */
 void weft_continue(weft_worker *self, weft_fn *fn, void *ctx);
 
 /* [worker] The future of the running task, which then may return WEFT_PENDING:
  * no worker waits for it, and its result comes with weft_future_complete. It is
  * no handle of yours: forget it when you have completed it, or if the task
  * returns anything else. A task that returns WEFT_PENDING without having asked
- * for it fails with -EINVAL. NULL where no task of this header runs. */
+ * for it fails with -EINVAL. NULL where no task of this header runs. In a child
+ * (task.h): that of the task, which may return WEFT_PENDING then; the child may
+ * not. */
 weft_future *weft_future_self(weft_worker *self);
 
 /* [any] Ends a pending task, or keeps a promise: rc is 0 or a negative errno.
@@ -71,9 +74,9 @@ void weft_future_complete(weft_future *future, int rc);
 
 /* [worker] The running task ends as this future does, which it takes from you:
  *     return weft_end_as(self, future);
- * WEFT_PENDING; or -ENOMEM, or -EPERM where no task of this header runs, or
- * -EINVAL if it was completed before: the future is destroyed in any case. A
- * cancel of the task reaches the future. */
+ * WEFT_PENDING; or -ENOMEM, or -EPERM where no task of this header runs and in
+ * a child, or -EINVAL if it was completed before: the future is destroyed in
+ * any case. A cancel of the task reaches the future. */
 int weft_end_as(weft_worker *self, weft_future *future);
 
 /* [worker] Whether the running task, one of this header, was cancelled, and
@@ -95,10 +98,13 @@ int weft_promise(weft_sched *sched, weft_future **out, weft_error *why);
  * on this stack and to its end; never anything else. Where there is nothing
  * such, or the stack is used up, this thread sleeps and another one is the
  * worker meanwhile: it has the same index. So no wait stops a worker. -EDEADLK:
- * it would wait for the task that waits, directly or by way of others that each
- * wait for one; other circles are not seen, and never end. -EAGAIN:
- * too many tasks wait like this (256 threads), or no thread was to be had; use
- * weft_then. Both may be results too: weft_future_why tells. */
+ * it would wait for the task that waits, directly or by way of others: of what
+ * has to be done before this future, the nearest 256 are looked at; all of a
+ * weft_when_all have to, though a failure would end that before. A circle where
+ * one of several will do (weft_when_any, weft_wait_any, a weft_set) is not
+ * seen, and may never end. -EAGAIN: too many tasks wait like this (256
+ * threads), or no thread was to be had; use weft_then. Both may be results too:
+ * weft_future_why tells. */
 int weft_future_wait(weft_future *future, int timeout_ms);
 
 /* [any] The result of a future that is done, and a sentence: "task 'parse'

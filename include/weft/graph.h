@@ -151,14 +151,15 @@ void weft_graph_destroy(weft_graph *g);
  * Those with .times it does not keep. */
 int weft_compile(weft_plan **out, const weft_graph *g, weft_error *why);
 
-/* [worker] In a callback of a task: the `ctx` of its run, from weft_run_config:
- * what several runs of one plan do not share. In a graph that a task runs, or
- * has drawn, that of the outermost run. NULL: it was given none. */
+/* [worker] In a callback of a task, or in a child (task.h): the `ctx` of its
+ * run, from weft_run_config: what several runs of one plan do not share. In a
+ * graph that a task runs, or has drawn, that of the outermost run. NULL: it was
+ * given none. */
 void *weft_task_context(weft_worker *self);
 
 /* [worker] In the `fn` of a task that is going to return WEFT_PENDING: what
  * completes it. If it returns anything else after all, it must not be
- * completed. NULL in other callbacks. */
+ * completed. Misuse, and NULL, in other callbacks and in a child. */
 typedef struct weft_pending weft_pending;
 weft_pending *weft_task_pending(weft_worker *self);
 

@@ -25,8 +25,11 @@
  * All of it may be used in any callback that has a worker: stages, tasks,
  * children, as deep as you like. From outside, weft_call comes first.
  *
- * A child is no task of its own: what a callback may ask of its task (as
- * weft_task_context, weft_future_self, weft_is_cancelled) its children may not.
+ * A child is part of the task that spawned it, whichever worker runs it, and so
+ * is each call of a loop: weft_task_context, weft_future_self and
+ * weft_is_cancelled answer as in its parent, and a wait for the future of its
+ * own task is refused. How the task ends is for its own function to say, not
+ * for a child: weft_task_pending, weft_continue and weft_end_as do nothing.
  *
  * Stack: a child that nobody took runs on top of whoever syncs it. Where little
  * stack is left it runs on another thread instead, and where that cannot be had
@@ -44,7 +47,7 @@ struct weft_child {
     weft_fn *fn;
     void *ctx;
     struct weft_child *before; /* of a group */
-    void *weft[6];             /* weft's own between spawn and sync */
+    void *weft[7];             /* weft's own between spawn and sync */
 };
 
 /* [worker] From now on the child may run. 0, or -ENOBUFS: there is too little
