@@ -73,7 +73,7 @@ enum {
 static _Thread_local struct {
     struct child *child; /* that runs, or NULL */
     unsigned open;       /* children it has spawned and not synced */
-} now;
+} now __attribute__((tls_model("initial-exec"))); /* each child writes it */
 
 static struct weft_child *child_of(struct child *c)
 {
