@@ -25,7 +25,8 @@
  * while the heap has a node: who takes up the baton takes the highest node, and
  * queues the baton again before it executes the node. So any number of workers
  * execute nodes at a time, and what is queued is alive: the run does not end
- * before the nodes in its heap. */
+ * before the nodes in its heap. A run that was stopped only has to be got rid
+ * of: it does not wait for the turns of others. */
 #include "graph/ready.h"
 
 #include <pthread.h>
@@ -109,7 +110,8 @@ static struct task *take_turn(weft_worker *self, struct task *task)
     bool more = r->count, over = ++r->turns % (QUANTUM * run->priority) == 0;
     pthread_mutex_unlock(&r->lock);
     if (more)
-        wf_ready_last(run->run.sched, self, task, !over);
+        wf_ready_last(run->run.sched, self, task,
+                      !over || wf_dag_is_stopped(run));
     return node->run(self, node);
 }
 
@@ -152,6 +154,7 @@ void wf_ready_add(struct dag_run *run, struct task_list *nodes)
 
     pthread_mutex_lock(&r->lock);
     bool hungry = run->takes_turns && !r->count && nodes->first;
+    bool stopped = wf_dag_is_stopped(run);
     for (struct task *task; (task = task_list_take(nodes));) {
         uint32_t i = ((struct run_node *)task)->index; /* its first member */
         put(r, (struct waiting){ priority ? priority[i] : 0, i, r->number++ });
@@ -160,5 +163,6 @@ void wf_ready_add(struct dag_run *run, struct task_list *nodes)
         task_list_add(nodes, task_list_take(&r->tickets));
     pthread_mutex_unlock(&r->lock);
     if (hungry)
-        wf_ready_last(run->run.sched, wf_worker_here(), &r->baton.task, false);
+        wf_ready_last(run->run.sched, wf_worker_here(), &r->baton.task,
+                      stopped);
 }

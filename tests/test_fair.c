@@ -244,6 +244,55 @@ Test(fair, R17_a_graph_and_a_pipeline_share, .timeout = 60)
     weft_sched_destroy(sched);
 }
 
+struct end {
+    struct weft_run *other;
+    uint64_t fed; /* of the other, when the run ended */
+    _Atomic bool told;
+};
+
+static void look_at_other(struct weft_run *run, int result, void *ctx)
+{
+    struct end *end = ctx;
+    end->fed = flow_of(end->other, 0).fed;
+    store_release(&end->told, true); /* for who waits below */
+}
+
+/* Who is to be stopped does not wait for the turns of others. */
+Test(fair, R24_a_cancelled_graph_ends_at_once_beside_a_pipeline, .timeout = 60)
+{
+    enum { SIZE = TIMES(20000, 4000) };
+    struct crowd c = { .size = SIZE };
+    struct rival r = { .numbers = { .end = UINT64_MAX } };
+    weft_sched *sched = workers(1);
+    weft_plan *nodes = crowd_plan(&c), *items = rival_plan(&r, 2, 8, 1000);
+
+    struct weft_run *of_items = start_with(sched, items, 1), *of_nodes = NULL;
+    struct end end = { .other = of_items };
+    cr_assert_eq(weft_start_with(&of_nodes, sched, nodes,
+                                 weft_config(run, .priority = 1, .ctx = &end,
+                                             .on_end = look_at_other),
+                                 NULL),
+                 0);
+    while (!load_relaxed(&c.ran))
+        usleep(10);
+    weft_cancel(of_nodes);
+    uint64_t before = flow_of(of_items, 0).fed;
+    cr_assert_eq(weft_wait(of_nodes, -1, NULL), -ECANCELED);
+    while (!load_acquire(&end.told)) /* what on_end has written */
+        usleep(10);
+    weft_run_destroy(of_nodes);
+    unsigned left = SIZE - load_relaxed(&c.ran);
+    weft_drain(of_items);
+    cr_assert_eq(weft_wait(of_items, -1, NULL), 0);
+    fprintf(stderr, "%u tasks were left, %d items came before them\n", left,
+            (int)(end.fed - before));
+    cr_assert(end.fed < before + left / 2);
+    weft_run_destroy(of_items);
+    weft_plan_destroy(items);
+    weft_plan_destroy(nodes);
+    weft_sched_destroy(sched);
+}
+
 /* ---- between items ------------------------------------------------------ */
 
 /* Many are pending; every hundredth call completes the hundred oldest, from a
