@@ -216,34 +216,6 @@ Test(fair, R17_graphs_share_as_their_priorities_say, .timeout = 60)
     }
 }
 
-Test(fair, R17_a_graph_and_a_pipeline_share, .timeout = 60)
-{
-    enum { SIZE = TIMES(20000, 2000) };
-    struct crowd c = { .size = SIZE };
-    struct rival r = { .numbers = { .end = UINT64_MAX } };
-    weft_sched *sched = workers(1);
-    _Atomic bool begin = false;
-    weft_future *hold;
-    weft_plan *nodes = crowd_plan(&c), *items = rival_plan(&r, 2, 8, 100);
-
-    cr_assert_eq(weft_submit(sched, hold_worker, &begin, &hold, NULL), 0);
-    struct weft_run *of_items = start_with(sched, items, 1);
-    struct weft_run *of_nodes = start_with(sched, nodes, 1);
-    store_release(&begin, true); /* for hold_worker */
-    cr_assert_eq(weft_wait(of_nodes, -1, NULL), 0);
-    uint64_t fed = flow_of(of_items, 0).fed;
-    weft_drain(of_items);
-    cr_assert_eq(weft_wait(of_items, -1, NULL), 0);
-    fprintf(stderr, "%d tasks, %u items\n", SIZE, (unsigned)fed);
-    cr_assert(fed > SIZE * 9 / 10 && fed < SIZE * 11 / 10);
-    weft_run_destroy(of_items);
-    weft_run_destroy(of_nodes);
-    weft_plan_destroy(items);
-    weft_plan_destroy(nodes);
-    weft_future_destroy(hold);
-    weft_sched_destroy(sched);
-}
-
 struct end {
     struct weft_run *other;
     uint64_t fed; /* of the other, when the run ended */
@@ -257,6 +229,56 @@ static void look_at_other(struct weft_run *run, int result, void *ctx)
     store_release(&end->told, true); /* for who waits below */
 }
 
+/* Beside the run `other`. */
+static struct weft_run *start_and_look(weft_sched *sched, const weft_plan *plan,
+                                       struct end *end)
+{
+    struct weft_run *run = NULL;
+    cr_assert_eq(weft_start_with(&run, sched, plan,
+                                 weft_config(run, .priority = 1, .ctx = end,
+                                             .on_end = look_at_other),
+                                 NULL),
+                 0);
+    return run;
+}
+
+/* How many the other had been fed when this run ended. */
+static uint64_t fed_until(struct weft_run *run, int result, struct end *end)
+{
+    cr_assert_eq(weft_wait(run, -1, NULL), result);
+    while (!load_acquire(&end->told)) /* what on_end has written */
+        usleep(10);
+    weft_run_destroy(run);
+    return end->fed;
+}
+
+Test(fair, R17_a_graph_and_a_pipeline_share, .timeout = 60)
+{
+    enum { SIZE = TIMES(20000, 2000) };
+    struct crowd c = { .size = SIZE };
+    struct rival r = { .numbers = { .end = UINT64_MAX } };
+    weft_sched *sched = workers(1);
+    _Atomic bool begin = false;
+    weft_future *hold;
+    weft_plan *nodes = crowd_plan(&c), *items = rival_plan(&r, 2, 8, 100);
+
+    cr_assert_eq(weft_submit(sched, hold_worker, &begin, &hold, NULL), 0);
+    struct weft_run *of_items = start_with(sched, items, 1);
+    struct end end = { .other = of_items };
+    struct weft_run *of_nodes = start_and_look(sched, nodes, &end);
+    store_release(&begin, true); /* for hold_worker */
+    uint64_t fed = fed_until(of_nodes, 0, &end);
+    weft_drain(of_items);
+    cr_assert_eq(weft_wait(of_items, -1, NULL), 0);
+    fprintf(stderr, "%d tasks, %u items\n", SIZE, (unsigned)fed);
+    cr_assert(fed > SIZE * 9 / 10 && fed < SIZE * 11 / 10);
+    weft_run_destroy(of_items);
+    weft_plan_destroy(items);
+    weft_plan_destroy(nodes);
+    weft_future_destroy(hold);
+    weft_sched_destroy(sched);
+}
+
 /* Who is to be stopped does not wait for the turns of others. */
 Test(fair, R24_a_cancelled_graph_ends_at_once_beside_a_pipeline, .timeout = 60)
 {
@@ -266,27 +288,20 @@ Test(fair, R24_a_cancelled_graph_ends_at_once_beside_a_pipeline, .timeout = 60)
     weft_sched *sched = workers(1);
     weft_plan *nodes = crowd_plan(&c), *items = rival_plan(&r, 2, 8, 1000);
 
-    struct weft_run *of_items = start_with(sched, items, 1), *of_nodes = NULL;
+    struct weft_run *of_items = start_with(sched, items, 1);
     struct end end = { .other = of_items };
-    cr_assert_eq(weft_start_with(&of_nodes, sched, nodes,
-                                 weft_config(run, .priority = 1, .ctx = &end,
-                                             .on_end = look_at_other),
-                                 NULL),
-                 0);
+    struct weft_run *of_nodes = start_and_look(sched, nodes, &end);
     while (!load_relaxed(&c.ran))
         usleep(10);
     weft_cancel(of_nodes);
     uint64_t before = flow_of(of_items, 0).fed;
-    cr_assert_eq(weft_wait(of_nodes, -1, NULL), -ECANCELED);
-    while (!load_acquire(&end.told)) /* what on_end has written */
-        usleep(10);
-    weft_run_destroy(of_nodes);
+    uint64_t fed = fed_until(of_nodes, -ECANCELED, &end);
     unsigned left = SIZE - load_relaxed(&c.ran);
     weft_drain(of_items);
     cr_assert_eq(weft_wait(of_items, -1, NULL), 0);
     fprintf(stderr, "%u tasks were left, %d items came before them\n", left,
-            (int)(end.fed - before));
-    cr_assert(end.fed < before + left / 2);
+            (int)(fed - before));
+    cr_assert(fed < before + left / 2);
     weft_run_destroy(of_items);
     weft_plan_destroy(items);
     weft_plan_destroy(nodes);
