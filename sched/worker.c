@@ -181,8 +181,7 @@ static struct task *take_own(weft_worker *self)
 
     if (last && ++self->passed >= FAIR_TICK)
         task = take_last(self, self->group);
-    if (!task && ++self->tick >= FAIR_TICK) {
-        self->tick = 0;
+    if (!task && ++self->tick % FAIR_TICK == 0) {
         task = wf_take_injected(self, self->group);
         if (!task)
             task = wf_deque_steal(&self->deque);
@@ -286,7 +285,7 @@ static void work(weft_worker *self, bool stands_in)
             return;
         struct task *task = take_own(self);
         if (!task) {
-            self->tick -= self->tick > 0; /* nothing was taken */
+            self->tick--; /* nothing was taken */
             task = find_task(self);
             self->tick += task != NULL;
         }
