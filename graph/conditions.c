@@ -83,16 +83,15 @@ unsigned wf_conditions_ask(weft_worker *self, struct dag_run *run,
     return WEFT_NO_CHOICE;
 }
 
-/* There is an end to what the bits of a count can hold, and a graph that gets
- * there would never have ended: something goes round faster than what it
- * activates each time. */
+/* There is an end to what the bits of a count can hold; mostly something goes
+ * round faster than what it activates each time, and would never have ended. */
 static void refuse(struct dag_run *run, uint32_t index)
 {
     struct label task = wf_dag_label(wf_dag_plan_of(run), index);
 
     wf_run_fail(&run->run, -EOVERFLOW,
-                "task '%s' is to execute %d times more than it has: a loop "
-                "goes round without waiting for it",
+                "task '%s' is to execute %d times more than it has: what "
+                "activates it does not wait for it",
                 task.text, MOST_ACTIVE);
     store_relaxed(&run->stopped, true);
     wf_dag_stop(run);
@@ -108,12 +107,13 @@ struct activations {
 static void activate(struct dag_run *run, struct run_node *n,
                      struct task_list *ready)
 {
-    uint32_t active = add_acq_rel(&run->active[n->index], 1) & COUNT; /* [A] */
+    _Atomic uint32_t *active = &run->active[n->index];
 
-    if (active == 0)
-        task_list_add(ready, &n->task);
-    else if (active == MOST_ACTIVE)
+    /* Looked at before: after it the run may be over, [U]. */
+    if ((load_relaxed(active) & COUNT) == MOST_ACTIVE)
         refuse(run, n->index);
+    if ((add_acq_rel(active, 1) & COUNT) == 0) /* [A] */
+        task_list_add(ready, &n->task);
 }
 
 static void add(struct dag_run *run, struct activations *a, struct run_node *n)

@@ -303,7 +303,7 @@ Test(conditions, a_loop_that_does_not_wait_for_a_task_ends_with_a_sentence,
     cr_assert_eq(run_once(g, 2, &why), -EOVERFLOW);
     cr_assert_eq(strcmp(why.text,
                         "task 'behind' is to execute 1048576 times more than "
-                        "it has: a loop goes round without waiting for it"),
+                        "it has: what activates it does not wait for it"),
                  0);
     cr_assert_eq(rounds, MOST_BEHIND + 1);
 }
