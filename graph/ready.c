@@ -25,8 +25,9 @@
  * while the heap has a node: who takes up the baton takes the highest node, and
  * queues the baton again before it executes the node. So any number of workers
  * execute nodes at a time, and what is queued is alive: the run does not end
- * before the nodes in its heap. A run that was stopped only has to be got rid
- * of: it does not wait for the turns of others. */
+ * before the nodes in its heap. Where the heap was empty for a while the run
+ * still has the rest of its turns. A run that was stopped only has to be got
+ * rid of: it does not wait for the turns of others. */
 #include "graph/ready.h"
 
 #include <pthread.h>
@@ -154,7 +155,8 @@ void wf_ready_add(struct dag_run *run, struct task_list *nodes)
 
     pthread_mutex_lock(&r->lock);
     bool hungry = run->takes_turns && !r->count && nodes->first;
-    bool stopped = wf_dag_is_stopped(run);
+    bool first = hungry && (r->turns % (QUANTUM * run->priority) ||
+                            wf_dag_is_stopped(run));
     for (struct task *task; (task = task_list_take(nodes));) {
         uint32_t i = ((struct run_node *)task)->index; /* its first member */
         put(r, (struct waiting){ priority ? priority[i] : 0, i, r->number++ });
@@ -163,6 +165,5 @@ void wf_ready_add(struct dag_run *run, struct task_list *nodes)
         task_list_add(nodes, task_list_take(&r->tickets));
     pthread_mutex_unlock(&r->lock);
     if (hungry)
-        wf_ready_last(run->run.sched, wf_worker_here(), &r->baton.task,
-                      stopped);
+        wf_ready_last(run->run.sched, wf_worker_here(), &r->baton.task, first);
 }

@@ -139,6 +139,7 @@ struct crowd {
     unsigned size;
     struct crowd *other;
     unsigned others;    /* of the other had run when the last of these did */
+    bool in_a_row;      /* each after the one before */
     _Atomic bool *gate; /* or NULL: the first waits until it is open */
 };
 
@@ -160,7 +161,8 @@ static weft_plan *crowd_plan(struct crowd *c)
     weft_node many = weft_tasks(
         g, weft_config(task, .fn = step_forward, .ctx = c), c->size, 0);
     for (unsigned i = 0; i < c->size; i++)
-        weft_after(g, weft_nth(many, i), first);
+        weft_after(g, weft_nth(many, i),
+                   c->in_a_row && i ? weft_nth(many, i - 1) : first);
     return compiled(g);
 }
 
@@ -176,9 +178,11 @@ static struct weft_run *start_with(weft_sched *sched, const weft_plan *plan,
 
 /* How many tasks of a graph with that priority had run on one worker when the
  * last of `size` others had, whose priority is `first`. */
-static unsigned beside(unsigned size, unsigned first, unsigned second)
+static unsigned beside(unsigned size, unsigned first, unsigned second,
+                       bool in_a_row)
 {
-    struct crowd c[2] = { { .size = size }, { .size = 4 * size } };
+    struct crowd c[2] = { { .size = size, .in_a_row = in_a_row },
+                          { .size = 4 * size } };
     struct weft_run *run[2];
     weft_plan *plan[2];
     weft_sched *sched = workers(1);
@@ -212,11 +216,25 @@ Test(fair, R17_graphs_share_as_their_priorities_say, .timeout = 60)
 
     for (unsigned i = 0; i < sizeof priority / sizeof *priority; i++) {
         unsigned first = priority[i][0], second = priority[i][1];
-        unsigned others = beside(SIZE, first, second);
+        unsigned others = beside(SIZE, first, second, false);
         unsigned fair = SIZE * second / first, slack = 10 * second;
         fprintf(stderr, "priorities %u and %u: %u of %u, fair would be %u\n",
                 first, second, others, SIZE, fair);
         cr_assert(others + slack >= fair && others <= fair + slack);
+    }
+}
+
+/* It has its turns though there is never more than one task that could. */
+Test(fair, R17_a_graph_with_one_ready_task_has_its_share, .timeout = 60)
+{
+    enum { SIZE = TIMES(9000, 1800) };
+
+    for (unsigned priority = 1; priority <= 100; priority += 33) {
+        unsigned others = beside(SIZE, priority, 1, true);
+        fprintf(stderr, "in a row, priorities %u and 1: %u of %u\n", priority,
+                others, SIZE);
+        cr_assert(others + 20 >= SIZE / priority &&
+                  others <= SIZE / priority + 20);
     }
 }
 
