@@ -31,6 +31,11 @@
  *      next attempt has been armed, which is said with release: so also who
  *      completes by mistake sees all that came before.
  *
+ *      A plain attempt (plain.c) that returns its result saves the exchange: it
+ *      looks whether somebody took it, and else just goes on. Who completes it
+ *      by mistake at that moment finds another number when it brings the
+ *      result, for each attempt at a slot has its own, and changes nothing.
+ *
  *      An attempt that ends after its deadline is late also if its timer could
  *      still be cancelled: EXPIRED is the clock's word, not that of the thread
  *      which the timer wakes.
@@ -47,8 +52,10 @@
 
 enum { RETURNED = 1, COMPLETED = 2, DONE = 4, EXPIRED = 8 };
 enum { ALL = RETURNED | COMPLETED | DONE };
-enum { JUDGED = 32 }; /* its result stands */
-enum { TAKEN = 64 };  /* its result has come, or comes now */
+enum { JUDGED = 32 };  /* its result stands */
+enum { TAKEN = 64 };   /* its result has come, or comes now */
+enum { NUMBER = 256 }; /* the lowest bit of the attempt's number */
+#define NUMBERS ~(uint32_t)(NUMBER - 1)
 
 #define MILLISECOND ((uint64_t)1000000)
 
@@ -59,6 +66,17 @@ static struct slot *slot_of_timer(struct task *task)
 {
     return (struct slot *)((char *)task - offsetof(struct slot, timer) -
                            offsetof(struct timer, task));
+}
+
+/* What the attempt's word is when all that has come are these. */
+static uint32_t only(const struct slot *slot, uint32_t bits)
+{
+    return (load_relaxed(&slot->ends) & NUMBERS) | bits;
+}
+
+static uint32_t next_only(const struct slot *slot, uint32_t bits)
+{
+    return only(slot, bits) + NUMBER;
 }
 
 /* True: the caller was the last, and goes on. */
@@ -173,7 +191,7 @@ static struct task *end(weft_worker *self, struct slot *slot, int rc)
 
     if (!(load_relaxed(&slot->ends) & JUDGED))
         rc = judge(slot, rc);
-    store_relaxed(&slot->ends, NO_ATTEMPT);
+    store_relaxed(&slot->ends, only(slot, NO_ATTEMPT));
     if (stage->kind == SOURCE)
         return wf_source_filled(self, slot, rc, slot->ended);
     if (rc < 0 && slot->attempt < stage->retry.attempts) {
@@ -245,9 +263,9 @@ static const struct stage *never_pending(const struct slot *slot)
     return stage->where == WEFT_IO || stage->kind == ROUTER ? stage : NULL;
 }
 
-/* Whether the caller brings the result of the attempt: else that was a mistake.
- */
-static bool takes(struct slot *slot, bool is_weft)
+/* Whether the caller brings the result of the attempt, which had come so far:
+ * else that was a mistake. */
+static bool takes(struct slot *slot, bool is_weft, uint32_t *seen)
 {
     const uint32_t taken = TAKEN | COMPLETED | NO_ATTEMPT;
     const struct stage *stage = is_weft ? NULL : never_pending(slot);
@@ -258,37 +276,42 @@ static bool takes(struct slot *slot, bool is_weft)
                   slot->number, stage->name);
         return false;
     }
-    if (!(or_acq_rel(&slot->ends, TAKEN) & taken)) /* [A] */
-        return true;
+    *seen = load_acquire(&slot->ends); /* [A] */
+    while (!(*seen & taken))
+        if (cas_acq_rel(&slot->ends, seen, *seen | TAKEN)) /* [A] */
+            return true;
     wf_misuse("weft_complete: item %" PRIu64 " is not pending: it was "
               "completed before, or no stage has it",
               slot->number);
     return false;
 }
 
-static void complete(struct slot *slot, int rc)
+static void complete(struct slot *slot, int rc, uint32_t seen)
 {
     weft_sched *sched = slot->run->run.sched;
+    uint32_t bits = COMPLETED, before = seen | TAKEN;
 
     slot->result = rc;
     slot->completed = ticks_of(slot);
-    uint32_t bits = COMPLETED;
-    if (!(load_relaxed(&slot->ends) & DONE) &&
-        wf_timer_cancel(sched, &slot->timer)) /* [A] */
+    if (!(seen & DONE) && wf_timer_cancel(sched, &slot->timer)) /* [A] */
         bits |= DONE | is_late(slot);
-    if (sets_last(slot, bits))
+    while (!cas_acq_rel(&slot->ends, &before, before | bits)) /* [A] */
+        if ((before & NUMBERS) != (seen & NUMBERS) || !(before & TAKEN))
+            return; /* a mistake */
+    if (((before | bits) & ALL) == ALL)
         wf_ready(sched, wf_worker_here(), &slot->task);
 }
 
 void weft_complete(weft_worker *self, void *item, int rc)
 {
     struct slot *slot = slot_of_item(item);
+    uint32_t seen;
 
     if (self && self != wf_worker_here())
         wf_misuse("weft_complete was given a worker that it was not called "
                   "on: NULL is right on any thread");
-    if (takes(slot, false))
-        complete(slot, rc);
+    if (takes(slot, false, &seen))
+        complete(slot, rc, seen);
 }
 
 struct attempt_seen wf_attempt_look(const struct slot *slot)
@@ -343,7 +366,7 @@ static bool is_settled(struct slot *slot, int rc)
         return true;
     if (wf_timer_cancel(slot->run->run.sched, &slot->timer)) {
         /* Nobody else has it. */
-        store_relaxed(&slot->ends, TAKEN | is_late(slot));
+        store_relaxed(&slot->ends, only(slot, TAKEN | is_late(slot)));
         return true;
     }
     uint32_t before = or_acq_rel(&slot->ends, RETURNED | COMPLETED); /* [A] */
@@ -374,7 +397,7 @@ static struct task *returned(weft_worker *self, struct slot *slot, int rc)
     if (self)
         return end(self, slot, rc);
     slot->result = judge(slot, rc);
-    store_relaxed(&slot->ends, JUDGED | TAKEN);
+    store_relaxed(&slot->ends, only(slot, JUDGED | TAKEN));
     return &slot->task;
 }
 
@@ -400,9 +423,10 @@ static int route(weft_worker *self, struct slot *slot)
 static void io_done(weft_worker *self, struct weft_io *io, int rc)
 {
     struct slot *slot = io->ctx;
+    uint32_t seen;
 
-    if (takes(slot, true))
-        complete(slot, rc);
+    if (takes(slot, true, &seen))
+        complete(slot, rc, seen);
 }
 
 static int start_io(weft_worker *self, struct slot *slot)
@@ -449,7 +473,7 @@ static struct task *call(weft_worker *self, struct slot *slot)
 static struct task *not_made(weft_worker *self, struct slot *slot, int rc,
                              const char *why)
 {
-    store_release(&slot->ends, DONE); /* [A]: it has no timer */
+    store_release(&slot->ends, next_only(slot, DONE)); /* [A]: no timer */
     hook(slot, false, 0);
     if (!self)
         slot->began = ticks_of(slot); /* until now it waited */
@@ -464,10 +488,11 @@ static int arm(struct slot *slot)
     uint64_t when = NEVER;
 
     if (!stage->deadline_ms && !stage->cancel && stage->where != WEFT_IO) {
-        store_release(&slot->ends, DONE); /* [A] */
+        store_release(&slot->ends, next_only(slot, DONE)); /* [A] */
         return 0;
     }
-    store_relaxed(&slot->ends, TAKEN); /* until the timer is armed */
+    store_relaxed(&slot->ends,
+                  next_only(slot, TAKEN)); /* until the timer is armed */
     if (stage->deadline_ms)
         when = wf_now_ns() + stage->deadline_ms * MILLISECOND;
     slot->timer.task.run = expired;
@@ -546,4 +571,25 @@ struct task *wf_attempt(weft_worker *self, struct slot *slot, uint64_t now)
     slot->began = now;
     return stage->where >= WEFT_BLOCKING ? hand_over(self, slot)
                                          : begin(self, slot);
+}
+
+/* ---- a plain one ------------------------------------------------------- */
+
+void wf_attempt_open(struct slot *slot)
+{
+    put_at(slot, RUNS);
+    store_release(&slot->ends, next_only(slot, DONE)); /* [A] */
+}
+
+bool wf_attempt_close(struct slot *slot)
+{
+    if (load_relaxed(&slot->ends) & TAKEN)
+        return false;
+    store_relaxed(&slot->ends, only(slot, NO_ATTEMPT)); /* [A] */
+    return true;
+}
+
+struct task *wf_attempt_returned(weft_worker *self, struct slot *slot, int rc)
+{
+    return returned(self, slot, rc);
 }

@@ -18,7 +18,7 @@ static const char *name_of(int error)
 static const char *text_of(const struct slot *slot, int error)
 {
     const char *text = strerrordesc_np(-error);
-    if (slot->why[0])
+    if (slot->told)
         return slot->why;
     return text ? text : "no reason was given";
 }

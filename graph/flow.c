@@ -107,16 +107,20 @@ void wf_flow_give_token(weft_worker *self, struct slot *slot)
         wf_claim_give(claim_of(slot));
         return;
     }
-    struct task *next = wf_limit_give(&sr->limit);
-    if (!next)
-        return;
-    if (next != &sr->end)
-        slot_of_task(next)->ready = ticks_of(slot_of_task(next));
-    wf_push(self, next);
+    wf_hand_give(self, sr);
+}
+
+/* The caller has a token of the stage; false: it must wait for it. */
+static bool takes(weft_worker *self, struct stage_run *sr)
+{
+    if (wf_hand_take(self, sr) || wf_limit_take(&sr->limit))
+        return true;
+    wf_hand_return(self, sr);
+    return false;
 }
 
 /* The item has all tokens that it needs; false: it waits. */
-static bool take_tokens(struct slot *slot)
+static bool take_tokens(weft_worker *self, struct slot *slot)
 {
     struct stage_run *sr = stage_of(slot);
     unsigned uses = sr->stage->use_count;
@@ -132,10 +136,10 @@ static bool take_tokens(struct slot *slot)
             slot->ready = ready;
         else if (is_cancelled(slot)) /* [C] in attempt.c */
             wf_claim_hurry(claim_of(slot));
-        wf_flow_finish(wf_worker_here(), slot);
+        wf_flow_finish(self, slot);
         return has;
     }
-    return wf_limit_take(&sr->limit) || wf_limit_wait(&sr->limit, &slot->task);
+    return takes(self, sr) || wf_limit_wait(&sr->limit, &slot->task);
 }
 
 static struct task *has_token(weft_worker *self, struct slot *slot,
@@ -153,7 +157,7 @@ static struct task *has_token(weft_worker *self, struct slot *slot,
             wf_flow_give_token(self, slot);
             return wf_flow_on(slot, now);
         }
-        slot->why[0] = '\0';
+        slot->told = false;
     }
     switch (stage_of(slot)->stage->kind) {
     case GATHER:
@@ -161,7 +165,8 @@ static struct task *has_token(weft_worker *self, struct slot *slot,
     case SCATTER:
         return wf_scatter_take(self, slot, now);
     default:
-        return wf_attempt(self, slot, now);
+        return stage_of(slot)->plain ? wf_plain(self, slot, now)
+                                     : wf_attempt(self, slot, now);
     }
 }
 
@@ -177,7 +182,8 @@ struct task *wf_flow_ask(weft_worker *self, struct slot *slot)
 {
     uint64_t now = now_after(self, slot, slot->arrived);
 
-    return take_tokens(slot) ? has_token(self, slot, now) : NULL; /* [X] */
+    return take_tokens(self, slot) ? has_token(self, slot, now)
+                                   : NULL; /* [X] */
 }
 
 struct task *wf_flow_leave(weft_worker *self, struct slot *slot, int rc,
@@ -247,7 +253,7 @@ static struct task *pass_by(struct slot *slot)
 
 /* Asks for what it needs now: its task if it has that, else NULL: it waits. No
  * callback is called here. */
-static struct task *in_turn(struct slot *slot)
+static struct task *in_turn(weft_worker *self, struct slot *slot)
 {
     struct stage_run *sr = stage_of(slot);
 
@@ -263,7 +269,7 @@ static struct task *in_turn(struct slot *slot)
                      slot->run->plan->segments[slot->segment].lane);
         return NULL; /* [R] */
     default:
-        return take_tokens(slot) ? &slot->task : NULL; /* [X] */
+        return take_tokens(self, slot) ? &slot->task : NULL; /* [X] */
     }
 }
 
@@ -305,7 +311,7 @@ static struct task *has_turn(weft_worker *self, struct slot *slot)
         wf_flow_finish(self, slot); /* [R] */
         return NULL;
     }
-    struct task *mine = in_turn(slot);
+    struct task *mine = in_turn(self, slot);
     struct task *next = wf_turn_pass(turn, number);
     if (next)
         wf_push(self, next);
@@ -323,7 +329,7 @@ static struct task *had_turn(weft_worker *self, struct slot *slot)
     uint64_t number = slot->ticket[sr->stage->depth];
 
     put_at(slot, WANTS_TOKEN);
-    bool has = wf_limit_take(&sr->limit), held = !has;
+    bool has = takes(self, sr), held = !has;
     if (held) {
         wf_flow_hold(slot);
         has = wf_limit_wait(&sr->limit, &slot->task);
@@ -381,7 +387,8 @@ static struct task *to_merge(weft_worker *self, struct slot *slot)
     struct stage_run *sr = stage_of(slot);
 
     wf_flow_hold(slot);
-    struct task *mine = in_turn(slot); /* it may have been cancelled since */
+    struct task *mine =
+        in_turn(self, slot); /* it may have been cancelled since */
     wf_merge_move(sr, self);
     wf_flow_finish(self, slot); /* [R] */
     return mine;
@@ -436,7 +443,7 @@ static struct task *enter(weft_worker *self, struct slot *slot)
     if (stage->kind == MERGE && concerns(stage, slot))
         return to_merge(self, slot);
     if (stage->kind == FORK || !concerns(stage, slot))
-        return in_turn(slot);
+        return in_turn(self, slot);
     return may_cross(self, slot) ? wf_flow_ask(self, slot) : NULL; /* [X] */
 }
 

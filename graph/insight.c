@@ -30,7 +30,7 @@ static void tokens_of(struct stage_run *sr, struct weft_stage_stats *out)
     }
     unsigned tokens = load_relaxed(&sr->limit.tokens);
     out->tokens = tokens == WEFT_UNLIMITED ? 0 : tokens;
-    out->running = wf_limit_in_use(&sr->limit);
+    out->running = wf_hand_in_use(sr);
     out->peak = load_relaxed(&sr->limit.peak);
 }
 
@@ -149,5 +149,6 @@ int weft_set_tokens(struct weft_run *base, const char *name, unsigned tokens)
         slot_of_task(task)->ready = ticks_of(slot_of_task(task));
     if (ready.first)
         wf_inject(run->run.sched, &ready);
+    wf_hand_return(wf_worker_here(), sr);
     return 0;
 }

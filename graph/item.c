@@ -35,5 +35,6 @@ int weft_fail(void *item, int error, const char *format, ...)
     va_start(args, format);
     vsnprintf(slot->why, sizeof slot->why, format, args);
     va_end(args);
+    slot->told = true;
     return error;
 }

@@ -66,12 +66,18 @@ static void note_peak(struct limit *l, unsigned in_use)
 
 bool wf_limit_take(struct limit *l)
 {
-    uint64_t before = add_acq_rel(&l->state, 1); /* [T] */
+    uint64_t before = add_seq_cst(&l->state, 1); /* [T], [K] in hand.c */
 
     if (takers_of(before) >= tokens_of(before))
         return false;
     note_peak(l, takers_of(before) + 1);
     return true;
+}
+
+bool wf_limit_is_short(const struct limit *l)
+{
+    uint64_t state = load_seq_cst(&l->state); /* [K] in hand.c */
+    return takers_of(state) > tokens_of(state);
 }
 
 /* Under the lock. */
@@ -121,7 +127,7 @@ struct task_list wf_limit_set(struct limit *l, unsigned tokens)
 
     pthread_mutex_lock(&l->lock);
     uint64_t more = (uint64_t)tokens - load_relaxed(&l->tokens);
-    uint64_t before = add_acq_rel(&l->state, more << 32); /* [T] [S] */
+    uint64_t before = add_seq_cst(&l->state, more << 32); /* [T] [S], [K] */
     uint64_t after = before + (more << 32);
     store_relaxed(&l->tokens, tokens);
     note_peak(l, lesser(after));

@@ -32,6 +32,10 @@ bool wf_limit_take(struct limit *l);
  * run elsewhere. */
 bool wf_limit_wait(struct limit *l, struct task *task);
 
+/* [any] Whether more tasks have a token, or want one, than there are. Ordered
+ * with taking: [K] in hand.c. */
+bool wf_limit_is_short(const struct limit *l);
+
 /* [any] Gives a token back. Returns the task that has it now, the oldest that
  * waited, for the caller to make ready; or NULL. */
 struct task *wf_limit_give(struct limit *l);

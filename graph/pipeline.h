@@ -5,6 +5,7 @@
 #include "graph/budget.h"
 #include "graph/claim.h"
 #include "graph/counts.h"
+#include "graph/hand.h"
 #include "graph/limit.h"
 #include "graph/merge.h"
 #include "graph/plan.h"
@@ -104,6 +105,8 @@ struct pipeline_plan {
 struct stage_run {
     const struct stage *stage;
     struct pipeline_run *run;
+    bool plain;   /* plain.c */
+    uint64_t bit; /* hand.c */
     struct limit limit;
     struct turn turn;      /* where the stage is ordered */
     struct weft_limit own; /* its tokens, where it takes of limits as well */
@@ -132,6 +135,7 @@ struct pipeline_run {
     struct segment *segments;
     struct claim *claims; /* one a slot, where the plan claims */
     struct counts counts;
+    struct hand *hands;        /* one a worker */
     struct limit_mark *limits; /* all that its stages take of */
     unsigned limit_count;
     _Atomic uint64_t end_ns; /* or 0 */
@@ -224,6 +228,21 @@ struct attempt_seen {
     bool completed, asked; /* to end */
 };
 struct attempt_seen wf_attempt_look(const struct slot *slot);
+
+/* attempt.c: the same for who calls a stage himself, on a worker. Before; after
+ * it, where it has returned its result: false, it was completed by mistake; and
+ * where it was, or did not succeed: what comes of it. */
+void wf_attempt_open(struct slot *slot);
+bool wf_attempt_close(struct slot *slot);
+struct task *wf_attempt_returned(weft_worker *self, struct slot *slot, int rc);
+
+/* plain.c */
+bool wf_stage_is_plain(const struct pipeline_plan *plan,
+                       const struct stage *stage);
+
+/* plain.c: the item has the token of a plain stage: calls that, and the plain
+ * ones that follow. */
+struct task *wf_plain(weft_worker *self, struct slot *slot, uint64_t now);
 
 /* source.c: a slot that the source is to fill, and what became of it. */
 struct task *wf_source_fill(weft_worker *self, struct slot *slot);

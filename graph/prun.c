@@ -48,6 +48,7 @@ static void destroy_run(struct weft_run *base)
     free(run->segments);
     free(run->stages);
     free(run->claims);
+    free(run->hands);
     free(run->limits);
     free(run);
 }
@@ -129,6 +130,7 @@ static int init_stage(struct pipeline_run *run, unsigned number,
 
     sr->end.run = stage->kind == GATHER ? wf_gather_end : wf_scatter_end;
     wf_limit_init(&sr->limit, tokens);
+    sr->bit = wf_hand_bit(sr, run->workers);
     init_uses(sr, tokens);
     if (stage->ordered && stage->kind != CONSUMER && stage->kind != MERGE)
         rc = wf_turn_init(&sr->turn,
@@ -202,11 +204,13 @@ static int init_run(struct pipeline_run *run, weft_error *why)
     wf_error(why, 0, "no memory for the slots of a run");
     run->stages = zeroed(plan->stage_count, sizeof *run->stages);
     run->segments = zeroed(plan->segment_count, sizeof *run->segments);
+    run->hands = zeroed(run->workers, sizeof *run->hands);
     for (unsigned i = 0; run->stages && i < plan->stage_count; i++) {
         run->stages[i].stage = &plan->stages[i];
         run->stages[i].run = run;
+        run->stages[i].plain = wf_stage_is_plain(plan, &plan->stages[i]);
     }
-    if (!run->stages || !run->segments ||
+    if (!run->stages || !run->segments || !run->hands ||
         wf_counts_init(&run->counts, run->workers, plan->stage_count) ||
         wf_budget_init(&run->budget, plan->config.budget_bytes,
                        plan->segment_count) ||

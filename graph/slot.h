@@ -64,6 +64,7 @@ struct slot {
     bool yields;           /* its task, to what has begun: feed.c */
     bool moved;            /* what was in it is elsewhere now */
     bool marker;           /* its outcome is, or will be: MARKER */
+    bool told;             /* why this attempt fails: `why` */
     _Atomic uint32_t ends; /* of the attempt: attempt.c */
     _Atomic uint32_t refs; /* 1, and those who see to its turn: flow.c */
     uint64_t number;       /* in its segment, of the items */
@@ -86,7 +87,7 @@ struct slot {
     uint64_t waits_since;       /* crossings before it had to wait: budget.c */
     bool exceeds;               /* it has more than there was */
     bool crosses;               /* into the next segment */
-    char why[256];              /* what weft_fail said in this attempt */
+    char why[256];              /* what weft_fail said, if it did */
     alignas(max_align_t) char item[];
 };
 

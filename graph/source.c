@@ -39,7 +39,7 @@ struct task *wf_source_fill(weft_worker *self, struct slot *slot)
     if (stage_of(slot)->stage->cancel)
         wf_segment_filling(segment_of(slot), slot);
     slot->attempt = 1;
-    slot->why[0] = '\0';
+    slot->told = false;
     slot->arrived = now;
     return wf_attempt(self, slot, now);
 }

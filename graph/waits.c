@@ -283,7 +283,7 @@ static void wants_token(struct line *line, const struct look *l,
     } else {
         wf_put(line, "waits in '%s' for a token: ", sr->stage->name);
         put_token_holders(line, l, s, load_relaxed(&sr->limit.tokens),
-                          wf_limit_in_use(&sr->limit));
+                          wf_hand_in_use(sr));
     }
 }
 
