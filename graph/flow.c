@@ -64,8 +64,19 @@ void wf_flow_finish(weft_worker *self, struct slot *slot)
         struct budget_news opens = wf_budget_leave(&run->budget, slot);
         wf_flow_budget(run, self, &opens);
     }
+    struct task_list one = { 0 };
+    task_list_add(&one, &slot->task);
     wf_feed_news(run, self, segment,
-                 wf_segment_release(&run->segments[segment], slot));
+                 wf_segment_release(&run->segments[segment], &one));
+}
+
+bool wf_flow_spend(struct slot *slot, struct task_list *spent)
+{
+    if (load_acquire(&slot->refs) != 1) /* [R] */
+        return false;
+    wf_segment_reset(segment_of(slot), slot);
+    task_list_add(spent, &slot->task);
+    return true;
 }
 
 /* Where an item of this segment is after the stage. */
@@ -464,7 +475,7 @@ static void count_end(weft_worker *self, const struct slot *slot)
                    slot, slot->arrived, ticks_of(slot));
 }
 
-static struct task *at_door(weft_worker *self, struct slot *slot)
+struct task *wf_flow_door(weft_worker *self, struct slot *slot)
 {
     if (slot->stage == NOWHERE) {
         count_end(self, slot);
@@ -526,9 +537,9 @@ struct task *wf_flow_step(weft_worker *self, struct task *task)
         return wf_source_fill(self, slot);
     case PAST_GATE:
         has_waited(self, slot);
-        return at_door(self, slot);
+        return wf_flow_door(self, slot);
     case AT_DOOR:
-        return at_door(self, slot);
+        return wf_burst_run(self, slot);
     case WANTS_BYTES:
         has_waited(self, slot);
         return enter(self, slot);

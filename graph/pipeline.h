@@ -105,8 +105,9 @@ struct pipeline_plan {
 struct stage_run {
     const struct stage *stage;
     struct pipeline_run *run;
-    bool plain;   /* plain.c */
-    uint64_t bit; /* hand.c */
+    bool plain;     /* plain.c */
+    uint64_t bit;   /* hand.c */
+    unsigned burst; /* SOURCE: burst.c */
     struct limit limit;
     struct turn turn;      /* where the stage is ordered */
     struct weft_limit own; /* its tokens, where it takes of limits as well */
@@ -194,6 +195,9 @@ static inline unsigned segment_of_input(const struct pipeline_plan *plan,
 /* flow.c: what an item's task does. */
 struct task *wf_flow_step(weft_worker *self, struct task *task);
 
+/* flow.c: the item is at the door of its stage, or past the last one. */
+struct task *wf_flow_door(weft_worker *self, struct slot *slot);
+
 /* flow.c: the item goes on to the door of the next stage. */
 struct task *wf_flow_on(struct slot *slot, uint64_t now);
 
@@ -207,6 +211,10 @@ void wf_flow_hold(struct slot *slot);
 /* flow.c: drops one. The item has left; its slot is given back, or, if somebody
  * still passes the turn on for it, will be. */
 void wf_flow_finish(weft_worker *self, struct slot *slot);
+
+/* flow.c: the same but for the slot, which goes to those that will be given
+ * back together. False: somebody still has a reference; nothing was done. */
+bool wf_flow_spend(struct slot *slot, struct task_list *spent);
 
 /* flow.c: sees to what a change of the budget makes possible; the caller, or
  * the news, have an item of the run. */
@@ -243,6 +251,21 @@ bool wf_stage_is_plain(const struct pipeline_plan *plan,
 /* plain.c: the item has the token of a plain stage: calls that, and the plain
  * ones that follow. */
 struct task *wf_plain(weft_worker *self, struct slot *slot, uint64_t now);
+
+/* burst.c: so many items a source fills in one turn, at most. */
+unsigned wf_burst_most(const struct stage_run *sr);
+
+/* burst.c: the source's turn: whether it may fill more than the slot; if so,
+ * fills them. */
+bool wf_burst_may_fill(weft_worker *self, const struct slot *slot);
+
+/* burst.c: something that is to come before that, or NULL. */
+struct task *wf_burst_older(weft_worker *self, const struct slot *slot);
+
+struct task *wf_burst_fill(weft_worker *self, struct slot *slot);
+
+/* burst.c: an item at a door, and those that were fed right after it. */
+struct task *wf_burst_run(weft_worker *self, struct slot *slot);
 
 /* source.c: a slot that the source is to fill, and what became of it. */
 struct task *wf_source_fill(weft_worker *self, struct slot *slot);

@@ -131,6 +131,7 @@ static int init_stage(struct pipeline_run *run, unsigned number,
     sr->end.run = stage->kind == GATHER ? wf_gather_end : wf_scatter_end;
     wf_limit_init(&sr->limit, tokens);
     sr->bit = wf_hand_bit(sr, run->workers);
+    sr->burst = wf_burst_most(sr);
     init_uses(sr, tokens);
     if (stage->ordered && stage->kind != CONSUMER && stage->kind != MERGE)
         rc = wf_turn_init(&sr->turn,

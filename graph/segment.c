@@ -15,6 +15,14 @@
  * the feeder is woken once per slot, and never for nothing. No callback is
  * called under the lock.
  *
+ *  [A] A feeder that feeds many takes as many slots under the lock, and then
+ *      only says, for each, that it has fed so many `ahead`: the item is in the
+ *      account, and no longer in the feeder's hand, from that store on. Who has
+ *      the lock reads it once, so both of its sides are of one instant; and it
+ *      has been read, acquire, by whoever sees the item leave, for the item was
+ *      made ready after the store. The feeder's next step under the lock moves
+ *      it into the account.
+ *
  * The gate. At the end of a segment nothing passes before all of the epochs
  * before it has. So what has passed is a prefix of the tickets but for those of
  * one epoch, and the marker that ends it may pass when as many have passed as
@@ -57,12 +65,24 @@ static int make_slots(struct segment *s, struct pipeline_run *run,
     return 0;
 }
 
+/* It is held for a moment only: who finds it taken looks again for a while
+ * before it sleeps, for that and the way back take a hundred times as long. */
+static void init_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t spins;
+
+    pthread_mutexattr_init(&spins);
+    pthread_mutexattr_settype(&spins, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(lock, &spins);
+    pthread_mutexattr_destroy(&spins);
+}
+
 int wf_segment_init(struct segment *s, const struct weft_items *items,
                     struct pipeline_run *run, unsigned number, bool ordered)
 {
     *s = (struct segment){ .items = *items };
     atomic_init(&s->cancel_from, UINT64_MAX);
-    pthread_mutex_init(&s->lock, NULL);
+    init_lock(&s->lock);
     s->flow.slots = items->slots;
     int rc = wf_outlet_init(&s->out, items->slots, ordered);
     return rc ? rc : make_slots(s, run, number);
@@ -115,6 +135,17 @@ static void add_free(struct segment *s, struct slot *slot)
 static bool empty(const struct segment *s)
 {
     return s->free.count == s->items.slots;
+}
+
+struct task_list wf_segment_take_more(struct segment *s, unsigned most)
+{
+    struct task_list taken = { 0 };
+
+    pthread_mutex_lock(&s->lock);
+    while (taken.count < most && s->free.first)
+        task_list_add(&taken, &take_free(s)->task);
+    pthread_mutex_unlock(&s->lock);
+    return taken;
 }
 
 struct slot *wf_segment_take(struct segment *s)
@@ -174,39 +205,76 @@ struct slot *wf_segment_reserve(struct segment *s, uint64_t deadline,
     return slot;
 }
 
-/* Under the lock. */
-static void account_for(struct segment *s, struct slot *filled, bool marker)
+/* The slot is filled with the item that comes `ahead` of those accounted for.
+ */
+static void number(struct segment *s, struct slot *filled, unsigned ahead)
 {
-    s->in_hand--;
-    filled->number = s->flow.fed;
-    filled->ticket[0] = s->tickets++;
+    filled->number = s->flow.fed + ahead;
+    filled->ticket[0] = s->tickets + ahead;
     filled->epoch = s->epoch;
-    if (marker) {
-        s->markers++;
-        s->epoch++;
-    } else {
-        s->flow.fed++;
-    }
-    filled->outcome = marker ? MARKER : GOOD;
-    filled->marker = marker;
-    filled->passed = filled->moved = false;
-    if (s->budget)
-        wf_budget_flows(s->budget, filled);
+    filled->outcome = GOOD;
+    filled->marker = filled->passed = filled->moved = false;
     put_at(filled, AT_DOOR);
     atomic_init(&filled->refs, 1);
 }
 
-static uint64_t in_flight(const struct segment *s)
+/* Under the lock: what was fed ahead is in the account like the others. */
+static void catch_up(struct segment *s)
 {
-    return s->items.slots - s->free.count - s->in_hand - s->markers;
+    unsigned ahead = load_relaxed(&s->ahead);
+
+    s->flow.fed += ahead;
+    s->tickets += ahead;
+    s->in_hand -= ahead;
+    store_relaxed(&s->ahead, 0);
+}
+
+void wf_segment_feed_ahead(struct segment *s, struct slot *filled)
+{
+    unsigned ahead = load_relaxed(&s->ahead);
+
+    number(s, filled, ahead);
+    store_release(&s->ahead, ahead + 1); /* [A] */
+}
+
+/* Under the lock. */
+static void account_for(struct segment *s, struct slot *filled, bool marker)
+{
+    catch_up(s);
+    s->in_hand--;
+    number(s, filled, 0);
+    s->tickets++;
+    if (marker) {
+        s->markers++;
+        s->epoch++;
+        filled->outcome = MARKER;
+        filled->marker = true;
+    } else {
+        s->flow.fed++;
+    }
+    if (s->budget)
+        wf_budget_flows(s->budget, filled);
+}
+
+/* Under the lock: the account as of now, or, where the feeder feeds ahead, of
+ * an instant between: [A]. */
+static struct weft_flow flow_of(const struct segment *s)
+{
+    struct weft_flow flow = s->flow;
+    unsigned ahead = load_acquire(&s->ahead); /* [A] */
+
+    flow.fed += ahead;
+    flow.in_flight =
+        s->items.slots - s->free.count - (s->in_hand - ahead) - s->markers;
+    return flow;
 }
 
 bool wf_segment_balances(const struct segment *s)
 {
-    const struct weft_flow *f = &s->flow;
+    const struct weft_flow f = flow_of(s);
 
-    return f->fed ==
-           f->delivered + f->filtered + f->failed + f->cancelled + in_flight(s);
+    return f.fed ==
+           f.delivered + f.filtered + f.failed + f.cancelled + f.in_flight;
 }
 
 struct slot *wf_segment_feed(struct segment *s, struct slot *filled,
@@ -229,13 +297,14 @@ static void tell(struct segment *s, struct segment_news *news)
         news->over = s->ended && empty(s);
 }
 
-struct segment_news wf_segment_return(struct segment *s, struct slot *slot)
+struct segment_news wf_segment_return(struct segment *s,
+                                      struct task_list *slots)
 {
     struct segment_news news = { 0 };
 
     pthread_mutex_lock(&s->lock);
-    add_free(s, slot);
-    s->in_hand--;
+    for (struct task *task; (task = task_list_take(slots)); s->in_hand--)
+        add_free(s, slot_of_task(task));
     tell(s, &news);
     wf_segment_unlock(s, wf_segment_dry(s), true);
     return news;
@@ -260,6 +329,7 @@ static struct segment_news end_and_unlock(struct segment *s, struct slot *last)
 {
     struct segment_news news = { 0 };
 
+    catch_up(s);
     if (last) {
         add_free(s, last);
         s->in_hand--;
@@ -365,13 +435,12 @@ void wf_segment_reset(struct segment *s, struct slot *slot)
         s->items.reset(slot->item, s->items.ctx);
 }
 
-struct segment_news wf_segment_release(struct segment *s, struct slot *slot)
+/* Under the lock. */
+static void release(struct segment *s, struct slot *slot,
+                    struct segment_news *news)
 {
-    struct segment_news news = { 0 };
-
-    pthread_mutex_lock(&s->lock);
     settle(s, slot);
-    wf_segment_pass(s, slot, &news);
+    wf_segment_pass(s, slot, news);
     if (place_of(slot) == RELEASED) {
         s->out.borrowed--;
         count_duration(&s->out.held, slot, slot->arrived,
@@ -379,6 +448,16 @@ struct segment_news wf_segment_release(struct segment *s, struct slot *slot)
     }
     sample_left(&s->sample);
     add_free(s, slot);
+}
+
+struct segment_news wf_segment_release(struct segment *s,
+                                       struct task_list *slots)
+{
+    struct segment_news news = { 0 };
+
+    pthread_mutex_lock(&s->lock);
+    for (struct task *task; (task = task_list_take(slots));)
+        release(s, slot_of_task(task), &news);
     tell(s, &news);
     wf_segment_unlock(s, wf_segment_dry(s), true);
     return news;
@@ -427,8 +506,7 @@ bool wf_segment_cancelled(struct segment *s, uint64_t ticket)
 void wf_segment_flow(struct segment *s, struct weft_flow *out)
 {
     pthread_mutex_lock(&s->lock);
-    *out = s->flow;
-    out->in_flight = in_flight(s);
+    *out = flow_of(s);
     pthread_mutex_unlock(&s->lock);
 }
 

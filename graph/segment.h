@@ -36,6 +36,7 @@ struct segment {
     _Atomic uint32_t freed;  /* what they sleep on */
     struct weft_flow flow;   /* but in_flight, which is counted when asked */
     uint64_t turns;          /* the feeder had: its own, no lock */
+    _Atomic unsigned ahead;  /* [A] in segment.c */
     _Atomic uint64_t lately; /* ticks: when some item was timed; no lock */
     _Atomic uint64_t open;   /* the epoch that may pass; no lock to look */
     _Atomic uint64_t cancel_from; /* items of this ticket and above; no lock */
@@ -81,8 +82,16 @@ struct slot *wf_segment_reserve(struct segment *s, uint64_t deadline,
 struct slot *wf_segment_feed(struct segment *s, struct slot *filled,
                              bool marker, bool wants_next);
 
-/* The feeder gives back a slot that it has not filled. */
-struct segment_news wf_segment_return(struct segment *s, struct slot *slot);
+/* The feeder, which has a slot, takes up to so many more, if they are there. */
+struct task_list wf_segment_take_more(struct segment *s, unsigned most);
+
+/* The feeder has filled a slot with an item, and has another one in its hand,
+ * which it will feed, return or end with in one of the other ways. */
+void wf_segment_feed_ahead(struct segment *s, struct slot *filled);
+
+/* The feeder gives back slots that it has not filled. */
+struct segment_news wf_segment_return(struct segment *s,
+                                      struct task_list *slots);
 
 /* The feeder has no more. `last` is the slot in its hand, not filled, or NULL.
  */
@@ -103,8 +112,9 @@ bool wf_segment_pass_gate(struct segment *s, struct slot *slot);
  * else's. */
 void wf_segment_reset(struct segment *s, struct slot *slot);
 
-/* [any] The item, or marker, has left. */
-struct segment_news wf_segment_release(struct segment *s, struct slot *slot);
+/* [any] The items, or markers, have left. */
+struct segment_news wf_segment_release(struct segment *s,
+                                       struct task_list *slots);
 
 /* [any] The item is offered to the consumer, in its turn; it, or one before it,
  * may be taken and released at once. `refused` gets the items whose turn it is

@@ -65,6 +65,7 @@ struct slot {
     bool moved;            /* what was in it is elsewhere now */
     bool marker;           /* its outcome is, or will be: MARKER */
     bool told;             /* why this attempt fails: `why` */
+    bool fresh;            /* fed, and not run yet: burst.c */
     _Atomic uint32_t ends; /* of the attempt: attempt.c */
     _Atomic uint32_t refs; /* 1, and those who see to its turn: flow.c */
     uint64_t number;       /* in its segment, of the items */
@@ -79,6 +80,8 @@ struct slot {
     uint64_t began;     /* the callback was called: ticks */
     uint64_t ended;     /* it has returned: ticks */
     uint64_t completed; /* a pending attempt: ticks, or 0 */
+    struct slot
+        *behind; /* fed right after it, and nobody else knows: burst.c */
     struct timer timer;
     struct weft_io *io;         /* that is under way */
     struct slot *older, *newer; /* in the budget's order of those that flow */

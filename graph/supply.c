@@ -108,13 +108,15 @@ static void give_back(struct slot *slot)
     struct pipeline_run *run = slot->run;
     weft_worker *self = wf_worker_here();
     unsigned segment = slot->segment;
+    struct task_list back = { 0 };
 
     if (run->plan->budgeted) {
         struct budget_news opens = wf_budget_leave(&run->budget, slot);
         wf_flow_budget(run, self, &opens);
     }
+    task_list_add(&back, &slot->task);
     wf_feed_news(run, self, segment,
-                 wf_segment_return(&run->segments[segment], slot));
+                 wf_segment_return(&run->segments[segment], &back));
 }
 
 static int reserve(struct pipeline_run *run, unsigned segment,

@@ -71,6 +71,13 @@ bool wf_has_other_work(weft_worker *self);
  * which has just returned it. */
 bool wf_follows(const weft_worker *self);
 
+/* [worker] What wf_follows says, for a task that runs several, from now on. */
+void wf_follow(weft_worker *self, bool follows);
+
+/* [worker] Whether several take turns with wf_ready_last, or chance is to
+ * decide and not the clock: then what begins something new begins one. */
+bool wf_takes_turns(const weft_worker *self);
+
 /* [any] So many more, or fewer, take turns with wf_ready_last. If there are
  * several, a worker looks what others have to do before it comes to those. */
 void wf_sched_rivals(weft_sched *sched, int more);

@@ -26,7 +26,7 @@
 enum {
     CHAIN_NS = 200000,
     GLANCE_NS = 50000, /* or less between two looks at the clock: */
-    MOST_STEPS = 15,   /* then they may be so many steps apart */
+    MOST_STEPS = 127,  /* then they may be so many steps apart */
     FAIR_TICK = 61,    /* every so many tasks the oldest comes first */
     INJECT_BATCH = 32, /* taken from the injected tasks at a time */
     SEED_STEPS = 32,   /* of a chain, at most, where there is a seed */
@@ -143,6 +143,13 @@ static void run_chain(weft_worker *self, struct task *task)
 }
 
 bool wf_follows(const weft_worker *self) { return self->follows; }
+
+void wf_follow(weft_worker *self, bool follows) { self->follows = follows; }
+
+bool wf_takes_turns(const weft_worker *self)
+{
+    return self->sched->seed || load_relaxed(&self->sched->rivals) > 1;
+}
 
 struct task *wf_take_injected(weft_worker *self, unsigned group)
 {
