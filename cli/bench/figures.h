@@ -40,8 +40,8 @@ struct dag_figures {
 };
 
 struct metg_figures {
-    unsigned width;
-    double at_50_ns, at_90_ns;
+    unsigned width, steps;
+    double at_50_ns, at_90_ns; /* of the shortest task; NAN: none did */
 };
 
 /* From the cores of one node to the memory of another. */
@@ -56,7 +56,8 @@ struct point {
 };
 
 struct figures {
-    double seconds; /* that all of it took */
+    const char *build; /* why this weft is slower than it could be, or NULL */
+    double seconds;    /* that all of it took */
 
     unsigned workers;
     struct decision *decisions;
