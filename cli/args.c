@@ -21,6 +21,8 @@ enum {
     KEY_KEEP_GOING,
     KEY_FAIL_FAST,
     KEY_DRY_RUN,
+    KEY_QUICK,
+    KEY_SVG,
 };
 
 struct spec_options {
@@ -254,20 +256,24 @@ struct topo_options {
     bool json;
 };
 
+static unsigned worker_count(const char *arg, struct argp_state *state)
+{
+    char *end;
+    errno = 0;
+    unsigned long n = strtoul(arg, &end, 10);
+    if (errno || *end || *arg < '0' || *arg > '9' || n < 1 || n > MAX_WORKERS)
+        argp_error(state, "--workers %s: a number from 1 to %d", arg,
+                   MAX_WORKERS);
+    return (unsigned)n;
+}
+
 static error_t parse_topo(int key, char *arg, struct argp_state *state)
 {
     struct topo_options *o = state->input;
-    char *end;
 
     switch (key) {
     case KEY_WORKERS:
-        errno = 0;
-        unsigned long n = strtoul(arg, &end, 10);
-        if (errno || *end || *arg < '0' || *arg > '9' || n < 1 ||
-            n > MAX_WORKERS)
-            argp_error(state, "--workers %s: a number from 1 to %d", arg,
-                       MAX_WORKERS);
-        o->workers = (unsigned)n;
+        o->workers = worker_count(arg, state);
         return 0;
     case KEY_JSON:
         o->json = true;
@@ -293,4 +299,59 @@ int args_topo(int argc, char **argv)
     struct topo_options o = { 0 };
     return parsed(&parser, argc, argv, &o) ? cmd_topo(o.workers, o.json)
                                            : EXIT_ENVIRONMENT;
+}
+
+static error_t parse_bench(int key, char *arg, struct argp_state *state)
+{
+    struct bench_args *args = state->input;
+
+    switch (key) {
+    case KEY_WORKERS:
+        args->workers = worker_count(arg, state);
+        return 0;
+    case KEY_QUICK:
+        args->quick = true;
+        return 0;
+    case KEY_JSON:
+        args->json = true;
+        return 0;
+    case KEY_SVG:
+        if (!*arg)
+            argp_error(state, "--svg: the name of a file is empty");
+        args->svg = arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int args_bench(int argc, char **argv)
+{
+    static const struct argp_option list[] = {
+        { "workers", KEY_WORKERS, "N", 0,
+          "Measure with N workers; default: one per core that this process may "
+          "use",
+          1 },
+        { "quick", KEY_QUICK, NULL, 0,
+          "A few seconds instead of half a minute: figures are less certain",
+          1 },
+        { "json", KEY_JSON, NULL, 0, "Print the figures as JSON", 2 },
+        { "svg", KEY_SVG, "FILE", 0,
+          "Write a chart of the scaling curve to FILE", 2 },
+        { 0 },
+    };
+    static const struct argp parser = {
+        .options = list,
+        .parser = parse_bench,
+        .doc =
+            "Measures what weft costs on this machine, its memory, and how "
+            "far more workers help; and says what looks wrong.\v"
+            "The machine should be doing nothing else meanwhile. Exit codes: "
+            "0 ok, 2 the command line is wrong, 3 the environment (no "
+            "memory, the chart cannot be written), 130 or 143 stopped by a "
+            "signal.",
+    };
+    struct bench_args args = { 0 };
+    return parsed(&parser, argc, argv, &args) ? cmd_bench(&args)
+                                              : EXIT_ENVIRONMENT;
 }

@@ -23,11 +23,18 @@ struct run_args {
     bool dry_run; /* the plan and the number of items; nothing is written */
 };
 
+struct bench_args {
+    unsigned workers; /* 0: one per core */
+    bool quick, json;
+    const char *svg; /* the file of the chart, or NULL */
+};
+
 /* Each gets its own name as argv[0] ("weft run") and returns the exit code. */
 int cmd_run(const struct run_args *args);
 int cmd_check(const struct spec_args *args);
 int cmd_stages(const char *name); /* NULL: all of them */
 int cmd_topo(unsigned workers, bool json);
+int cmd_bench(const struct bench_args *args);
 
 /* Parses the arguments of a command, argv[0] being "weft run", and calls it. On
  * --help prints and exits; on a mistake says so and exits with EXIT_USAGE. */
@@ -35,4 +42,5 @@ int args_run(int argc, char **argv);
 int args_check(int argc, char **argv);
 int args_stages(int argc, char **argv);
 int args_topo(int argc, char **argv);
+int args_bench(int argc, char **argv);
 #endif

@@ -19,6 +19,8 @@ static const struct command {
       args_stages },
     { "topo", "weft topo", "which workers there will be, where, and why",
       args_topo },
+    { "bench", "weft bench", "measure this machine, and say what looks wrong",
+      args_bench },
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

@@ -28,7 +28,7 @@ LAYERS = {
 
 # The only place of what is not libc; a place is a file or a folder.
 HOMES = {
-    "hwloc.h": ["sched/topo.c"],
+    "hwloc.h": ["sched/topo.c", "cli/bench/machine.c"],
     "liburing.h": ["sched/ring.c"],
     "linux/futex.h": ["sched/futex.c"],
     "libfyaml.h": ["cli"],

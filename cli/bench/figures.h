@@ -21,6 +21,7 @@ struct worker_figures {
     unsigned cpu;         /* where it was when it was looked at */
     unsigned core, node;  /* of that CPU, as the system counts them */
     double before, after; /* rounds of work a ns, all workers at it */
+    double best;          /* the same, in the best few microseconds */
     double share;         /* of its CPU that it got meanwhile: 0 .. 1 */
     double stolen;        /* of its CPU, by the hypervisor: 0 .. 1 */
 };
@@ -65,7 +66,7 @@ struct figures {
     uint64_t cache_bytes[CACHE_LEVELS]; /* of L1d, L2 ..; 0: none */
 
     struct worker_figures *each;
-    double alone;        /* rounds a ns of one worker, the others idle */
+    double alone;        /* the best of one worker, the others idle */
     double others_cores; /* cores that other programs had, on average */
 
     struct {

@@ -5,8 +5,8 @@
  * right. How short may a task be so that all workers spend half, or nine
  * tenths, of their time in tasks? Tasks are made twice as long until they do.
  *
- * All of their time is what the same work took on all workers at once, with
- * nothing else to do (speed.c). */
+ * All of their time is what the same work takes on all workers at once, at
+ * their best, with nothing else to do (speed.c). */
 #include <math.h>
 #include <stdlib.h>
 
@@ -71,7 +71,7 @@ static int one_width(struct bench *b, struct metg_figures *m, weft_error *why)
     weft_plan *plan;
 
     for (unsigned i = 0; i < b->figures.workers; i++)
-        all_per_ns += b->figures.each[i].before;
+        all_per_ns += b->figures.each[i].best;
     double per_ns = all_per_ns / b->figures.workers;
     int rc = draw(&plan, m->width, m->steps, &rounds, why);
     if (rc)

@@ -10,11 +10,12 @@ void pace_init(struct pace *p, unsigned steps)
     term_init(&p->term, STDERR_FILENO);
 }
 
-void pace_erase(struct pace *p)
+void pace_end(struct pace *p)
 {
     pthread_mutex_lock(&p->lock);
     term_erase(&p->term);
     term_leave(&p->term);
+    p->term.live = false;
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -27,7 +28,7 @@ void pace_leave(struct pace *p)
 
 void pace_finish(struct pace *p)
 {
-    pace_erase(p);
+    pace_end(p);
     pthread_mutex_destroy(&p->lock);
 }
 

@@ -12,12 +12,12 @@ struct pace {
 };
 
 void pace_init(struct pace *p, unsigned steps);
-void pace_finish(struct pace *p); /* the line goes */
+void pace_finish(struct pace *p);
 
 void pace_step(struct pace *p, const char *what);
 
-/* [any] The line goes, and is drawn again at the next step. */
-void pace_erase(struct pace *p);
+/* [any] The line goes, for good. */
+void pace_end(struct pace *p);
 
 /* [any] The line stays where it is, and somebody else has the terminal. */
 void pace_leave(struct pace *p);

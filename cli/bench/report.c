@@ -48,6 +48,7 @@ static void each_worker(struct json *j, const struct figures *f)
         place(j, "node", w->node);
         json_number(j, "before_rounds_per_us", w->before * 1e3);
         json_number(j, "after_rounds_per_us", w->after * 1e3);
+        json_number(j, "best_rounds_per_us", w->best * 1e3);
         json_number(j, "share_of_cpu", w->share);
         json_number(j, "stolen", w->stolen);
         json_end(j);

@@ -26,11 +26,13 @@ static void at_work(unsigned worker, void *look_)
 
     if (look->after) {
         w->after = pace.per_ns;
+        w->best = fmax(w->best, pace.best);
         w->share = fmin(w->share, pace.share);
         return;
     }
     int cpu = sched_getcpu();
     w->before = pace.per_ns;
+    w->best = pace.best;
     w->share = pace.share;
     w->cpu = cpu < 0 ? 0 : (unsigned)cpu;
     w->core = machine_core_of(b->machine, w->cpu);
@@ -40,7 +42,7 @@ static void at_work(unsigned worker, void *look_)
 static int alone(weft_worker *self, void *b_)
 {
     struct bench *b = b_;
-    b->figures.alone = work_for(b->slice_ns).per_ns;
+    b->figures.alone = work_for(b->slice_ns).best;
     return 0;
 }
 

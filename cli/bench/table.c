@@ -34,7 +34,9 @@ static struct cell percent(double part)
 static void row(FILE *out, const char *what, const char *a, const char *b,
                 const char *c)
 {
-    fprintf(out, "%-36s %12s %12s %12s\n", what, a, b, c);
+    fprintf(out, "%-36s %12s", what, a);
+    fprintf(out, *b ? " %12s" : "%s", b);
+    fprintf(out, *c ? " %12s\n" : "%s\n", c);
 }
 
 static void heading(FILE *out, const char *what, const char *a, const char *b,

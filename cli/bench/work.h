@@ -9,6 +9,7 @@ void work_rounds(uint64_t rounds);
 /* Works for so long, and tells how it went. */
 struct work_pace {
     double per_ns; /* rounds */
+    double best;   /* rounds a ns, in the best few microseconds */
     double share;  /* of its CPU that the thread got: 0 .. 1 */
 };
 struct work_pace work_for(double ns);

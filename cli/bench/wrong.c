@@ -157,20 +157,20 @@ static void workers(const struct findings *to)
 static void steadiness(const struct findings *to)
 {
     const struct figures *f = to->f;
-    double before = 0, after = 0, got = 0;
+    double before = 0, after = 0, best = 0;
 
     for (unsigned i = 0; i < f->workers; i++) {
         before += f->each[i].before;
         after += f->each[i].after;
-        got += f->each[i].share;
+        best += f->each[i].best;
     }
-    double change = after / before - 1, each = before / f->workers / f->alone;
+    double change = after / before - 1, each = best / f->workers / f->alone;
     if (fabs(change) > drift)
         say(to,
             "the workers were %.0f %% %s after the measurements than "
             "before: the figures are no more certain than that",
             percent(fabs(change)), change < 0 ? "slower" : "faster");
-    if (f->workers > 1 && each < all_busy && got / f->workers > share)
+    if (f->workers > 1 && each < all_busy)
         say(to,
             "when all work, a worker has %.0f %% of the speed of one "
             "alone: frequency, or SMT siblings",
