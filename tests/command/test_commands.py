@@ -7,7 +7,7 @@ import unittest
 
 from specs import GOOD, WEFT, SpecTest, weft
 
-COMMANDS = ["run", "check", "stages", "topo"]
+COMMANDS = ["run", "check", "stages", "topo", "bench"]
 
 
 class TheCommandLine(unittest.TestCase):
