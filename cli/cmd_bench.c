@@ -95,10 +95,15 @@ static void keep(void *figures, const char *what, const char *text)
     f->decision_count += d->text != NULL;
 }
 
+#ifndef __has_feature /* gcc has none, and two macros instead */
+#define __has_feature(what) 0
+#endif
+
 /* Why this weft is slower than it could be: it was built as the command was. */
 static const char *build(void)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||           \
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
     return "built with a sanitizer";
 #elif !defined(__OPTIMIZE__)
     return "built without optimisation";

@@ -1,6 +1,7 @@
 /* test_wrong.c: what is said of figures that are given. */
 #include "cli/bench/wrong.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -160,6 +161,48 @@ Test(wrong, time_that_the_hypervisor_took_is_told)
     cr_assert(only(&q, "the hypervisor took 8 % of CPU 1, worker 1's"));
 }
 
+Test(wrong, many_slow_workers_are_named_in_part_and_counted)
+{
+    static struct worker_figures many[20];
+    struct quiet q;
+    init(&q);
+    for (unsigned i = 0; i < 20; i++) {
+        many[i] = q.each[7];
+        many[i].cpu = many[i].core = i;
+        if (i < 9)
+            many[i].before = many[i].after = 0.3;
+    }
+    q.f.each = many;
+    q.f.workers = 20;
+    q.f.points[1] = (struct point){ 20, { 20, 20, 20 } };
+    snprintf(q.cores, sizeof q.cores, "20, all of the machine's");
+    struct said said = find(&q);
+    cr_assert_eq(said.count, 5);
+    cr_assert(strstr(said.text, "\n5 more workers are slower than most\n"));
+}
+
+Test(wrong, of_several_that_share_their_cpus_the_one_that_got_least_is_named)
+{
+    struct quiet q;
+    init(&q);
+    q.each[2].share = 0.8;
+    q.each[5].share = 0.6;
+    q.each[6].share = 0.7;
+    cr_assert(only(&q, "3 workers got less than 90 % of their CPUs, worker 5 "
+                       "60 % of CPU 5: something else runs there"));
+}
+
+Test(wrong, workers_whose_cores_are_not_known_are_no_siblings)
+{
+    struct quiet q;
+    init(&q);
+    for (unsigned i = 0; i < WORKERS; i++)
+        q.each[i].core = UINT_MAX;
+    q.each[2].before = q.each[2].after = 0.65 / 2;
+    cr_assert(only(&q, "worker 2 is 2.0x slower: CPU 2 has a lower frequency, "
+                       "or something else runs on its core"));
+}
+
 Test(wrong, a_quota_is_told_with_the_workers_that_came_of_it)
 {
     struct quiet q;
@@ -176,6 +219,8 @@ Test(wrong, more_workers_than_cores_are_told)
     struct quiet q;
     init(&q);
     snprintf(q.cores, sizeof q.cores, "4, all of the machine's");
+    q.each[3].share = 0.5; /* which is no wonder then */
+    q.each[3].before = q.each[3].after = 0.3;
     cr_assert(only(&q, "8 workers share 4 cores"));
 }
 

@@ -19,7 +19,7 @@ struct decision {
 
 struct worker_figures {
     unsigned cpu;         /* where it was when it was looked at */
-    unsigned core, node;  /* of that CPU, as the system counts them */
+    unsigned core, node;  /* of that CPU; UINT_MAX: not known */
     double before, after; /* rounds of work a ns, all workers at it */
     double best;          /* the same, in the best few microseconds */
     double share;         /* of its CPU that it got meanwhile: 0 .. 1 */

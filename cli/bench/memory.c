@@ -1,6 +1,7 @@
 /* memory.c: bandwidth and latency of memory, between each two NUMA nodes. */
 #include <errno.h>
-#include <math.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,13 +12,28 @@
 
 static const uint64_t mib = 1 << 20;
 
+/* What is free, or what a container may have at most: the limit of a cgroup
+ * that is not at the root of what we see is not looked for. */
+static uint64_t may_have(void)
+{
+    uint64_t bytes =
+        (uint64_t)sysconf(_SC_AVPHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    FILE *limit = fopen("/sys/fs/cgroup/memory.max", "re");
+    uint64_t most;
+
+    if (limit && fscanf(limit, "%" SCNu64, &most) == 1 && most < bytes)
+        bytes = most;
+    if (limit)
+        fclose(limit);
+    return bytes;
+}
+
 /* Larger than the last cache, if that can be had in little time, and no more
  * than a part of what is free: whole pieces for every core. */
 static uint64_t buffer_bytes(const struct bench *b)
 {
     uint64_t cache = 0, most = b->quick ? 64 * mib : 256 * mib;
-    uint64_t free =
-        (uint64_t)sysconf(_SC_AVPHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t free = may_have();
 
     for (unsigned level = 0; level < CACHE_LEVELS; level++)
         if (b->figures.cache_bytes[level] > cache)

@@ -4,10 +4,11 @@
  * all numbers of workers alike. Compared is with a plain loop in the same
  * round. */
 #include "cli/bench/bench.h"
+#include "cli/bench/clock.h"
 #include "cli/bench/percentile.h"
 #include "cli/bench/works.h"
 
-enum { MOST_ROUNDS = 7 };
+enum { LEAST_ROUNDS = 3, MOST_ROUNDS = 15 };
 
 struct scaling {
     struct works works;
@@ -62,13 +63,15 @@ static int one_round(struct bench *b, struct scaling *s, size_t round,
 static int measure(struct bench *b, struct scaling *s, weft_error *why)
 {
     struct figures *f = &b->figures;
-    size_t rounds = b->quick ? 3 : MOST_ROUNDS;
+    double start = now_ns();
+    size_t rounds = 0;
     int rc = works_init(&s->works, f->workers, f->alone, b->quick, why);
 
     if (rc == 0)
         rc = create_scheds(b, s, why);
-    for (size_t round = 0; round < rounds && rc == 0; round++)
-        rc = one_round(b, s, round, why);
+    while (rc == 0 && rounds < MOST_ROUNDS &&
+           (rounds < LEAST_ROUNDS || now_ns() - start < 20 * b->slice_ns))
+        rc = one_round(b, s, rounds++, why);
     for (size_t i = 0; i < f->point_count && rc == 0; i++)
         for (size_t work = 0; work < WORKS; work++)
             f->points[i].speedup[work] = median(s->speedup[i][work], rounds);

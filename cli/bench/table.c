@@ -52,11 +52,10 @@ static void topology(const struct figures *f, FILE *out)
 
     for (size_t i = 0; i < f->decision_count; i++)
         fprintf(out, "%-10s %s\n", f->decisions[i].what, f->decisions[i].text);
-    fprintf(out, "%-10s", "caches");
-    for (unsigned i = 0; i < CACHE_LEVELS; i++)
-        if (f->cache_bytes[i])
-            fprintf(out, " %s %" PRIu64 " KiB", levels[i],
-                    f->cache_bytes[i] / 1024);
+    fprintf(out, "%-10s %s", "caches", f->cache_bytes[0] ? "" : "not known");
+    for (unsigned i = 0; i < CACHE_LEVELS && f->cache_bytes[i]; i++)
+        fprintf(out, "%s%s %" PRIu64 " KiB", i > 0 ? ", " : "", levels[i],
+                f->cache_bytes[i] / 1024);
     fputc('\n', out);
 }
 

@@ -99,7 +99,7 @@ int works_init(struct works *w, unsigned workers, double rounds_per_ns,
                bool quick, weft_error *why)
 {
     size_t least = quick ? 1024 : 8192, width = 8 * (size_t)workers;
-    size_t tasks = 256 * (size_t)workers;
+    size_t tasks = (quick ? 64 : 128) * (size_t)workers;
 
     tasks = tasks < least ? least : tasks;
     *w = (struct works){

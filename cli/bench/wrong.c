@@ -4,6 +4,7 @@
  * speaks when what it sees costs more than the noise of a quiet machine. */
 #include "cli/bench/wrong.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 
 #include "cli/bench/percentile.h"
 
+enum { NAMED = 4 };                 /* workers, the others are counted */
 static const double slower = 1.25;  /* a worker, than most others */
 static const double share = 0.9;    /* of its CPU, that a worker should get */
 static const double drift = 0.05;   /* from before to after */
@@ -52,22 +54,28 @@ static void build(const struct findings *to)
         say(to, "this weft is %s: a release build is faster", to->f->build);
 }
 
+/* How many of them may be used; 0: that is not known. */
+static unsigned cores(const struct figures *f)
+{
+    return (unsigned)strtoul(figures_decision(f, "cores"), NULL, 10);
+}
+
 /* What the scheduler found. */
 static void decisions(const struct findings *to)
 {
     const struct figures *f = to->f;
-    const char *cores = figures_decision(f, "cores");
+    const char *which = figures_decision(f, "cores");
     const char *quota = figures_decision(f, "quota");
     const char *pinning = figures_decision(f, "pinning");
     const char *io = strstr(figures_decision(f, "I/O"), "blocking threads");
-    unsigned long count = strtoul(cores, NULL, 10);
+    unsigned count = cores(f);
 
-    if (strstr(cores, "affinity mask"))
-        say(to, "not all cores may be used: %s", cores);
+    if (strstr(which, "affinity mask"))
+        say(to, "not all cores may be used: %s", which);
     if (*quota && strcmp(quota, "none") != 0)
         say(to, "the quota is %s: %u workers were started", quota, f->workers);
     if (count > 0 && f->workers > count)
-        say(to, "%u workers share %lu core%s", f->workers, count,
+        say(to, "%u workers share %u core%s", f->workers, count,
             count == 1 ? "" : "s");
     if (begins(pinning, "refused"))
         say(to, "the workers are not pinned to their cores: %s", pinning);
@@ -97,9 +105,10 @@ static double usual_speed(const struct figures *f)
 /* Another worker on the same core, or f->workers. */
 static unsigned sibling(const struct figures *f, unsigned worker)
 {
-    unsigned i = 0;
-    while (i < f->workers &&
-           (i == worker || f->each[i].core != f->each[worker].core))
+    unsigned i = 0, core = f->each[worker].core;
+    if (core == UINT_MAX)
+        return f->workers;
+    while (i < f->workers && (i == worker || f->each[i].core != core))
         i++;
     return i;
 }
@@ -130,27 +139,79 @@ static const char *cause(const struct figures *f, unsigned worker, char *out,
     return out;
 }
 
-static void workers(const struct findings *to)
+static bool is_slow(const struct worker_figures *w, double usual)
+{
+    return usual >= slower * speed(w);
+}
+
+static void slow_workers(const struct findings *to, double usual)
 {
     const struct figures *f = to->f;
-    double usual = usual_speed(f);
+    unsigned count = 0;
     char why[160];
+
+    for (unsigned i = 0; i < f->workers; i++)
+        if (is_slow(&f->each[i], usual) && count++ < NAMED)
+            say(to, "worker %u is %.1fx slower: %s", i,
+                usual / speed(&f->each[i]), cause(f, i, why, sizeof why));
+    if (count > NAMED)
+        say(to, "%u more workers are slower than most", count - NAMED);
+}
+
+/* Of those that are not slow: they were lucky, or the others are not better
+ * off. The one that got least is named. */
+static void shared_cpus(const struct findings *to, double usual)
+{
+    const struct figures *f = to->f;
+    const struct worker_figures *least = NULL;
+    unsigned count = 0;
 
     for (unsigned i = 0; i < f->workers; i++) {
         const struct worker_figures *w = &f->each[i];
-        double times = usual / speed(w);
-        if (times >= slower)
-            say(to, "worker %u is %.1fx slower: %s", i, times,
-                cause(f, i, why, sizeof why));
-        else if (w->share < share)
-            say(to,
-                "worker %u got only %.0f %% of CPU %u: something else "
-                "runs there",
-                i, percent(w->share), w->cpu);
-        else if (w->stolen > stolen)
-            say(to, "the hypervisor took %.0f %% of CPU %u, worker %u's",
-                percent(w->stolen), w->cpu, i);
+        if (w->share >= share || is_slow(w, usual))
+            continue;
+        count++;
+        if (!least || w->share < least->share)
+            least = w;
     }
+    if (count == 1)
+        say(to,
+            "worker %u got only %.0f %% of CPU %u: something else runs "
+            "there",
+            (unsigned)(least - f->each), percent(least->share), least->cpu);
+    else if (count > 1)
+        say(to,
+            "%u workers got less than %.0f %% of their CPUs, worker %u "
+            "%.0f %% of CPU %u: something else runs there",
+            count, percent(share), (unsigned)(least - f->each),
+            percent(least->share), least->cpu);
+}
+
+/* Of those that are not slow, too. */
+static void stolen_time(const struct findings *to, double usual)
+{
+    const struct figures *f = to->f;
+    const struct worker_figures *most = NULL;
+
+    for (unsigned i = 0; i < f->workers; i++)
+        if (!is_slow(&f->each[i], usual) &&
+            (!most || f->each[i].stolen > most->stolen))
+            most = &f->each[i];
+    if (most && most->stolen > stolen)
+        say(to, "the hypervisor took %.0f %% of CPU %u, worker %u's",
+            percent(most->stolen), most->cpu, (unsigned)(most - f->each));
+}
+
+/* More workers than cores each have a part of one: that is told once. */
+static void workers(const struct findings *to)
+{
+    unsigned count = cores(to->f);
+    if (count > 0 && to->f->workers > count)
+        return;
+    double usual = usual_speed(to->f);
+    slow_workers(to, usual);
+    shared_cpus(to, usual);
+    stolen_time(to, usual);
 }
 
 /* How far the figures can be trusted. */

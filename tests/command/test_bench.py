@@ -165,6 +165,17 @@ class Bench(unittest.TestCase):
             self.assertTrue(any("affinity mask" in sentence
                                 for sentence in report["looks_wrong"]))
 
+    def test_measures_between_each_two_numa_nodes(self):
+        """Of a topology that hwloc makes up: nothing is bound to it."""
+        report = json.loads(self.quick("--json", env={
+            **os.environ, "HWLOC_SYNTHETIC": "node:2 core:1 pu:1"}))
+        self.assertEqual(report["workers"], 2)
+        self.check_memory(report)
+        self.assertEqual(
+            sorted((p["cores_of_node"], p["memory_of_node"])
+                   for p in report["memory"]["pairs"]),
+            [(0, 0), (0, 1), (1, 0), (1, 1)])
+
     # The chart.
 
     def test_draws_a_chart_that_replaces_the_old_one(self):
