@@ -23,7 +23,7 @@
 #include "cli/publish.h"
 #include "cli/signals.h"
 
-static const double slice_ns = 300e6, quick_slice_ns = 60e6;
+static const double slice_ns = 300e6, quick_slice_ns = 40e6;
 
 struct command {
     const struct bench_args *args;

@@ -134,23 +134,6 @@ class Bench(unittest.TestCase):
                     point[work]["efficiency"],
                     point[work]["speedup"] / point["workers"], places=6)
 
-    def test_prints_a_table_and_what_looks_wrong(self):
-        out = self.quick("--workers", str(CPUS + 1))
-        lines = out.splitlines()
-        self.assertLessEqual(max(len(line) for line in lines[-40:]), 160)
-        for line in lines:
-            self.assertEqual(line, line.rstrip())
-        for start in ("workers    ", "caches    ", "worker, ", "spawn, ",
-                      "steal, ", "wake, ", "dag, ", "METG, ", "memory, ",
-                      "scaling, ", "what looks wrong"):
-            self.assertEqual(
-                sum(line.startswith(start) for line in lines), 1, start)
-        self.assertRegex(out, r"\n  chain of 10000 +[\d.]+ ns +[\d.]+ ns\n")
-        self.assertRegex(out, rf"\n  {CPUS + 1} workers? +\d+ % +\d+ % +\d+ %")
-        wrong = lines[lines.index("what looks wrong") + 1:]
-        self.assertRegex("\n".join(wrong),
-                         rf"  {CPUS + 1} workers share \d+ core")
-
     def test_one_worker_is_enough(self):
         cpu = min(os.sched_getaffinity(0))
         report = json.loads(self.quick(
@@ -176,18 +159,33 @@ class Bench(unittest.TestCase):
                    for p in report["memory"]["pairs"]),
             [(0, 0), (0, 1), (1, 0), (1, 1)])
 
-    # The chart.
+    # The table and the chart.
 
-    def test_draws_a_chart_that_replaces_the_old_one(self):
+    def test_prints_a_table_and_draws_a_chart_in_place_of_the_old_one(self):
         self.chart.write_text("an old chart")
-        out = self.quick("--svg", "chart.svg", cwd=self.folder)
-        self.assertIn("what looks wrong", out)
+        self.check_table(self.quick("--workers", str(CPUS + 1), "--svg",
+                                    "chart.svg", cwd=self.folder))
         root = xml.etree.ElementTree.parse(self.chart).getroot()
         self.assertEqual(root.tag, SVG + "svg")
         texts = [text.text for text in root.iter(SVG + "text")]
         for work in ("fork-join", "dag", "pipeline", "workers"):
             self.assertEqual(texts.count(work), 1)
         self.assertEqual(os.listdir(self.folder), ["chart.svg"])
+
+    def check_table(self, out):
+        lines = out.splitlines()
+        for line in lines:
+            self.assertEqual(line, line.rstrip())
+        for start in ("workers    ", "caches    ", "worker, ", "spawn, ",
+                      "steal, ", "wake, ", "dag, ", "METG, ", "memory, ",
+                      "scaling, ", "what looks wrong"):
+            self.assertEqual(
+                sum(line.startswith(start) for line in lines), 1, start)
+        self.assertRegex(out, r"\n  chain of 10000 +[\d.]+ ns +[\d.]+ ns\n")
+        self.assertRegex(out, rf"\n  {CPUS + 1} workers? +\d+ % +\d+ % +\d+ %")
+        wrong = lines[lines.index("what looks wrong") + 1:]
+        self.assertRegex("\n".join(wrong),
+                         rf"  {CPUS + 1} workers share \d+ core")
 
     def test_a_chart_that_cannot_be_is_told_before_anything_is_measured(self):
         (self.folder / "folder").mkdir()
@@ -246,7 +244,7 @@ class Bench(unittest.TestCase):
         process = subprocess.Popen(
             [WEFT, "bench", "--svg", str(self.chart)],
             preexec_fn=default_signals, stdout=subprocess.PIPE, **popen)
-        time.sleep(1)
+        time.sleep(0.5)
         process.send_signal(number)
         start = time.monotonic()
         out, err = process.communicate(timeout=30)
