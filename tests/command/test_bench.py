@@ -8,6 +8,7 @@ import os
 import pathlib
 import pty
 import resource
+import select
 import signal
 import subprocess
 import tempfile
@@ -239,12 +240,17 @@ class Bench(unittest.TestCase):
 
     # While it runs.
 
-    def interrupt(self, number, **popen):
-        """Sends a signal soon after the start: the process, when it ended."""
+    def interrupt(self, number, shown=None, **popen):
+        """Sends a signal once it measures, or has shown that on a terminal:
+        the exit code, and stderr."""
         process = subprocess.Popen(
             [WEFT, "bench", "--svg", str(self.chart)],
             preexec_fn=default_signals, stdout=subprocess.PIPE, **popen)
-        time.sleep(0.5)
+        if shown is not None:
+            select.select([shown], [], [], 30)
+        tasks = pathlib.Path(f"/proc/{process.pid}/task")
+        while process.poll() is None and len(list(tasks.iterdir())) < 3:
+            time.sleep(0.01)  # signals have a thread, which is the second
         process.send_signal(number)
         start = time.monotonic()
         out, err = process.communicate(timeout=30)
@@ -269,7 +275,7 @@ class Bench(unittest.TestCase):
             master, terminal = pty.openpty()
         except OSError as error:
             self.skipTest(f"there is no terminal to be had: {error}")
-        code, _ = self.interrupt(signal.SIGINT, stderr=terminal,
+        code, _ = self.interrupt(signal.SIGINT, master, stderr=terminal,
                                  env={**os.environ, "TERM": "xterm"})
         os.close(terminal)
         shown = os.read(master, 65536).decode()
