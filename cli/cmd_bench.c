@@ -57,7 +57,8 @@ static int complain(struct command *c, const char *doing, const char *reason)
     return EXIT_ENVIRONMENT;
 }
 
-/* [signals] Of `_exit`, because the measurements go on meanwhile. */
+/* On the thread of the signals: the measurements go on until the process ends.
+ */
 static void interrupted(void *command)
 {
     struct command *c = command;
