@@ -1,0 +1,88 @@
+/* dag.h: what does a node of a graph cost? How the row asks all contestants.
+ *
+ * A contestant has a few functions that draw, compile, run and destroy; where
+ * it has no such phase it has no function. C++ reads this too. */
+#ifndef WEFT_PERF_ROWS_DAG_H
+#define WEFT_PERF_ROWS_DAG_H
+#include "perf/rows/shapes.h"
+
+enum { DAG_NODES = 1000000, DAG_LEAST = 2000, DAG_AGAIN = 5 };
+
+struct dag {
+    void (*open)(const struct row *row); /* threads */
+    void (*draw)(const struct shape *shape);
+    void (*compile)(void);
+    void (*run)(void);
+    void (*destroy)(void);
+    void (*close)(void);
+    const char *by;    /* NULL: who the program is */
+    unsigned smaller;  /* by how much: where it takes too long */
+    bool draws_in_run; /* there is nothing to run again: all is done anew */
+};
+
+static inline double dag_phase(void (*phase)(void))
+{
+    uint64_t began = wall_ns();
+    phase();
+    return (double)(wall_ns() - began);
+}
+
+static inline void dag_measure(const struct row *row, const struct row_case *c,
+                               const struct dag *dag)
+{
+    uint64_t all = row_size(row, DAG_NODES / dag->smaller, DAG_LEAST);
+    struct shape shape = shape_of((enum shape_kind)c->which, all);
+    struct shape small = shape_of((enum shape_kind)c->which, DAG_LEAST);
+    struct row_result r = { c->name, NULL,        dag->by, "ns/node",
+                            0,       shape.nodes, NULL,    0 };
+    double nodes = shape.nodes, again[DAG_AGAIN];
+
+    dag->open(row);
+    dag->draw(&small); /* warm-up */
+    if (dag->compile)
+        dag->compile();
+    dag->run();
+    dag->destroy();
+    double empty = row_resident();
+    uint64_t began = wall_ns();
+    dag->draw(&shape);
+    r.what = "draw";
+    r.value = (double)(wall_ns() - began) / nodes;
+    if (!dag->draws_in_run)
+        row_tell(row, r);
+    if (dag->compile) {
+        r.what = "compile";
+        r.value = dag_phase(dag->compile) / nodes;
+        row_tell(row, r);
+    }
+    r.what = "first run";
+    r.value = dag_phase(dag->run) / nodes;
+    row_tell(row, r);
+    double bytes = (row_resident() - empty) / nodes;
+    for (int i = 0; i < DAG_AGAIN; i++)
+        again[i] = dag_phase(dag->run) / nodes;
+    r.what = "run again";
+    r.value = row_median(again, DAG_AGAIN);
+    row_tell(row, r);
+    shape_check_begin(&shape);
+    dag->run();
+    shape_check_end();
+    r.what = "destroy";
+    r.value = dag_phase(dag->destroy) / nodes;
+    if (!dag->draws_in_run)
+        row_tell(row, r);
+    r.what = "memory";
+    r.unit = "bytes/node";
+    r.value = bytes;
+    row_tell(row, r);
+    dag->close();
+}
+
+#define DAG_CASES(measure)                                                     \
+    {                                                                          \
+        { "chain", measure, CHAIN }, { "tree", measure, TREE },                \
+            { "wavefront", measure, WAVEFRONT },                               \
+            { "layers", measure, LAYERS },                                     \
+            { "independent", measure, INDEPENDENT },                           \
+    }
+#endif

@@ -1,0 +1,127 @@
+/* shapes.h: the graphs of the rows, edge for edge the same for all contestants.
+ *
+ * Nodes are numbered so that each comes after those that it depends on. C++
+ * reads this too. */
+#ifndef WEFT_PERF_ROWS_SHAPES_H
+#define WEFT_PERF_ROWS_SHAPES_H
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "perf/rows/row.h"
+
+enum shape_kind { CHAIN, TREE, WAVEFRONT, LAYERS, INDEPENDENT, STENCIL };
+
+enum { LAYER = 256, MOST_BEFORE = 4 };
+
+struct shape {
+    enum shape_kind kind;
+    unsigned nodes;
+    unsigned width; /* of a wavefront, a layer or a stencil */
+};
+
+/* Of about so many nodes. */
+static inline struct shape shape_of(enum shape_kind kind, uint64_t nodes)
+{
+    struct shape shape = { kind, (unsigned)nodes, LAYER };
+
+    if (kind == WAVEFRONT) {
+        for (shape.width = 1; (uint64_t)shape.width * shape.width < nodes;)
+            shape.width++;
+        shape.nodes = shape.width * shape.width;
+    } else if (kind == LAYERS) {
+        shape.nodes = (unsigned)(nodes / 1000) * LAYER;
+    }
+    return shape;
+}
+
+/* A number that looks random, and is the same everywhere. */
+static inline unsigned shape_random(unsigned i)
+{
+    uint64_t x = (i + 1) * 0x9e3779b97f4a7c15u;
+    return (unsigned)((x ^ x >> 31) * 0xbf58476d1ce4e5b9u >> 40);
+}
+
+/* The nodes that node i comes after: how many. */
+static inline unsigned shape_before(const struct shape *shape, unsigned i,
+                                    unsigned before[MOST_BEFORE])
+{
+    unsigned n = 0, width = shape->width;
+
+    switch (shape->kind) {
+    case CHAIN:
+        if (i)
+            before[n++] = i - 1;
+        break;
+    case TREE:
+        if (i)
+            before[n++] = (i - 1) / 2;
+        break;
+    case WAVEFRONT:
+        if (i % width)
+            before[n++] = i - 1;
+        if (i >= width)
+            before[n++] = i - width;
+        break;
+    case LAYERS: /* one of each quarter, so that no two are the same */
+        for (; i >= LAYER && n < MOST_BEFORE; n++)
+            before[n] =
+                i - i % LAYER - LAYER + n * (LAYER / MOST_BEFORE) +
+                shape_random(i * MOST_BEFORE + n) % (LAYER / MOST_BEFORE);
+        break;
+    case STENCIL:
+        if (i < width)
+            break;
+        if (i % width)
+            before[n++] = i - width - 1;
+        before[n++] = i - width;
+        if (i % width + 1 < width)
+            before[n++] = i - width + 1;
+        break;
+    case INDEPENDENT:
+        break;
+    }
+    return n;
+}
+
+/* ---- were they all executed, each after those before it? ---------------- */
+
+/* While it is NULL nodes are empty but for the question. Each execution of a
+ * node adds 1. */
+static unsigned char *shape_ran;
+static struct shape shape_checked;
+static bool shape_wrong; /* is only ever set */
+
+static inline void shape_check_node(unsigned i)
+{
+    unsigned before[MOST_BEFORE];
+    unsigned n = shape_before(&shape_checked, i, before);
+
+    for (unsigned k = 0; k < n; k++)
+        if (__atomic_load_n(&shape_ran[before[k]], __ATOMIC_RELAXED) != 1)
+            __atomic_store_n(&shape_wrong, true, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&shape_ran[i], 1, __ATOMIC_RELAXED);
+}
+
+/* What an empty node does. */
+static inline void shape_visit(unsigned i)
+{
+    if (__builtin_expect(shape_ran != NULL, 0))
+        shape_check_node(i);
+}
+
+static inline void shape_check_begin(const struct shape *shape)
+{
+    shape_checked = *shape;
+    shape_ran = (unsigned char *)calloc(shape->nodes, 1);
+    row_check(shape_ran != NULL, "no memory for a check");
+}
+
+static inline void shape_check_end(void)
+{
+    for (unsigned i = 0; i < shape_checked.nodes; i++)
+        row_check(shape_ran[i] == 1, "a node did not execute once");
+    row_check(!shape_wrong, "a node executed before one that it comes after");
+    free(shape_ran);
+    shape_ran = NULL;
+}
+#endif
