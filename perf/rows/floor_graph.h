@@ -36,7 +36,7 @@ enum { FLOOR_LINE = 64, FLOOR_BLOCK = 64 };
 #define FLOOR_NONE UINT32_MAX
 
 struct floor_stack {
-    unsigned *node, bottom, top;
+    unsigned *node, top;
 };
 
 /* The threads, and what they share. */
@@ -127,18 +127,20 @@ static inline bool floor_arrive(struct floor_node *node)
     return true;
 }
 
-/* The older half, which has more behind it. */
+/* Every other one, the oldest first: so both have as much of what is behind
+ * them. */
 static void floor_give(struct floor_stack *stack)
 {
-    unsigned half = (stack->top - stack->bottom + 1) / 2;
-
     pthread_spin_lock(&floor_pool.lock);
-    unsigned count = floor_pool.given_count;
-    if (!count) {
-        memcpy(floor_pool.given, stack->node + stack->bottom,
-               half * sizeof *stack->node);
-        stack->bottom += half;
-        floor_pool.given_count = half;
+    if (!floor_pool.given_count) {
+        unsigned given = 0, kept = 0;
+        for (unsigned i = 0; i < stack->top; i++)
+            if (i % 2)
+                stack->node[kept++] = stack->node[i];
+            else
+                floor_pool.given[given++] = stack->node[i];
+        stack->top = kept;
+        floor_pool.given_count = given;
     }
     pthread_spin_unlock(&floor_pool.lock);
 }
@@ -163,7 +165,6 @@ static bool floor_ask(struct floor_stack *stack)
         pthread_spin_lock(&floor_pool.lock);
         unsigned count = floor_pool.given_count;
         memcpy(stack->node, floor_pool.given, count * sizeof *stack->node);
-        stack->bottom = 0;
         stack->top = count;
         floor_pool.given_count = 0;
         floor_pool.idle -= found = count > 0;
@@ -173,46 +174,48 @@ static bool floor_ask(struct floor_stack *stack)
     return found;
 }
 
-static inline void floor_work(const struct floor_graph *g,
-                              struct floor_stack *stack)
+/* A node, and then what is ready because of it; what else is, on the stack. */
+static inline void floor_follow(const struct floor_graph *g,
+                                struct floor_stack *stack, unsigned next)
 {
-    while (stack->top > stack->bottom) {
-        unsigned next = stack->node[--stack->top];
-        while (next != FLOOR_NONE) {
-            const struct floor_node *node = &g->node[next];
-            node->fn(node->ctx);
-            next = FLOOR_NONE;
-            for (unsigned s = node->first; s < node[1].first; s++) {
-                if (!floor_arrive(&g->node[g->successor[s]]))
-                    continue;
-                if (next != FLOOR_NONE)
-                    stack->node[stack->top++] = next;
+    while (next != FLOOR_NONE) {
+        const struct floor_node *node = &g->node[next];
+        node->fn(node->ctx);
+        next = FLOOR_NONE;
+        for (unsigned s = node->first; s < node[1].first; s++) {
+            if (!floor_arrive(&g->node[g->successor[s]]))
+                continue;
+            if (next == FLOOR_NONE)
                 next = g->successor[s];
-            }
-            if (atomic_load_explicit(&floor_pool.hungry,
-                                     memory_order_relaxed) &&
-                stack->top > stack->bottom)
-                floor_give(stack);
+            else
+                stack->node[stack->top++] = g->successor[s];
         }
+        if (stack->top &&
+            atomic_load_explicit(&floor_pool.hungry, memory_order_relaxed))
+            floor_give(stack);
     }
-    stack->top = stack->bottom = 0;
+}
+
+static inline void floor_empty(const struct floor_graph *g,
+                               struct floor_stack *stack)
+{
+    while (stack->top)
+        floor_follow(g, stack, stack->node[--stack->top]);
 }
 
 static void floor_take_part(struct floor_stack *stack)
 {
     const struct floor_graph *g = floor_pool.graph;
+    unsigned from;
 
-    do {
-        unsigned from;
-        while ((from = floor_pool.next_root) < g->roots &&
-               (from = atomic_fetch_add(&floor_pool.next_root, FLOOR_BLOCK)) <
-                   g->roots) {
-            unsigned to = from + FLOOR_BLOCK;
-            for (; from < g->roots && from < to; from++)
-                stack->node[stack->top++] = g->root[from];
-            floor_work(g, stack);
+    while ((from = atomic_fetch_add(&floor_pool.next_root, FLOOR_BLOCK)) <
+           g->roots)
+        for (unsigned r = from; r < g->roots && r < from + FLOOR_BLOCK; r++) {
+            floor_follow(g, stack, g->root[r]);
+            floor_empty(g, stack);
         }
-    } while (floor_ask(stack) && (floor_work(g, stack), true));
+    while (floor_ask(stack))
+        floor_empty(g, stack);
 }
 
 /* ---- threads ------------------------------------------------------------ */
