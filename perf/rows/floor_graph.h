@@ -7,7 +7,6 @@
  * on a stack that nobody else sees; who has none asks, and gets half of one. */
 #ifndef WEFT_PERF_ROWS_FLOOR_GRAPH_H
 #define WEFT_PERF_ROWS_FLOOR_GRAPH_H
-#include <immintrin.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -157,7 +156,7 @@ static bool floor_ask(struct floor_stack *stack)
     pthread_spin_unlock(&floor_pool.lock);
     floor_pool.hungry++;
     for (unsigned spins = 0; !found && !floor_pool.done; spins++) {
-        _mm_pause();
+        row_pause();
         if (spins % 1024 == 1023)
             sched_yield();
         if (!floor_pool.given_count)

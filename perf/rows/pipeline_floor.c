@@ -6,7 +6,6 @@
  * meet, and whoever comes second goes on with the item. No lists, no errors, no
  * sleep.
  */
-#include <immintrin.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -106,7 +105,7 @@ static void *work(void *ctx)
         if (self->count)
             continue;
         if (spins % 1024)
-            _mm_pause();
+            row_pause();
         else
             sched_yield();
     }

@@ -162,6 +162,16 @@ static inline int row_measure(const struct row *row,
     return failed || !found;
 }
 
+/* Between two looks at what another thread is going to write. */
+static inline void row_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#else
+    __asm__ volatile("" ::: "memory");
+#endif
+}
+
 static inline void row_sleep_us(uint64_t us)
 {
     struct timespec time = { (time_t)(us / 1000000),
