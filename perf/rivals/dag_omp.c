@@ -1,71 +1,10 @@
-/* dag_omp.c: tasks with depend clauses. A task is drawn when it is made, and
- * runs once: so all of it is made anew in each run. */
-#include <omp.h>
-
+/* dag_omp.c: empty tasks with depend clauses. */
+#include "perf/rivals/graph_omp.h"
 #include "perf/rows/dag.h"
-
-static struct shape graph;
-static char *done; /* what the clauses name */
-
-static void open_threads(const struct row *row)
-{
-    omp_set_num_threads((int)row->workers);
-}
-
-static void draw(const struct shape *shape)
-{
-    graph = *shape;
-    done = (char *)calloc(shape->nodes, 1);
-    row_check(done != NULL, "no memory");
-}
-
-static void make_task(unsigned i)
-{
-    unsigned b[MOST_BEFORE];
-
-    switch (shape_before(&graph, i, b)) {
-    case 0:
-#pragma omp task depend(out : done[i]) firstprivate(i)
-        shape_visit(i);
-        break;
-    case 1:
-#pragma omp task depend(in : done[b[0]]) depend(out : done[i]) firstprivate(i)
-        shape_visit(i);
-        break;
-    case 2:
-#pragma omp task depend(in                                                     \
-                        : done[b[0]], done[b[1]]) depend(out                   \
-                                                         : done[i])            \
-    firstprivate(i)
-        shape_visit(i);
-        break;
-    default:
-#pragma omp task depend(in                                                     \
-                        : done[b[0]], done[b[1]], done[b[2]], done[b[3]])      \
-    depend(out                                                                 \
-           : done[i]) firstprivate(i)
-        shape_visit(i);
-        break;
-    }
-}
-
-static void run(void)
-{
-#pragma omp parallel
-#pragma omp single
-    for (unsigned i = 0; i < graph.nodes; i++)
-        make_task(i);
-}
-
-static void destroy(void) { free(done); }
-
-static void close_threads(void) {}
 
 static void measure(const struct row *row, const struct row_case *c)
 {
-    dag_measure(row, c,
-                &(struct dag){ open_threads, draw, NULL, run, destroy,
-                               close_threads, NULL, 20, true });
+    dag_measure(row, c, &graph_omp);
 }
 
 int main(int argc, char **argv)

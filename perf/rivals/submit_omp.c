@@ -15,7 +15,7 @@ static void tasks(uint64_t count)
 #pragma omp single
     for (uint64_t i = 0; i < count; i++)
 #pragma omp task
-        submit_count();
+        count_one();
 }
 
 static void close_threads(void) {}

@@ -29,7 +29,7 @@ static void close_arena()
 static void enqueue(uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++)
-        arena->enqueue([] { submit_count(); });
+        arena->enqueue([] { count_one(); });
 }
 
 static void call()
@@ -37,7 +37,7 @@ static void call()
     std::atomic<bool> done = false;
 
     arena->enqueue([&] {
-        submit_count();
+        count_one();
         done.store(true);
         done.notify_one();
     });
@@ -77,7 +77,7 @@ static void group_tasks(uint64_t count)
     tbb::task_group group;
 
     for (uint64_t i = 0; i < count; i++)
-        group.run([] { submit_count(); });
+        group.run([] { count_one(); });
     group.wait();
 }
 

@@ -1,24 +1,10 @@
 /* dag.h: what does a node of a graph cost? How the row asks all contestants.
- *
- * A contestant has a few functions that draw, compile, run and destroy; where
- * it has no such phase it has no function. C++ reads this too. */
+ * C++ reads this too. */
 #ifndef WEFT_PERF_ROWS_DAG_H
 #define WEFT_PERF_ROWS_DAG_H
 #include "perf/rows/shapes.h"
 
 enum { DAG_NODES = 1000000, DAG_LEAST = 2000, DAG_AGAIN = 5 };
-
-struct dag {
-    void (*open)(const struct row *row); /* threads */
-    void (*draw)(const struct shape *shape);
-    void (*compile)(void);
-    void (*run)(void);
-    void (*destroy)(void);
-    void (*close)(void);
-    const char *by;    /* NULL: who the program is */
-    unsigned smaller;  /* by how much: where it takes too long */
-    bool draws_in_run; /* there is nothing to run again: all is done anew */
-};
 
 static inline double dag_phase(void (*phase)(void))
 {
@@ -28,7 +14,7 @@ static inline double dag_phase(void (*phase)(void))
 }
 
 static inline void dag_measure(const struct row *row, const struct row_case *c,
-                               const struct dag *dag)
+                               const struct graph_runner *dag)
 {
     uint64_t all = row_size(row, DAG_NODES / dag->smaller, DAG_LEAST);
     struct shape shape = shape_of((enum shape_kind)c->which, all);
@@ -37,7 +23,7 @@ static inline void dag_measure(const struct row *row, const struct row_case *c,
                             0,       shape.nodes, NULL,    0 };
     double nodes = shape.nodes, again[DAG_AGAIN];
 
-    dag->open(row);
+    dag->open(row, &shape);
     dag->draw(&small); /* warm-up */
     if (dag->compile)
         dag->compile();
@@ -64,9 +50,7 @@ static inline void dag_measure(const struct row *row, const struct row_case *c,
     r.what = "run again";
     r.value = row_median(again, DAG_AGAIN);
     row_tell(row, r);
-    shape_check_begin(&shape);
-    dag->run();
-    shape_check_end();
+    shape_check_run(&shape, dag->run);
     r.what = "destroy";
     r.value = dag_phase(dag->destroy) / nodes;
     if (!dag->draws_in_run)

@@ -83,45 +83,90 @@ static inline unsigned shape_before(const struct shape *shape, unsigned i,
     return n;
 }
 
-/* ---- were they all executed, each after those before it? ---------------- */
+/* ---- what a node does --------------------------------------------------- */
 
-/* While it is NULL nodes are empty but for the question. Each execution of a
- * node adds 1. */
-static unsigned char *shape_ran;
-static struct shape shape_checked;
-static bool shape_wrong; /* is only ever set */
+/* Nothing, but for one question: unless this is set. */
+static struct {
+    bool anything;
+    uint64_t steps; /* of work */
+    /* Were they all executed, each after those before it? An execution adds 1.
+     */
+    unsigned char *ran;
+    struct shape shape;
+    bool wrong; /* is only ever set */
+} shape_node;
 
-static inline void shape_check_node(unsigned i)
+/* Each step waits for the one before. */
+static inline uint64_t shape_work(uint64_t steps)
+{
+    uint64_t x = steps;
+
+    for (uint64_t i = 0; i < steps; i++) {
+        x = x * 6364136223846793005u + 1442695040888963407u;
+        __asm__ volatile("" : "+r"(x));
+    }
+    return x;
+}
+
+static inline void shape_check(unsigned i)
 {
     unsigned before[MOST_BEFORE];
-    unsigned n = shape_before(&shape_checked, i, before);
+    unsigned n = shape_before(&shape_node.shape, i, before);
 
     for (unsigned k = 0; k < n; k++)
-        if (__atomic_load_n(&shape_ran[before[k]], __ATOMIC_RELAXED) != 1)
-            __atomic_store_n(&shape_wrong, true, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&shape_ran[i], 1, __ATOMIC_RELAXED);
+        if (__atomic_load_n(&shape_node.ran[before[k]], __ATOMIC_RELAXED) != 1)
+            __atomic_store_n(&shape_node.wrong, true, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&shape_node.ran[i], 1, __ATOMIC_RELAXED);
 }
 
-/* What an empty node does. */
+static __attribute__((noinline)) void shape_do(unsigned i)
+{
+    if (shape_node.ran)
+        shape_check(i);
+    shape_work(shape_node.steps);
+}
+
 static inline void shape_visit(unsigned i)
 {
-    if (__builtin_expect(shape_ran != NULL, 0))
-        shape_check_node(i);
+    if (__builtin_expect(shape_node.anything, 0))
+        shape_do(i);
 }
 
-static inline void shape_check_begin(const struct shape *shape)
+static inline void shape_set_steps(uint64_t steps)
 {
-    shape_checked = *shape;
-    shape_ran = (unsigned char *)calloc(shape->nodes, 1);
-    row_check(shape_ran != NULL, "no memory for a check");
+    shape_node.anything = steps > 0;
+    shape_node.steps = steps;
 }
 
-static inline void shape_check_end(void)
+/* One run that is looked at closely. */
+static inline void shape_check_run(const struct shape *shape, void (*run)(void))
 {
-    for (unsigned i = 0; i < shape_checked.nodes; i++)
-        row_check(shape_ran[i] == 1, "a node did not execute once");
-    row_check(!shape_wrong, "a node executed before one that it comes after");
-    free(shape_ran);
-    shape_ran = NULL;
+    shape_node.shape = *shape;
+    shape_node.ran = (unsigned char *)calloc(shape->nodes, 1);
+    row_check(shape_node.ran != NULL, "no memory for a check");
+    shape_node.anything = true;
+    run();
+    for (unsigned i = 0; i < shape->nodes; i++)
+        row_check(shape_node.ran[i] == 1, "a node did not execute once");
+    row_check(!shape_node.wrong,
+              "a node executed before one that it comes after");
+    free(shape_node.ran);
+    shape_node.ran = NULL;
+    shape_node.anything = false;
 }
+
+/* ---- how contestants run them ------------------------------------------- */
+
+/* Where there is no such phase there is no function. */
+struct graph_runner {
+    void (*open)(const struct row *row, const struct shape *largest);
+    void (*draw)(const struct shape *shape);
+    void (*compile)(void);
+    void (*run)(void);
+    void (*destroy)(void);
+    void (*close)(void);
+    const char *by;    /* NULL: who the program is */
+    unsigned smaller;  /* by how much: where it takes too long */
+    bool draws_in_run; /* there is nothing to run again: all is done anew */
+};
 #endif

@@ -9,41 +9,10 @@
 #define WEFT_PERF_ROWS_SUBMIT_H
 #include <pthread.h>
 
-#include "perf/rows/row.h"
+#include "perf/rows/count.h"
 
 enum { SUBMIT_TASKS = 1000000, SUBMIT_LATENCIES = 500, SUBMIT_LEAST = 20 };
 enum { SUBMIT_IDLE_US = 2000, ITEM_AWAKE_US = 2, ITEM_ASLEEP_US = 200 };
-
-/* ---- counting: a task adds 1 to what is its thread's alone -------------- */
-
-enum { MOST_THREADS = 256 };
-
-static struct submit_counter {
-    uint64_t count;
-    char apart[56];
-} submit_counters[MOST_THREADS];
-static unsigned submit_threads;
-static __thread struct submit_counter *submit_mine;
-
-static inline void submit_count(void)
-{
-    if (!submit_mine) {
-        unsigned i = __atomic_fetch_add(&submit_threads, 1u, __ATOMIC_RELAXED);
-        row_check(i < MOST_THREADS, "too many threads");
-        submit_mine = &submit_counters[i];
-    }
-    __atomic_store_n(&submit_mine->count, submit_mine->count + 1,
-                     __ATOMIC_RELEASE);
-}
-
-static inline uint64_t submit_counted(void)
-{
-    uint64_t sum = 0;
-
-    for (unsigned i = 0; i < MOST_THREADS; i++)
-        sum += __atomic_load_n(&submit_counters[i].count, __ATOMIC_ACQUIRE);
-    return sum;
-}
 
 /* ---- the question -------------------------------------------------------- */
 
@@ -80,7 +49,7 @@ static inline double submit_all(const struct submit *submit, unsigned threads,
                                 uint64_t count)
 {
     struct submit_part part[SUBMIT_MOST];
-    uint64_t before = submit_counted(), each = count / threads;
+    uint64_t before = counted(), each = count / threads;
     uint64_t began = wall_ns();
 
     for (unsigned i = 0; i < threads; i++) {
@@ -93,14 +62,13 @@ static inline double submit_all(const struct submit *submit, unsigned threads,
         else
             submit->tasks(each);
     }
-    while (submit_counted() - before < each * threads)
+    while (counted() - before < each * threads)
         row_sleep_us(20);
     double took = (double)(wall_ns() - began);
     for (unsigned i = 0; threads > 1 && i < threads; i++)
         pthread_join(part[i].thread, NULL);
     row_sleep_us(1000);
-    row_check(submit_counted() - before == each * threads,
-              "a task did not run once");
+    row_check(counted() - before == each * threads, "a task did not run once");
     return took / (double)(each * threads);
 }
 
@@ -110,10 +78,10 @@ static inline void submit_latencies(const struct submit *submit, double *took,
     for (size_t i = 0; i < count; i++) {
         if (pause_us)
             row_sleep_us(pause_us);
-        uint64_t before = submit_counted(), began = wall_ns();
+        uint64_t before = counted(), began = wall_ns();
         submit->call();
         took[i] = (double)(wall_ns() - began) / 1000;
-        row_check(submit_counted() == before + 1, "it has not run");
+        row_check(counted() == before + 1, "it has not run");
     }
 }
 

@@ -45,7 +45,7 @@ static void *work(void *none)
 static void tasks(uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++)
-        atomic_store_explicit(&queue.task[queue.put++], submit_count,
+        atomic_store_explicit(&queue.task[queue.put++], count_one,
                               memory_order_release);
 }
 
@@ -83,7 +83,7 @@ static void *answer(void *none)
         must(sem_wait(&sleeper.ask), "a semaphore");
         if (sleeper.ends)
             return NULL;
-        submit_count();
+        count_one();
         sem_post(&sleeper.answer);
     }
 }
@@ -139,7 +139,7 @@ static void send_line(void)
 static void call_line(void)
 {
     send_line();
-    submit_count();
+    count_one();
 }
 
 static void open_line(const struct row *row)

@@ -7,7 +7,7 @@ static weft_error why;
 
 static int task(weft_worker *self, void *ctx)
 {
-    submit_count();
+    count_one();
     return 0;
 }
 

@@ -1,0 +1,16 @@
+/* metg_omp.c: a stencil of tasks with depend clauses. */
+#include "perf/rivals/graph_omp.h"
+#include "perf/rows/metg.h"
+
+static void measure(const struct row *row, const struct row_case *c)
+{
+    metg_measure(row, c, &graph_omp);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct row_case cases[] = METG_CASES(measure);
+    struct row row = row_begin(argc, argv, "metg", OMP_BY);
+
+    return row_measure(&row, cases, sizeof cases / sizeof *cases);
+}
