@@ -24,7 +24,7 @@ static void measure(const struct row *row, const struct row_case *c)
 {
     submit_measure(row, c,
                    &(struct submit){ open_threads, tasks, NULL, NULL,
-                                     close_threads, NULL });
+                                     close_threads, NULL, 1 });
 }
 
 int main(int argc, char **argv)

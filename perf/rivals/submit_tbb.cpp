@@ -83,9 +83,9 @@ static void group_tasks(uint64_t count)
 
 static void measure(const row *row, const row_case *c)
 {
-    submit enqueued = { open_arena, enqueue, call, items, close_arena, nullptr };
+    submit enqueued = { open_arena, enqueue, call, items, close_arena, nullptr, 1 };
     submit grouped = { open_group, group_tasks, nullptr,
-                       nullptr,    close_group, "tbb task_group" };
+                       nullptr,    close_group, "tbb task_group", 1 };
 
     submit_measure(row, c, &enqueued);
     if (c->which == FROM_ONE || c->which == FROM_FOUR)

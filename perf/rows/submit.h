@@ -26,7 +26,8 @@ struct submit {
     void (*items)(const struct row *row, double *took, size_t count,
                   uint64_t us);
     void (*close)(void);
-    const char *by; /* NULL: who the program is */
+    const char *by;   /* NULL: who the program is */
+    unsigned smaller; /* by how much: where it takes too long */
 };
 
 struct submit_part {
@@ -92,7 +93,8 @@ static inline void submit_measure(const struct row *row,
                                   const struct submit *submit)
 {
     size_t count = row_size(row, SUBMIT_LATENCIES, SUBMIT_LEAST);
-    uint64_t tasks = row_size(row, SUBMIT_TASKS, SUBMIT_LEAST);
+    uint64_t tasks =
+        row_size(row, SUBMIT_TASKS / submit->smaller, SUBMIT_LEAST);
     double *took = (double *)calloc(count, sizeof *took);
     struct row_result r = { c->name, "latency", submit->by, "us",
                             0,       0,         took,       count };
@@ -106,6 +108,7 @@ static inline void submit_measure(const struct row *row,
         r.what = "task";
         r.unit = "ns";
         r.seen = NULL;
+        r.size = tasks;
         submit_all(submit, threads, tasks / 10);
         r.value = submit_all(submit, threads, tasks);
         break;

@@ -209,13 +209,14 @@ static void close_nothing(void) {}
 static void measure(const struct row *row, const struct row_case *c)
 {
     static const struct submit floors[] = {
-        [FROM_ONE] = { open_queue, tasks, NULL, NULL, close_queue, NULL },
-        [FROM_FOUR] = { open_queue, tasks, NULL, NULL, close_queue, NULL },
-        [IDLE] = { open_sleeper, NULL, ask, NULL, close_sleeper, NULL },
-        [AWAKE] = { open_line, NULL, call_line, NULL, close_line, NULL },
-        [ITEM_AWAKE] = { open_line, NULL, NULL, send_lines, close_line, NULL },
+        [FROM_ONE] = { open_queue, tasks, NULL, NULL, close_queue, NULL, 1 },
+        [FROM_FOUR] = { open_queue, tasks, NULL, NULL, close_queue, NULL, 1 },
+        [IDLE] = { open_sleeper, NULL, ask, NULL, close_sleeper, NULL, 1 },
+        [AWAKE] = { open_line, NULL, call_line, NULL, close_line, NULL, 1 },
+        [ITEM_AWAKE] = { open_line, NULL, NULL, send_lines, close_line, NULL,
+                         1 },
         [ITEM_ASLEEP] = { open_nothing, NULL, NULL, take_items, close_nothing,
-                          NULL },
+                          NULL, 1 },
     };
     submit_measure(row, c, &floors[c->which]);
 }

@@ -83,9 +83,9 @@ static void close_sched(void) { weft_sched_destroy(sched); }
 
 static void measure(const struct row *row, const struct row_case *c)
 {
-    submit_measure(
-        row, c,
-        &(struct submit){ open_sched, tasks, call, items, close_sched, NULL });
+    submit_measure(row, c,
+                   &(struct submit){ open_sched, tasks, call, items,
+                                     close_sched, NULL, 1 });
 }
 
 int main(int argc, char **argv)
