@@ -5,7 +5,14 @@
 #define WEFT_PERF_ROWS_LIMIT_H
 #include "perf/rows/count.h"
 
-enum { LIMIT_TASKS = 1000000, LIMIT_LEAST = 100, MOST_TOKENS = 2 };
+enum {
+    LIMIT_TASKS = 1000000,
+    LIMIT_LEAST = 100,
+
+    MOST_TOKENS = 2
+};
+
+static const uint64_t limit_looks = 2000;
 
 /* Set while what is in the limit is looked at. */
 static struct {
@@ -60,7 +67,7 @@ static inline void limit_measure(const struct row *row,
     r.size = row_size(row, LIMIT_TASKS / parts / limiter->smaller, LIMIT_LEAST);
     limiter->open(row);
     limited.looks = true;
-    limit_run(limiter, r.size < 10000 ? r.size : 10000);
+    limit_run(limiter, r.size < limit_looks ? r.size : limit_looks);
     limited.looks = false;
     row_check(!limited.wrong, "more tasks at a time than tokens");
     r.value = limit_run(limiter, r.size);

@@ -10,74 +10,100 @@
 
 enum { METG_STEPS = 1000, METG_LEAST = 50, METG_RUNS = 3 };
 
-static const double metg_first = 8, metg_last = 25000, metg_factor = 1.4;
+static const double metg_first = 6, metg_last = 25000,
+                    metg_factor = 1.4; /* ns */
 static const double metg_wanted[] = { 0.5, 0.9 };
+static const char *const metg_names[] = { "50 %", "90 %" };
 enum { METG_WANTED = 2 };
 
-/* ns that a step of work takes on one thread: the best of many short times. */
-static inline double metg_step_ns(void)
+struct metg {
+    const struct row *row;
+    const struct graph_runner *runner;
+    struct shape shape;
+    double step_ns;
+};
+
+/* Tasks of so many steps, and the time of the best run of a few: what else the
+ * machine does is not the question. */
+struct metg_point {
+    double steps, wall;
+};
+
+/* ns that a step takes on one thread: the best of many short times, and of all
+ * those before. One thread that does everything then never comes to half of
+ * what two could. */
+static inline void metg_calibrate(struct metg *m)
 {
-    const unsigned times = 100, steps = 10000;
-    double least = INFINITY;
+    const unsigned times = 50, steps = 5000;
 
     for (unsigned i = 0; i < times; i++) {
         uint64_t began = wall_ns();
         shape_work(steps);
-        least = fmin(least, (double)(wall_ns() - began) / steps);
+        m->step_ns = fmin(m->step_ns, (double)(wall_ns() - began) / steps);
     }
-    return least;
 }
 
-/* The part of what the workers could do that is done in a run: the best of a
- * few, for what else the machine does is not the question. */
-static inline double metg_efficiency(const struct row *row,
-                                     const struct graph_runner *runner,
-                                     unsigned nodes, double ns, double step_ns)
+static inline struct metg_point metg_run(struct metg *m, double ns)
 {
-    double least = INFINITY;
-    uint64_t steps = (uint64_t)(ns / step_ns + 0.5);
+    struct metg_point point = { 0, INFINITY };
 
-    shape_set_steps(steps ? steps : 1);
+    metg_calibrate(m);
+    point.steps = ceil(ns / m->step_ns);
+    shape_set_steps((uint64_t)point.steps);
     for (int i = 0; i < METG_RUNS; i++) {
         uint64_t began = wall_ns();
-        runner->run();
-        least = fmin(least, (double)(wall_ns() - began));
+        m->runner->run();
+        point.wall = fmin(point.wall, (double)(wall_ns() - began));
     }
-    double serial = (double)shape_node.steps * step_ns * nodes;
     shape_set_steps(0);
-    return serial / row->workers / least;
+    return point;
+}
+
+/* The part of what the workers could do that is done. */
+static inline double metg_efficiency(const struct metg *m, struct metg_point at)
+{
+    return at.steps * m->step_ns * m->shape.nodes / m->row->workers / at.wall;
+}
+
+/* The task between two that has the efficiency, in ns. */
+static inline double metg_between(const struct metg *m, struct metg_point less,
+                                  struct metg_point more, double wanted)
+{
+    double low = metg_efficiency(m, less), high = metg_efficiency(m, more);
+    double part = low < wanted ? (wanted - low) / (high - low) : 0;
+
+    return m->step_ns * less.steps * pow(more.steps / less.steps, part);
 }
 
 static inline void metg_measure(const struct row *row, const struct row_case *c,
                                 const struct graph_runner *runner)
 {
-    static const char *const what[] = { "50 %", "90 %" };
     struct row_result r = { c->name, NULL, runner->by, "ns", 0, 0, NULL, 0 };
-    struct shape shape = { STENCIL, 0, c->which * row->workers };
-    double before = 0, ns = metg_first;
+    struct metg m = { row, runner, { STENCIL, 0, 0 }, INFINITY };
     unsigned found = 0;
 
-    shape.nodes = shape.width * (unsigned)row_size(row, METG_STEPS, METG_LEAST);
-    runner->open(row, &shape);
-    runner->draw(&shape);
+    m.shape.width = c->which * row->workers;
+    m.shape.nodes =
+        m.shape.width * (unsigned)row_size(row, METG_STEPS, METG_LEAST);
+    runner->open(row, &m.shape);
+    runner->draw(&m.shape);
     if (runner->compile)
         runner->compile();
-    shape_check_run(&shape, runner->run);
-    double step_ns = metg_step_ns();
-    for (; ns < metg_last && found < METG_WANTED; ns *= metg_factor) {
-        double now = metg_efficiency(row, runner, shape.nodes, ns, step_ns);
-        for (; found < METG_WANTED && now >= metg_wanted[found]; found++) {
-            /* Where between the last task and this one. */
-            double part = (now - metg_wanted[found]) / (now - before);
-            r.what = what[found];
-            r.value = ns * pow(metg_factor, -part);
+    shape_check_run(&m.shape, runner->run);
+    struct metg_point before = metg_run(&m, metg_first), now;
+    for (double ns = metg_first; ns < metg_last && found < METG_WANTED;) {
+        now = metg_run(&m, ns *= metg_factor);
+        while (found < METG_WANTED &&
+               metg_efficiency(&m, now) >= metg_wanted[found]) {
+            r.what = metg_names[found];
+            r.value = metg_between(&m, before, now, metg_wanted[found++]);
             row_tell(row, r);
         }
         before = now;
     }
     for (; found < METG_WANTED; found++)
         fprintf(stderr, "%s, %s: %s is not reached\n", row->by, c->name,
-                what[found]);
+                metg_names[found]);
     runner->destroy();
     runner->close();
 }

@@ -48,7 +48,9 @@ static bool meet(atomic_uchar *met)
  * source goes to and fro less often. */
 static void take_items(struct thread *self)
 {
-    if (atomic_load_explicit(&slots[head].busy, memory_order_relaxed) ||
+    unsigned next = head;
+
+    if (atomic_load_explicit(&slots[next].busy, memory_order_relaxed) ||
         pthread_spin_trylock(&source))
         return;
     unsigned share = job->tokens > workers ? job->tokens / workers : 1;
