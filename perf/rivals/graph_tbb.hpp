@@ -58,7 +58,7 @@ template <class node> struct graph_tbb {
 
     static graph_runner runner(const char *by)
     {
-        return { open, draw, nullptr, run, destroy, close, by, 10, false };
+        return { open, draw, nullptr, run, destroy, close, by, 4, false };
     }
 };
 
