@@ -53,12 +53,13 @@ static inline void dag_measure(const struct row *row, const struct row_case *c,
     shape_check_run(&shape, dag->run);
     r.what = "destroy";
     r.value = dag_phase(dag->destroy) / nodes;
-    if (!dag->draws_in_run)
+    if (!dag->draws_in_run) {
         row_tell(row, r);
-    r.what = "memory";
-    r.unit = "bytes/node";
-    r.value = bytes;
-    row_tell(row, r);
+        r.what = "memory";
+        r.unit = "bytes/node";
+        r.value = bytes;
+        row_tell(row, r);
+    }
     dag->close();
 }
 

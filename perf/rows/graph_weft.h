@@ -40,6 +40,7 @@ static void draw(const struct shape *shape)
     }
 }
 
+/* The drawing is not needed any more. */
 static void compile(void)
 {
     must(weft_compile(&plan, graph, &why), why.text);

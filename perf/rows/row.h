@@ -15,8 +15,7 @@
 
 #include "perf/bench.h"
 
-/* How sizes shrink where all that counts is that it works. */
-enum { ROW_ALL = 100 };
+enum { ROW_ALL = 100 }; /* percent; less where it only has to work */
 
 struct row {
     const char *name, *by;
@@ -28,11 +27,11 @@ struct row {
  * which then are sorted. */
 struct row_result {
     const char *name; /* of the case */
-    const char *what; /* NULL: the case says it */
-    const char *by;   /* NULL: who the program is */
+    const char *what;
+    const char *by; /* NULL: who the program is */
     const char *unit;
     double value;
-    uint64_t size; /* of the work, where contestants do not have the same; 0 */
+    uint64_t size; /* of the work, where contestants do not have the same */
     double *seen;
     size_t count;
 };
@@ -89,11 +88,9 @@ static inline double row_median(double *values, size_t count)
 
 static inline void row_tell(const struct row *row, struct row_result r)
 {
-    printf("{\"row\":\"%s\",\"case\":\"%s\"", row->name, r.name);
-    if (r.what)
-        printf(",\"what\":\"%s\"", r.what);
-    printf(",\"by\":\"%s\",\"workers\":%u,\"unit\":\"%s\"",
-           r.by ? r.by : row->by, row->workers, r.unit);
+    printf("{\"row\":\"%s\",\"case\":\"%s\",\"what\":\"%s\",\"by\":\"%s\",",
+           row->name, r.name, r.what, r.by ? r.by : row->by);
+    printf("\"workers\":%u,\"unit\":\"%s\"", row->workers, r.unit);
     if (r.size)
         printf(",\"size\":%" PRIu64, r.size);
     if (r.seen) {
