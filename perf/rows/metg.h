@@ -80,6 +80,7 @@ static inline void metg_measure(const struct row *row, const struct row_case *c,
 {
     struct row_result r = { c->name, NULL, runner->by, "ns", 0, 0, NULL, 0 };
     struct metg m = { row, runner, { STENCIL, 0, 0 }, INFINITY };
+    double last = row->percent < ROW_ALL ? metg_last / 10 : metg_last;
     unsigned found = 0;
 
     m.shape.width = c->which * row->workers;
@@ -91,7 +92,7 @@ static inline void metg_measure(const struct row *row, const struct row_case *c,
         runner->compile();
     shape_check_run(&m.shape, runner->run);
     struct metg_point before = metg_run(&m, metg_first), now;
-    for (double ns = metg_first; ns < metg_last && found < METG_WANTED;) {
+    for (double ns = metg_first; ns < last && found < METG_WANTED;) {
         now = metg_run(&m, ns *= metg_factor);
         while (found < METG_WANTED &&
                metg_efficiency(&m, now) >= metg_wanted[found]) {

@@ -1,7 +1,7 @@
 /* pipeline_weft.c: stages that do nothing, with statistics and without.
  *
- * Tokens are items on their way, as with the rivals: slots. A stage in any
- * order has as many tokens of its own, one in order has one. */
+ * Tokens are items on their way, as with the rivals: slots. Of those a stage in
+ * any order has all that come, one in order has one. */
 #include "perf/rows/pipe.h"
 #include "weft/weft.h"
 
@@ -54,7 +54,7 @@ static weft_plan *draw(struct pipe_job *job)
         weft_stage(p, weft_config(stage, .name = name,
                                   .fn = in_order ? ordered : any,
                                   .ctx = &job->stage[i],
-                                  .tokens = in_order ? 1 : job->tokens,
+                                  .tokens = in_order ? 1 : WEFT_UNLIMITED,
                                   .order = in_order ? WEFT_INPUT : WEFT_ANY));
     }
     must(weft_pipeline_compile(&plan, p, &why), why.text);
