@@ -30,7 +30,7 @@
  * were. Each worker looks at the clock only around what it runs in one go. */
 #include "graph/pipeline.h"
 
-enum { MOST = 8 };
+enum { MOST = 16 };
 
 /* Every so many turns what others have left comes first. */
 enum { FAIR_TURN = 16 };
@@ -155,7 +155,7 @@ struct task *wf_burst_fill(weft_worker *self, struct slot *slot)
     unsigned source = slot->stage;
     uint64_t end = wf_ticks() + QUICK;
     struct task_list hand =
-        wf_segment_take_more(segment_of(slot), stage_of(slot)->burst - 1);
+        wf_segment_take_more(segment_of(slot), slot, stage_of(slot)->burst - 1);
     struct chain chain = { 0 };
 
     for (;;) {

@@ -87,7 +87,7 @@ static void look_at_segment(struct look *l, unsigned number)
     }
     lock_routers(l, number, false);
     seen->count = s->items.slots;
-    seen->free = (unsigned)s->free.count;
+    seen->free = s->free.count;
     seen->hungry = s->hungry;
     seen->ended = s->ended;
     seen->reservers = s->reservers;

@@ -15,13 +15,13 @@
  * the feeder is woken once per slot, and never for nothing. No callback is
  * called under the lock.
  *
- *  [A] A feeder that feeds many takes as many slots under the lock, and then
- *      only says, for each, that it has fed so many `ahead`: the item is in the
- *      account, and no longer in the feeder's hand, from that store on. Who has
- *      the lock reads it once, so both of its sides are of one instant; and it
- *      has been read, acquire, by whoever sees the item leave, for the item was
- *      made ready after the store. The feeder's next step under the lock moves
- *      it into the account.
+ *  [A] A feeder that feeds many takes as many slots, with their numbers, under
+ *      the lock, and then only says, for each, that it has fed so many `ahead`:
+ * the item is in the account, and no longer in the feeder's hand, from that
+ * store on. Who has the lock reads it once, so both of its sides are of one
+ * instant; and it has been read, acquire, by whoever sees the item leave, for
+ * the item was made ready after the store. The feeder's next step under the
+ * lock moves it into the account.
  *
  * The gate. At the end of a segment nothing passes before all of the epochs
  * before it has. So what has passed is a prefix of the tickets but for those of
@@ -60,7 +60,7 @@ static int make_slots(struct segment *s, struct pipeline_run *run,
         slot->run = run;
         slot->segment = number;
         atomic_init(&slot->ends, NO_ATTEMPT);
-        task_list_add(&s->free, &slot->task);
+        vacant_add(&s->free, &slot->task);
     }
     return 0;
 }
@@ -102,7 +102,7 @@ void wf_segment_finish(struct segment *s)
 /* Under the lock. */
 static struct slot *take_free(struct segment *s)
 {
-    struct task *task = task_list_take(&s->free);
+    struct task *task = vacant_take(&s->free);
 
     s->hungry = !task;
     if (!task) {
@@ -118,34 +118,18 @@ static struct slot *take_free(struct segment *s)
     return slot;
 }
 
-/* Newest first: what it has in the cache is used again. */
 static void add_free(struct segment *s, struct slot *slot)
 {
-    struct task_list list = { 0 };
-
     put_at(slot, FREE);
     if (!s->unpaid)
         got(&s->blocked);
-    task_list_add(&list, &slot->task);
-    task_list_join(&list, &s->free);
-    s->free = list;
+    vacant_add(&s->free, &slot->task);
 }
 
 /* Under the lock. */
 static bool empty(const struct segment *s)
 {
     return s->free.count == s->items.slots;
-}
-
-struct task_list wf_segment_take_more(struct segment *s, unsigned most)
-{
-    struct task_list taken = { 0 };
-
-    pthread_mutex_lock(&s->lock);
-    while (taken.count < most && s->free.first)
-        task_list_add(&taken, &take_free(s)->task);
-    pthread_mutex_unlock(&s->lock);
-    return taken;
 }
 
 struct slot *wf_segment_take(struct segment *s)
@@ -189,16 +173,16 @@ struct slot *wf_segment_reserve(struct segment *s, uint64_t deadline,
     struct slot *slot = NULL;
 
     pthread_mutex_lock(&s->lock);
-    if (!s->free.first && !s->ended)
+    if (!s->free.count && !s->ended)
         want(s->times, &s->blocked);
     for (int64_t left;
-         !s->free.first && !s->ended && (left = deadline_left(deadline));)
+         !s->free.count && !s->ended && (left = deadline_left(deadline));)
         wf_segment_sleep(s, &s->freed, &s->reservers, left);
     *ended = s->ended;
-    if (!s->ended && s->free.first) {
+    if (!s->ended && s->free.count) {
         slot = take_free(s);
         put_at(slot, RESERVED);
-        if (!s->free.first && s->reservers)
+        if (!s->free.count && s->reservers)
             want(s->times, &s->blocked);
     }
     pthread_mutex_unlock(&s->lock);
@@ -214,7 +198,6 @@ static void number(struct segment *s, struct slot *filled, unsigned ahead)
     filled->epoch = s->epoch;
     filled->outcome = GOOD;
     filled->marker = filled->passed = filled->moved = false;
-    put_at(filled, AT_DOOR);
     atomic_init(&filled->refs, 1);
 }
 
@@ -229,12 +212,27 @@ static void catch_up(struct segment *s)
     store_relaxed(&s->ahead, 0);
 }
 
+struct task_list wf_segment_take_more(struct segment *s, struct slot *first,
+                                      unsigned most)
+{
+    struct task_list taken = { 0 };
+
+    pthread_mutex_lock(&s->lock);
+    catch_up(s);
+    number(s, first, 0);
+    while (taken.count < most && s->free.count) {
+        struct slot *slot = take_free(s);
+        task_list_add(&taken, &slot->task);
+        number(s, slot, (unsigned)taken.count);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return taken;
+}
+
 void wf_segment_feed_ahead(struct segment *s, struct slot *filled)
 {
-    unsigned ahead = load_relaxed(&s->ahead);
-
-    number(s, filled, ahead);
-    store_release(&s->ahead, ahead + 1); /* [A] */
+    put_at(filled, AT_DOOR);
+    store_release(&s->ahead, load_relaxed(&s->ahead) + 1); /* [A] */
 }
 
 /* Under the lock. */
@@ -254,6 +252,7 @@ static void account_for(struct segment *s, struct slot *filled, bool marker)
     }
     if (s->budget)
         wf_budget_flows(s->budget, filled);
+    put_at(filled, AT_DOOR);
 }
 
 /* Under the lock: the account as of now, or, where the feeder feeds ahead, of

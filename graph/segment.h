@@ -9,13 +9,14 @@
 #include "graph/outlet.h"
 #include "graph/sampling.h"
 #include "graph/tally.h"
+#include "graph/vacant.h"
 #include "graph/want.h"
 #include "weft/insight.h"
 #include "weft/pipeline.h"
 
 struct segment {
     alignas(64) pthread_mutex_t lock; /* of what follows, but as noted */
-    struct task_list free;            /* slots */
+    struct vacant free;               /* slots */
     struct outlet out;
     uint64_t ended_at;     /* ticks, or 0 */
     struct sample sample;  /* whose times are taken */
@@ -33,18 +34,21 @@ struct segment {
     struct slot *filling;  /* for which a source is called that can be asked
                               to end */
     unsigned reservers;    /* threads that sleep until a slot is free */
-    _Atomic uint32_t freed;  /* what they sleep on */
-    struct weft_flow flow;   /* but in_flight, which is counted when asked */
-    uint64_t turns;          /* the feeder had: its own, no lock */
-    _Atomic unsigned ahead;  /* [A] in segment.c */
+    _Atomic uint32_t freed; /* what they sleep on */
+    struct weft_flow flow;  /* but in_flight, which is counted when asked */
+    uint64_t turns;         /* the feeder had: its own, no lock */
+    _Atomic unsigned ahead; /* [A] in segment.c */
+    struct tally tally;     /* of a rate of the run; no lock */
+
+    /* What every item looks at at every stage, on cache lines of its own. */
+    alignas(64) _Atomic uint64_t
+        cancel_from;         /* this ticket and above; no lock */
     _Atomic uint64_t lately; /* ticks: when some item was timed; no lock */
     _Atomic uint64_t open;   /* the epoch that may pass; no lock to look */
-    _Atomic uint64_t cancel_from; /* items of this ticket and above; no lock */
-    struct tally tally;           /* of a rate of the run; no lock */
-    struct weft_items items;      /* immutable, like what follows */
-    bool times;                   /* are taken */
-    struct budget *budget;        /* or NULL: there is none */
-    struct claim *claims; /* one a slot, or NULL: none takes of limits */
+    struct weft_items items; /* immutable, like what follows */
+    bool times;              /* are taken */
+    struct budget *budget;   /* or NULL: there is none */
+    struct claim *claims;    /* one a slot, or NULL: none takes of limits */
     size_t stride;
     char *memory; /* of the slots */
 };
@@ -82,8 +86,10 @@ struct slot *wf_segment_reserve(struct segment *s, uint64_t deadline,
 struct slot *wf_segment_feed(struct segment *s, struct slot *filled,
                              bool marker, bool wants_next);
 
-/* The feeder, which has a slot, takes up to so many more, if they are there. */
-struct task_list wf_segment_take_more(struct segment *s, unsigned most);
+/* The feeder, which has the slot `first`, takes up to so many more, if they are
+ * there. It fills and feeds them in this order. */
+struct task_list wf_segment_take_more(struct segment *s, struct slot *first,
+                                      unsigned most);
 
 /* The feeder has filled a slot with an item, and has another one in its hand,
  * which it will feed, return or end with in one of the other ways. */
