@@ -1,0 +1,144 @@
+"""contest: one row, round by round, with the contestants in turn.
+
+A contestant is a program that does one round of all cases and prints a line of
+JSON for each result. One that is not there is skipped, one that fails is left
+out from then on; both are named.
+"""
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+from bench import figures
+
+MOST_DRIFT = 0.05
+MOST_TRIES = 3
+PATIENCE = 300  # seconds for one round of one contestant
+
+
+@dataclasses.dataclass(frozen=True)
+class Contestant:
+    by: str
+    program: pathlib.Path
+    arguments: tuple = ()
+    workers: int = 1
+
+
+class Failed(Exception):
+    """A contestant's: with the sentence."""
+
+
+def run(program, arguments, patience=PATIENCE):
+    """What it prints. It has a process group of its own, and whatever happens
+    nothing of it is left."""
+    try:
+        process = subprocess.Popen(
+            [program, *arguments], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            process_group=0)
+    except OSError as error:
+        raise Failed(f"{program}: {error.strerror}")
+    try:
+        out, err = process.communicate(timeout=patience)
+    except BaseException as error:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise Failed(f"not done after {patience} s")
+        raise
+    if process.returncode:
+        lines = err.strip().splitlines() or ["without a word"]
+        raise Failed(f"status {process.returncode}: {lines[-1]}")
+    return out
+
+
+def parse(line):
+    """A line of JSON: what it is about, and the sample."""
+    try:
+        said = json.loads(line)
+        key = figures.Key(said.get("case", ""), said["what"], said["by"],
+                          said["workers"], said["unit"])
+        latency = "value" not in said
+        sample = {name: float(said[name]) for name in
+                  (("median", "min", "p99") if latency else ("value",))}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Failed(f"printed no result but {line!r} ({error!r})")
+    return key, sample
+
+
+def calibrate(spin):
+    """Nanoseconds that the same loop takes on each core, all at once."""
+    return [float(ns) for ns in run(spin, []).split()]
+
+
+class Row:
+    """One attempt at a row."""
+
+    def __init__(self, contestants, keep):
+        self.contestants = [c for c in contestants if c.program.exists()]
+        self.skipped = sorted({c.by for c in contestants
+                               if not c.program.exists()})
+        self.failed = {}
+        self.figures = {}
+        self.keep = keep
+
+    def round(self, n):
+        """Who is first in one round is last in the next."""
+        first = n % max(1, len(self.contestants))
+        for c in self.contestants[first:] + self.contestants[:first]:
+            if c.by not in self.failed:
+                self.one(c, n)
+
+    def one(self, contestant, n):
+        try:
+            out = run(contestant.program, contestant.arguments)
+            for line in out.splitlines():
+                key, sample = parse(line)
+                if key := self.keep(contestant, key):
+                    self.add(key, sample, n)
+        except Failed as failure:
+            self.failed[contestant.by] = str(failure)
+
+    def add(self, key, sample, n):
+        samples = self.figures.setdefault(key, [])
+        if len(samples) != n:
+            raise Failed(f"has not one result a round: {key.case} {key.what}")
+        samples.append(sample)
+
+    def whole(self, rounds):
+        """The figures that every round has: of those who did not fail."""
+        return {key: samples for key, samples in self.figures.items()
+                if len(samples) == rounds}
+
+
+def attempt(contestants, spin, rounds, keep):
+    begin = time.monotonic()
+    row = Row(contestants, keep)
+    before = calibrate(spin)
+    for n in range(rounds):
+        row.round(n)
+    after = calibrate(spin)
+    return row, {"before": before, "after": after,
+                 "moved": figures.drift(before, after),
+                 "seconds": time.monotonic() - begin}
+
+
+def hold(contestants, spin, rounds, spare, keep=lambda contestant, key: key):
+    """The row that was disturbed least, of at most three: another one only
+    after one that was noisy, and while `spare` seconds are enough for it."""
+    tries = []
+    while True:
+        tries.append(attempt(contestants, spin, rounds, keep))
+        calm = tries[-1][1]["moved"] <= MOST_DRIFT
+        spent = sum(calibration["seconds"] for _, calibration in tries[1:])
+        last = tries[-1][1]["seconds"]
+        if calm or len(tries) == MOST_TRIES or spent + last > spare:
+            break
+    best, calibration = min(tries, key=lambda t: t[1]["moved"])
+    return best, {
+        "noisy": calibration["moved"] > MOST_DRIFT,
+        "calibrations": [calibration for _, calibration in tries],
+    }
