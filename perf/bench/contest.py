@@ -26,6 +26,9 @@ class Contestant:
     arguments: tuple = ()
     workers: int = 1
 
+    def __str__(self):
+        return f"{self.program.name} --workers {self.workers}"
+
 
 class Failed(Exception):
     """A contestant's: with the sentence."""
@@ -59,8 +62,8 @@ def parse(line):
     """A line of JSON: what it is about, and the sample."""
     try:
         said = json.loads(line)
-        key = figures.Key(said.get("case", ""), said["what"], said["by"],
-                          said["workers"], said["unit"])
+        key = figures.Key(said.get("case", ""), said.get("what", ""),
+                          said["by"], said["workers"], said["unit"])
         latency = "value" not in said
         sample = {name: float(said[name]) for name in
                   (("median", "min", "p99") if latency else ("value",))}
@@ -81,15 +84,16 @@ class Row:
         self.contestants = [c for c in contestants if c.program.exists()]
         self.skipped = sorted({c.by for c in contestants
                                if not c.program.exists()})
-        self.failed = {}
+        self.failed = {}  # contestants, and why
         self.figures = {}
+        self.owner = {}  # of each figure
         self.keep = keep
 
     def round(self, n):
         """Who is first in one round is last in the next."""
         first = n % max(1, len(self.contestants))
         for c in self.contestants[first:] + self.contestants[:first]:
-            if c.by not in self.failed:
+            if c not in self.failed:
                 self.one(c, n)
 
     def one(self, contestant, n):
@@ -98,20 +102,22 @@ class Row:
             for line in out.splitlines():
                 key, sample = parse(line)
                 if key := self.keep(contestant, key):
-                    self.add(key, sample, n)
+                    self.add(contestant, key, sample, n)
         except Failed as failure:
-            self.failed[contestant.by] = str(failure)
+            self.failed[contestant] = str(failure)
 
-    def add(self, key, sample, n):
+    def add(self, contestant, key, sample, n):
         samples = self.figures.setdefault(key, [])
-        if len(samples) != n:
+        owner = self.owner.setdefault(key, contestant)
+        if len(samples) != n or owner != contestant:
             raise Failed(f"has not one result a round: {key.case} {key.what}")
         samples.append(sample)
 
     def whole(self, rounds):
-        """The figures that every round has: of those who did not fail."""
+        """The figures that every round has, of those who did not fail."""
         return {key: samples for key, samples in self.figures.items()
-                if len(samples) == rounds}
+                if len(samples) == rounds
+                and self.owner[key] not in self.failed}
 
 
 def attempt(contestants, spin, rounds, keep):
