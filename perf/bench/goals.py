@@ -103,7 +103,8 @@ def judged(goal, results, ratios, cores):
     return [{"goal": goal.sentence, "case": found["case"],
              "what": found["what"], "rival": found.get("rival"),
              "workers": found["workers"],
-             "value": found["median"], "missed_by": beyond(goal, found["median"])}
+             "value": found["median"],
+             "missed_by": beyond(goal, found["median"])}
             for found in about]
 
 
