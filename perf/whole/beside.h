@@ -12,19 +12,21 @@ struct beside {
     uint64_t chunks, ns, cpu;
 };
 
-/* What it did alone and beside: the share that is lost, that of the CPU that
- * was used for something else than chunks, and how fast the files came. */
+/* Of the time of the workers: the share in which less was computed than alone;
+ * that of the CPU that the reads took, as they must; and what is left of the
+ * first without it, which is waiting. And how fast the files came. */
 static inline void beside_tell(const struct whole *w, const struct files *f,
                                struct beside alone, struct beside beside)
 {
     double chunk = (double)alone.ns / (double)alone.chunks;
-    double kept = chunk * (double)beside.chunks / (double)beside.ns;
+    double lost = 1 - chunk * (double)beside.chunks / (double)beside.ns;
     double chunk_cpu = (double)alone.cpu / (double)alone.chunks;
-    double other = (double)beside.cpu - chunk_cpu * (double)beside.chunks;
+    double reads = (double)beside.cpu - chunk_cpu * (double)beside.chunks;
 
-    whole_tell(w, "cold", "compute lost beside", "%", 100 * (1 - kept));
-    whole_tell(w, "cold", "CPU of the reads beside", "%",
-               100 * other / ((double)beside.ns * w->workers));
+    reads /= (double)beside.ns * w->workers;
+    whole_tell(w, "cold", "compute lost beside", "%", 100 * lost);
+    whole_tell(w, "cold", "CPU of the reads beside", "%", 100 * reads);
+    whole_tell(w, "cold", "compute lost to waiting", "%", 100 * (lost - reads));
     whole_tell(w, "cold", "load beside", "files/s",
                files_per_second(f->count, beside.ns));
 }

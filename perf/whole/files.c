@@ -130,7 +130,6 @@ void files_check(const struct files *f, uint64_t bytes_read)
 void files_tell_loads(const struct whole *w, const struct files *f,
                       files_load_fn *fn)
 {
-    files_evict(f);
     fn(w, f); /* warm-up: threads, buffers, and the names in the cache */
     files_evict(f);
     for (int warm = 0; warm < 2; warm++) {
