@@ -101,7 +101,7 @@ def measured(row, given, build, options, spare):
         "date": datetime.date.today().isoformat(),
         "rounds": given.rounds, "percent": given.percent,
         "seconds": time.monotonic() - begin, **noise,
-        "skipped": found.skipped,
+        "skipped": sorted(found.skipped),
         "failed": {str(c): why for c, why in found.failed.items()},
         "results": results, "ratios": ratios,
         "goals": verdicts, "open_goals": open_goals,

@@ -98,7 +98,7 @@ def files(row, cores):
     curves = {}
     for r in row["results"]:
         words = r["case"].split()
-        if words[0] == "direct" and r["unit"] == "reads/s":
+        if words[0] == "direct," and r["unit"] == "reads/s":
             curves.setdefault(r["by"], []).append((int(words[-1]),
                                                    r["median"]))
     return lines(curves, "queue depth", "4 KiB reads/s, O_DIRECT", False,

@@ -1,8 +1,9 @@
 """contest: one row, round by round, with the contestants in turn.
 
 A contestant is a program that does one round of all cases and prints a line of
-JSON for each result. One that is not there is skipped, one that fails is left
-out from then on; both are named.
+JSON for each result. One that is not there, or says with its exit status that
+something it needs is not installed, is skipped; one that fails is left out
+from then on. Both are named.
 """
 import dataclasses
 import json
@@ -17,6 +18,7 @@ from bench import figures
 MOST_DRIFT = 0.05
 MOST_TRIES = 3
 PATIENCE = 300  # seconds for one round of one contestant
+NOT_INSTALLED = 77  # an exit status, as of tests that are skipped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +34,10 @@ class Contestant:
 
 class Failed(Exception):
     """A contestant's: with the sentence."""
+
+
+class NotInstalled(Failed):
+    """What a contestant needs."""
 
 
 def run(program, arguments, patience=PATIENCE):
@@ -53,8 +59,10 @@ def run(program, arguments, patience=PATIENCE):
             raise Failed(f"not done after {patience} s")
         raise
     if process.returncode:
-        lines = err.strip().splitlines() or ["without a word"]
-        raise Failed(f"status {process.returncode}: {lines[-1]}")
+        said = (err.strip().splitlines() or ["without a word"])[-1]
+        if process.returncode == NOT_INSTALLED:
+            raise NotInstalled(said)
+        raise Failed(f"status {process.returncode}: {said}")
     return out
 
 
@@ -82,8 +90,7 @@ class Row:
 
     def __init__(self, contestants, keep):
         self.contestants = [c for c in contestants if c.program.exists()]
-        self.skipped = sorted({c.by for c in contestants
-                               if not c.program.exists()})
+        self.skipped = {c.by for c in contestants if not c.program.exists()}
         self.failed = {}  # contestants, and why
         self.figures = {}
         self.owner = {}  # of each figure
@@ -93,7 +100,7 @@ class Row:
         """Who is first in one round is last in the next."""
         first = n % max(1, len(self.contestants))
         for c in self.contestants[first:] + self.contestants[:first]:
-            if c not in self.failed:
+            if c not in self.failed and c.by not in self.skipped:
                 self.one(c, n)
 
     def one(self, contestant, n):
@@ -103,6 +110,8 @@ class Row:
                 key, sample = parse(line)
                 if key := self.keep(contestant, key):
                     self.add(contestant, key, sample, n)
+        except NotInstalled:
+            self.skipped.add(contestant.by)
         except Failed as failure:
             self.failed[contestant] = str(failure)
 

@@ -54,11 +54,11 @@ def ratio(ours, theirs):
 
 
 def ratios(figures):
-    """weft against every other, where they did the same."""
+    """weft against every other, where they did the same. Shares have none."""
     found = []
     for key, samples in figures.items():
         ours = figures.get(dataclasses.replace(key, by="weft"))
-        if key.by == "weft" or not ours:
+        if key.by == "weft" or not ours or key.unit == "%":
             continue
         if compared := ratio(ours, samples):
             found.append({"case": key.case, "what": key.what, "rival": key.by,

@@ -12,7 +12,7 @@ enum {
     BLOCK = 4096,
     BLOCKS = 1 << 17, /* of the large file: 512 MiB */
     MOST_DEPTH = 256,
-    MOST_READS = 16384,
+    MOST_READS = 8192,
 };
 
 struct files {

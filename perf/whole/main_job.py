@@ -12,12 +12,12 @@ examples/photos.yaml says; the rivals, which have no shards, write files.
   floor          the codecs of weft in a bare loop, one process a worker, each
                  with all photos; and one alone, times the number of workers
   pillow         Pillow in a pool of processes, with draft mode
-  vipsthumbnail  xargs -P, 32 photos a process
+  vipsthumbnail  xargs -P, up to 32 photos a process
   parallel_gm    GNU parallel, a GraphicsMagick a photo
   xargs_gm       xargs -P, a GraphicsMagick a photo
 
 Those that start a process for each photo, or for a few, take long: they get
-every fifth photo, or every second, and the time of each counts the same.
+every fifth photo, and what counts is images in a second.
 
 The peak of memory is that of the largest process: where there are several,
 that is not all.
@@ -35,8 +35,9 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SIDE, QUALITY = 224, 90
-TAKEN_TOGETHER = 32  # by vipsthumbnail
-EVERY = {"vipsthumbnail": 2, "parallel_gm": 5, "xargs_gm": 5}
+MOST_TOGETHER = 32  # of those that vipsthumbnail gets
+EVERY = {"vipsthumbnail": 5, "parallel_gm": 5, "xargs_gm": 5}
+NOT_INSTALLED = 77
 NEEDED = {"vipsthumbnail": ["vipsthumbnail"], "xargs_gm": ["gm"],
           "parallel_gm": ["gm", "parallel"]}
 
@@ -83,7 +84,7 @@ def gm(photo, small):
             "-quality", str(QUALITY), small]
 
 
-def command(by, photos, out, workers):
+def command(by, photos, out, workers, count):
     n = str(workers)
     if by == "pillow":
         return ["/usr/bin/python3", ROOT / "perf" / "rivals" / "pillow.py", n,
@@ -94,7 +95,8 @@ def command(by, photos, out, workers):
     listed = ["xargs", "-a", "names", "-P", n]
     if by == "xargs_gm":
         return [*listed, "-I{}", *gm("photos/{}", f"{out}/{{}}")]
-    return [*listed, "-n", str(TAKEN_TOGETHER), "vipsthumbnail",
+    together = min(MOST_TOGETHER, -(-count // (2 * workers)))
+    return [*listed, "-n", str(together), "vipsthumbnail",
             "--vips-concurrency=1", "--size", f"{SIDE}x{SIDE}",
             "--smartcrop", "centre", "-o", f"{out}/%s.jpg[Q={QUALITY}]"]
 
@@ -105,7 +107,7 @@ def rival(by, folder, workers):
     prefix = "" if by == "xargs_gm" else "photos/"
     (folder / "names").write_text(
         "".join(f"{prefix}{name}\n" for name in names))
-    spent = cost(command(by, photos, out, workers), cwd=folder)
+    spent = cost(command(by, photos, out, workers, len(names)), cwd=folder)
     return spent, sum(1 for path in out.iterdir() if path.stat().st_size)
 
 
@@ -164,7 +166,8 @@ def main():
     given = parser.parse_args()
     for tool in NEEDED.get(given.by, []):
         if not shutil.which(tool):
-            sys.exit(f"main_job: {tool} is not installed")
+            print(f"main_job: {tool} is not installed", file=sys.stderr)
+            sys.exit(NOT_INSTALLED)
     with tempfile.TemporaryDirectory(prefix="weft-main-job-") as folder:
         compete(given, pathlib.Path(folder))
 
