@@ -13,7 +13,7 @@ RIVALS = {
     "oneTBB": (["pkg-config", "--modversion", "tbb"], r".+"),
     "libgomp": (["gcc", "-dumpfullversion"], r".+"),
     "libomp": (["clang", "--version"], r"version (\S+)"),
-    "StarPU": (["pkg-config", "--modversion", "starpu-1.4"], r".+"),
+    "StarPU": (["pkg-config", "--modversion", "starpu-1.3"], r".+"),
     "fio": (["fio", "--version"], r"fio-(\S+)"),
     "Pillow": (["python3", "-c", "import PIL; print(PIL.__version__)"], r".+"),
     "libvips": (["vips", "--version"], r"vips-([\d.]+)"),

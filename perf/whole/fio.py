@@ -3,9 +3,9 @@
 
     fio.py [--workers N] [--percent P] --folder DIR
 
-The same large file as the other contestants of the row have, and as many
-reads at three of the depths, because it takes long to start; the file is out of the page cache before. fio itself draws
-which blocks.
+The same large file as the other contestants of the row have, out of the page
+cache, and as many reads, but at three depths only, because fio takes long to
+start. It draws itself which blocks.
 """
 import argparse
 import json
