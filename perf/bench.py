@@ -22,7 +22,8 @@ import sys
 import tempfile
 import time
 
-from bench import charts, contest, figures, goals, machine, rows, tables
+from bench import charts, contest, derived, figures, goals, machine, rows, \
+    tables
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PHOTOS = pathlib.Path.home() / ".cache" / "weft" / "photos"
@@ -87,8 +88,7 @@ def measured(row, given, build, options, spare):
     found, noise = contest.hold(taking_part, build / "perf" / "whole" / "spin",
                                 given.rounds, spare, rows.keep(row))
     whole = found.whole(given.rounds)
-    if row.workers == "curve":
-        whole |= figures.efficiencies(whole)
+    whole |= derived.figures_of(row, whole)
     results = [{**vars(key), **figures.summary(samples),
                 **({} if "value" in samples[0] else {"latency": True})}
                for key, samples in whole.items()]

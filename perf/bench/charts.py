@@ -3,6 +3,7 @@
 They are shown on light and on dark pages: no background, and greys and colours
 that both can bear.
 """
+import re
 import shutil
 import subprocess
 import sys
@@ -82,13 +83,13 @@ def main_job(row, cores):
 
 
 def pipeline(row, cores):
-    """ns per item and stage over the number of stages, in any order."""
+    """Over the number of stages, in any order, 64 items in flight."""
     curves = {}
     for r in row["results"]:
-        stages = r["case"].split()[0].removeprefix("S=")
-        if r["workers"] == cores and stages.isdigit() and "any" in r["case"] \
-                and "64" in r["case"]:
-            curves.setdefault(r["by"], []).append((int(stages), r["median"]))
+        found = re.fullmatch(r"any (\d+)x64", r["case"])
+        if found and r["workers"] == cores and r["what"] == "item and stage":
+            curves.setdefault(r["by"], []).append((int(found[1]),
+                                                   r["median"]))
     return lines(curves, "stages", "ns per item and stage", True,
                  "set xtics (1, 4, 8, 16)\n") if curves else None
 

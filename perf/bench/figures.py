@@ -67,23 +67,6 @@ def ratios(figures):
     return found
 
 
-def efficiencies(figures):
-    """What n workers make of n times the speed of one, as further figures."""
-    found = {}
-    for key, samples in figures.items():
-        alone = figures.get(dataclasses.replace(key, workers=1))
-        if not alone:
-            continue
-        pairs = [(value_of(a), value_of(b)) for a, b in zip(alone, samples)]
-        if not more_is_better(key.unit):
-            pairs = [(b, a) for a, b in pairs]
-        name = dataclasses.replace(key, what=f"{key.what}: efficiency",
-                                   unit="%")
-        found[name] = [{"value": 100 * many / (key.workers * one)}
-                       for one, many in pairs]
-    return found
-
-
 def drift(before, after):
     """How far the spin calibration moved, as a share: the core that moved
     most."""

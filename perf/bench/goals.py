@@ -33,29 +33,32 @@ class Goal:
 RIVALS = "every rival"
 EASY, HARD = ("chain", "tree", "wavefront"), ("layers", "independent")
 
+EDGES = {"chain": 1, "tree": 1, "wavefront": 2, "layers": 4, "independent": 0}
+
 GOALS = (
     Goal("dag", "*", "run again", "floor", at_most=1.5),
     *(Goal("dag", case, "run again", rival, at_most=1 / times)
       for cases, times in ((EASY, 5), (HARD, 3)) for case in cases
       for rival in ("tbb*", "omp*")),
     Goal("dag", "*", "draw + compile", "tbb*", at_most=1 / 3),
-    Goal("dag", "*", "memory beyond 4 an edge", None, at_most=64),
-    Goal("forkjoin", "fib*", "*", "floor", at_most=2, workers="one"),
-    Goal("forkjoin", "skynet*", "*", "floor", at_most=2, workers="one"),
-    Goal("forkjoin", "nqueens*", "*", "floor", at_most=1.05),
-    Goal("forkjoin", "matmul*", "*", "floor", at_most=1.05),
-    Goal("pipeline", "S=8 any*64 tokens", "*", None, at_most=15),
-    Goal("pipeline", "S=8 in order*64 tokens", "*", None, at_most=22),
-    Goal("pipeline", "S=8*64 tokens", "statistics*", None, at_most=20),
-    Goal("limit", "one token*", "*", None, at_most=100),
-    Goal("submit", "1 thread*", "*", None, at_most=60),
-    Goal("submit", "idle*", "*", "floor", at_most=1.3),
-    Goal("submit", "spinning*", "*", None, at_most=3),
-    Goal("submit", "hand-off*", "*", "floor", at_most=3),
+    *(Goal("dag", case, "memory", None, at_most=64 + 4 * edges)
+      for case, edges in EDGES.items()),
+    Goal("forkjoin", "fib", "task", "floor", at_most=2, workers="one"),
+    Goal("forkjoin", "skynet", "task", "floor", at_most=2, workers="one"),
+    Goal("forkjoin", "queens", "all of it", "floor / workers", at_most=1.05),
+    Goal("forkjoin", "matmul", "all of it", "floor / workers", at_most=1.05),
+    Goal("pipeline", "any 8x64", "item and stage", None, at_most=15),
+    Goal("pipeline", "ordered 8x64", "item and stage", None, at_most=22),
+    Goal("pipeline", "* 8x64", "statistics, more", None, at_most=20),
+    Goal("limit", "*one*", "*", None, at_most=100),
+    Goal("submit", "from *", "task", None, at_most=60),
+    Goal("submit", "idle", "latency", "floor", at_most=1.3),
+    Goal("submit", "awake", "latency", None, at_most=3),
+    Goal("submit", "item awake", "latency", "floor", at_most=3),
     Goal("idle", "*", "*", None, at_most=0.005),
-    Goal("metg", "width 2", "METG(50 %)", None, at_most=500),
-    Goal("metg", "width 8", "METG(50 %)", None, at_most=250),
-    Goal("metg", "*", "METG(90 %)", RIVALS, at_most=0.5),
+    Goal("metg", "width W", "50 %", None, at_most=500),
+    Goal("metg", "width 4W", "50 %", None, at_most=250),
+    Goal("metg", "*", "90 %", RIVALS, at_most=0.5),
     Goal("files", "cached", "load", "plain loop", at_least=0.95),
     Goal("files", "cold", "load", "threads", at_least=0.95),
     Goal("files", "cold", "load", "floor", at_least=0.95),
@@ -65,7 +68,8 @@ GOALS = (
     Goal("main_job", "photos", "end to end", RIVALS, at_least=1),
     Goal("main_job", "photos", "CPU per 1000", RIVALS, at_most=1),
     Goal("memory", "*", "more than with the fewest", None, at_most=1),
-    Goal("scaling", "*", "*: efficiency", None, at_least=90, cores=16),
+    *(Goal("scaling", case, "*: efficiency", None, at_least=90, cores=16)
+      for case in ("forkjoin *", "stages *", "main_job *")),
 )
 
 # Those are no rivals: they do less, or weft itself in another way.

@@ -18,54 +18,47 @@ class Row:
     name: str
     question: str
     seconds: int  # of 20 minutes
-    workers: str = "all"  # or "one and all", "curve"
     contestants: tuple = RIVALS
+    alone: tuple = ()  # those that run with one worker, too
+    serial: tuple = ()  # those that never have more than one
+    curves: tuple = ()  # (row, case, what): with 1 .. all workers
 
 
 ROWS = (
-    Row("dag", "a node of a graph: draw, compile, run, run again", 180,
-        "one and all"),
-    Row("forkjoin", "a child: spawn and sync", 180, "one and all"),
-    Row("pipeline", "an item in an empty stage", 150),
-    Row("limit", "a task that takes the only token", 50),
+    Row("dag", "a node of a graph: draw, compile, run, run again", 190,
+        alone=("weft", "floor")),
+    Row("forkjoin", "a child: spawn and sync", 160, alone=("weft", "floor"),
+        serial=("floor",)),
+    Row("pipeline", "an item in an empty stage", 80),
+    Row("limit", "a task that takes the only token", 40),
     Row("submit", "a task from outside, there and back", 60),
-    Row("idle", "a scheduler without work", 100),
+    Row("idle", "a scheduler without work", 120),
     Row("metg", "the smallest task that is worth it", 60),
-    Row("files", "many small files, and small reads of a large one", 150,
-        contestants=("weft", "floor", "threads", "fio")),
-    Row("main_job", "photos to shards", 150,
-        contestants=("weft", "floor", "pillow", "vipsthumbnail", "parallel_gm",
-                     "xargs_gm")),
-    Row("memory", "peak memory against the number of items", 40,
-        contestants=("weft",)),
-    Row("scaling", "1 worker, 2, 4 ... all", 80, "curve",
-        contestants=("weft",)),
+    Row("files", "many small files, and small reads of a large one", 140,
+        ("weft", "floor", "threads", "fio")),
+    Row("main_job", "photos to shards", 130,
+        ("weft", "floor", "pillow", "vipsthumbnail", "parallel_gm",
+         "xargs_gm")),
+    Row("memory", "peak memory against the number of items", 50, ("weft",)),
+    Row("scaling", "1 worker, 2, 4 ... all", 70, ("weft",), curves=(
+        ("dag", "wavefront", "run again"),
+        ("forkjoin", "queens", "all of it"),
+        ("pipeline", "any 8x64", "item and stage"),
+        ("stages", "10 us", "end to end"),
+        ("main_job", "photos", "end to end"))),
 )
 NAMES = tuple(row.name for row in ROWS)
 MOST_SECONDS = 20 * 60
 
-# Those of whole programs that are scripts.
+# Whole programs: those that are scripts, and those that are in perf/whole.
 SCRIPTS = {("files", "fio"): "perf/whole/fio.py"}
 SCRIPTS |= {("main_job", by): "perf/whole/main_job.py"
             for by in ROWS[NAMES.index("main_job")].contestants}
-IN_WHOLE = ("files", "memory")
-
-# What is measured with 1 .. all workers: a case of another row, and what of
-# it.
-CURVES = (
-    ("dag", "wavefront", "run again"),
-    ("forkjoin", "fib*", "*"),
-    ("pipeline", "S=8 any*", "*"),
-    ("main_job", "photos", "end to end"),
-)
+IN_WHOLE = ("files", "memory", "stages")
 
 
-def counts(workers, cores):
-    """With how many workers a row is run."""
-    if workers == "all" or cores == 1:
-        return [cores]
-    if workers == "one and all":
-        return [1, cores]
+def curve_counts(cores):
+    """1, 2, 4 ... and all."""
     powers = [1 << n for n in range(cores.bit_length()) if 1 << n < cores]
     return [*powers, cores]
 
@@ -80,12 +73,16 @@ def program(build, row, by):
 def contestants(row, build, cores, percent, options):
     """Those of a row, in their order. `options` are what whole programs are
     told beside: where the photos are, and where there is room for files."""
-    if row.workers == "curve":
+    if row.curves:
         return [contestant(source, "weft", n, build, percent, options, case)
-                for source, case, _ in CURVES
-                for n in counts(row.workers, cores)]
+                for source, case, _ in row.curves
+                for n in curve_counts(cores)]
+    alone = row.alone if cores > 1 else ()
+    taking_part = [(by, 1) for by in alone]
+    taking_part += [(by, cores) for by in row.contestants
+                    if cores == 1 or by not in row.serial]
     return [contestant(row.name, by, n, build, percent, options)
-            for n in counts(row.workers, cores) for by in row.contestants]
+            for by, n in taking_part]
 
 
 def contestant(row, by, workers, build, percent, options, case=None):
@@ -101,11 +98,11 @@ def contestant(row, by, workers, build, percent, options, case=None):
 def keep(row):
     """Which results count in the row, and under which name: all, but of the
     curves only those that it is about, with where they come from."""
-    if row.workers != "curve":
+    if not row.curves:
         return lambda contestant, key: key
 
     def of_the_curves(contestant, key):
-        for source, case, what in CURVES:
+        for source, case, what in row.curves:
             if contestant.program.stem in (source, f"{source}_weft") \
                     and key.by == "weft" and key.case == case \
                     and key.what == what:
