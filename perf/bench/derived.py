@@ -15,7 +15,7 @@ def efficiencies(figures):
     found = {}
     for key, samples in figures.items():
         alone = figures.get(dataclasses.replace(key, workers=1))
-        if not alone:
+        if key.workers == 1 or not alone:
             continue
         slow, fast = (alone, samples) if more_is_better(key.unit) \
             else (samples, alone)

@@ -38,6 +38,7 @@ SIDE, QUALITY = 224, 90
 MOST_TOGETHER = 32  # of those that vipsthumbnail gets
 EVERY = {"vipsthumbnail": 5, "parallel_gm": 5, "xargs_gm": 5}
 NOT_INSTALLED = 77
+PYTHON = shutil.which("python3", path="/usr/bin") or sys.executable
 NEEDED = {"vipsthumbnail": ["vipsthumbnail"], "xargs_gm": ["gm"],
           "parallel_gm": ["gm", "parallel"]}
 
@@ -87,7 +88,7 @@ def gm(photo, small):
 def command(by, photos, out, workers, count):
     n = str(workers)
     if by == "pillow":
-        return ["/usr/bin/python3", ROOT / "perf" / "rivals" / "pillow.py", n,
+        return [PYTHON, ROOT / "perf" / "rivals" / "pillow.py", n,
                 photos, out]
     if by == "parallel_gm":
         return ["parallel", "--will-cite", "-j", n, "-a", "names",
@@ -155,6 +156,16 @@ def compete(given, folder):
     return tell(given.by, given.workers, count, spent)
 
 
+def lacks(by):
+    """What is not installed that it needs."""
+    if by == "pillow" and subprocess.run(
+            [PYTHON, "-c", "import PIL"], stderr=subprocess.DEVNULL
+            ).returncode:
+        return "Pillow"
+    return next((tool for tool in NEEDED.get(by, [])
+                 if not shutil.which(tool)), None)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--by", required=True)
@@ -164,10 +175,9 @@ def main():
                         default=len(os.sched_getaffinity(0)))
     parser.add_argument("--percent", type=int, default=100)
     given = parser.parse_args()
-    for tool in NEEDED.get(given.by, []):
-        if not shutil.which(tool):
-            print(f"main_job: {tool} is not installed", file=sys.stderr)
-            sys.exit(NOT_INSTALLED)
+    if lacking := lacks(given.by):
+        print(f"main_job: {lacking} is not installed", file=sys.stderr)
+        sys.exit(NOT_INSTALLED)
     with tempfile.TemporaryDirectory(prefix="weft-main-job-") as folder:
         compete(given, pathlib.Path(folder))
 
