@@ -2,10 +2,10 @@
 they are installed, and say what it cost.
 """
 import json
+import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 
 from fixtures import WEFT, CommandTest, unittest
 
@@ -21,7 +21,8 @@ class MainJob(CommandTest):
             [sys.executable, PROGRAM, "--by", by, "--build", BUILD,
              "--photos", self.photos, "--workers", "2", *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True)
+            stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "TMPDIR": str(self.root)})
 
     def results(self, by):
         ran = self.compete(by)
@@ -72,10 +73,8 @@ class MainJob(CommandTest):
 
     def test_nothing_is_left_behind(self):
         self.add_jpegs(4)
-        folder = pathlib.Path(tempfile.gettempdir())
-        before = set(folder.glob("weft-main-job-*"))
         self.results("weft")
-        self.assertLessEqual(set(folder.glob("weft-main-job-*")), before)
+        self.assertEqual(list(self.root.iterdir()), [self.photos])
 
     def test_no_photos_is_a_mistake_that_says_where_to_get_some(self):
         ran = self.compete("weft")
