@@ -86,13 +86,13 @@ def measured(row, given, build, options, spare):
     cores = machine.cores()
     taking_part = rows.contestants(row, build, cores, given.percent, options)
     found, noise = contest.hold(taking_part, build / "perf" / "whole" / "spin",
-                                given.rounds, spare, rows.keep(row))
-    whole = found.whole(given.rounds)
-    whole |= derived.figures_of(row, whole)
-    results = [{**vars(key), **figures.summary(samples),
-                **({} if "value" in samples[0] else {"latency": True})}
-               for key, samples in whole.items()]
-    ratios = figures.ratios(whole)
+                                given.rounds, row.seconds, spare,
+                                rows.keep(row))
+    good = found.good()
+    good |= derived.figures_of(row, good)
+    results = [{**vars(key), **figures.summary(samples)}
+               for key, samples in good.items()]
+    ratios = figures.ratios(good)
     verdicts, open_goals = goals.judge(row.name, results, ratios, cores)
     return {
         "question": row.question,
@@ -103,6 +103,8 @@ def measured(row, given, build, options, spare):
         "seconds": time.monotonic() - begin, **noise,
         "skipped": sorted(found.skipped),
         "failed": {str(c): why for c, why in found.failed.items()},
+        "in_part": {str(c): c.percent for c in found.contestants
+                    if c.percent < given.percent},
         "results": results, "ratios": ratios,
         "goals": verdicts, "open_goals": open_goals,
     }

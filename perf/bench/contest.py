@@ -27,6 +27,7 @@ class Contestant:
     program: pathlib.Path
     arguments: tuple = ()
     workers: int = 1
+    percent: int = 100
 
     def __str__(self):
         return f"{self.program.name} --workers {self.workers}"
@@ -88,13 +89,15 @@ def calibrate(spin):
 class Row:
     """One attempt at a row."""
 
-    def __init__(self, contestants, keep):
+    def __init__(self, contestants, keep, rounds):
         self.contestants = [c for c in contestants if c.program.exists()]
         self.skipped = {c.by for c in contestants if not c.program.exists()}
         self.failed = {}  # contestants, and why
+        self.seconds = {}  # of each contestant, in the last round
         self.figures = {}
         self.owner = {}  # of each figure
         self.keep = keep
+        self.rounds = rounds
 
     def round(self, n):
         """Who is first in one round is last in the next."""
@@ -104,8 +107,10 @@ class Row:
                 self.one(c, n)
 
     def one(self, contestant, n):
+        begin = time.monotonic()
         try:
-            out = run(contestant.program, contestant.arguments)
+            out = run(contestant.program, [*contestant.arguments, "--percent",
+                                           str(contestant.percent)])
             for line in out.splitlines():
                 key, sample = parse(line)
                 if key := self.keep(contestant, key):
@@ -114,26 +119,53 @@ class Row:
             self.skipped.add(contestant.by)
         except Failed as failure:
             self.failed[contestant] = str(failure)
+        self.seconds[contestant] = time.monotonic() - begin
 
     def add(self, contestant, key, sample, n):
-        samples = self.figures.setdefault(key, [])
+        samples = self.figures.setdefault(key, [None] * self.rounds)
         owner = self.owner.setdefault(key, contestant)
-        if len(samples) != n or owner != contestant:
-            raise Failed(f"has not one result a round: {key.case} {key.what}")
-        samples.append(sample)
+        if samples[n] or owner != contestant:
+            raise Failed(f"gives a result twice: {key.case} {key.what}")
+        samples[n] = sample
 
-    def whole(self, rounds):
-        """The figures that every round has, of those who did not fail."""
+    def good(self):
+        """The figures of those who did not fail."""
         return {key: samples for key, samples in self.figures.items()
-                if len(samples) == rounds
-                and self.owner[key] not in self.failed}
+                if self.owner[key] not in self.failed}
 
 
-def attempt(contestants, spin, rounds, keep):
-    begin = time.monotonic()
-    row = Row(contestants, keep)
+def shortened(row, seconds):
+    """What the contestants have to do for the row not to take longer: weft and
+    the floor all, and of the rivals the slow ones less. What they tell is of
+    a task or a second, whatever the number of tasks."""
+    rivals = [c for c in row.contestants if c.by not in ("weft", "floor")]
+    others = sum(row.seconds.get(c, 0) for c in row.contestants
+                 if c not in rivals)
+    left = max(0, seconds / row.rounds - others)
+    found = {}
+    # The quick ones first: what they leave of their share is for the slow.
+    for i, c in enumerate(sorted(rivals, key=lambda c: row.seconds.get(c, 0))):
+        share, took = left / (len(rivals) - i), row.seconds.get(c, 0)
+        if took > share:
+            found[c] = dataclasses.replace(
+                c, percent=max(1, int(c.percent * share / took)))
+        left -= min(share, took)
+    return [found.get(c, c) for c in row.contestants]
+
+
+def attempt(contestants, spin, rounds, seconds, keep):
+    """A row; where the first round shows that it would take too long, with
+    less to do for slow rivals."""
+    row = Row(contestants, keep, rounds)
     before = calibrate(spin)
-    for n in range(rounds):
+    begin = time.monotonic()
+    row.round(0)
+    if rounds > 1 and (time.monotonic() - begin) * rounds > seconds:
+        skipped = row.skipped
+        row = Row(shortened(row, seconds), keep, rounds)
+        row.skipped |= skipped
+        row.round(0)
+    for n in range(1, rounds):
         row.round(n)
     after = calibrate(spin)
     return row, {"before": before, "after": after,
@@ -141,12 +173,13 @@ def attempt(contestants, spin, rounds, keep):
                  "seconds": time.monotonic() - begin}
 
 
-def hold(contestants, spin, rounds, spare, keep=lambda contestant, key: key):
+def hold(contestants, spin, rounds, seconds, spare,
+         keep=lambda contestant, key: key):
     """The row that was disturbed least, of at most three: another one only
     after one that was noisy, and while `spare` seconds are enough for it."""
     tries = []
     while True:
-        tries.append(attempt(contestants, spin, rounds, keep))
+        tries.append(attempt(contestants, spin, rounds, seconds, keep))
         calm = tries[-1][1]["moved"] <= MOST_DRIFT
         spent = sum(calibration["seconds"] for _, calibration in tries[1:])
         last = tries[-1][1]["seconds"]

@@ -5,8 +5,8 @@ from bench.figures import more_is_better, value_of
 
 
 def each_round(make, *figures):
-    """A figure made of others, round by round."""
-    return [{"value": make(*map(value_of, samples))}
+    """A figure made of others, in each round that has them all."""
+    return [{"value": make(*map(value_of, samples))} if all(samples) else None
             for samples in zip(*figures)]
 
 
@@ -76,4 +76,4 @@ def figures_of(row, figures):
         found |= constructions(figures)
     if row.name == "pipeline":
         found |= statistics_cost(figures)
-    return found
+    return {key: samples for key, samples in found.items() if any(samples)}

@@ -28,26 +28,34 @@ def rank(values, share):
 
 
 def value_of(sample):
-    """What is compared: of a latency its median."""
-    return sample["value"] if "value" in sample else sample["median"]
+    """What is compared: of a latency its median. None where it is missing."""
+    return sample and sample.get("value", sample.get("median"))
+
+
+def is_latency(samples):
+    return any(sample and "value" not in sample for sample in samples)
 
 
 def summary(samples):
-    """Of one figure, over the rounds. A latency has its p99 from within each
-    round, of which the median counts; anything else from among the rounds."""
-    values = [value_of(sample) for sample in samples]
-    found = {"median": statistics.median(values), "rounds": values}
-    if "value" in samples[0]:
+    """Of one figure, over the rounds that have it. A latency has its p99 from
+    within each round, of which the median counts; anything else from among the
+    rounds."""
+    there = [sample for sample in samples if sample]
+    values = [value_of(sample) for sample in there]
+    found = {"median": statistics.median(values),
+             "rounds": [value_of(sample) for sample in samples]}
+    if not is_latency(samples):
         return {**found, "min": min(values), "p99": rank(values, 0.99)}
-    return {**found, "min": min(sample["min"] for sample in samples),
-            "p99": statistics.median(sample["p99"] for sample in samples)}
+    return {**found, "min": min(sample["min"] for sample in there),
+            "p99": statistics.median(sample["p99"] for sample in there),
+            "latency": True}
 
 
 def ratio(ours, theirs):
     """The median of the ratios of each round, and these: a noisy neighbour
     hits both of a round alike. None where there is nothing to divide by."""
     rounds = [value_of(a) / value_of(b) for a, b in zip(ours, theirs)
-              if value_of(b)]
+              if a and b and value_of(b)]
     if not rounds:
         return None
     return {"median": statistics.median(rounds), "rounds": rounds}

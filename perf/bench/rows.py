@@ -86,13 +86,14 @@ def contestants(row, build, cores, percent, options):
 
 
 def contestant(row, by, workers, build, percent, options, case=None):
-    arguments = ["--workers", str(workers), "--percent", str(percent)]
+    arguments = ["--workers", str(workers)]
     arguments += options.get(row, [])
     if row == "main_job":
         arguments += ["--by", by, "--build", str(build)]
     elif case:
         arguments += ["--case", case]
-    return Contestant(by, program(build, row, by), tuple(arguments), workers)
+    return Contestant(by, program(build, row, by), tuple(arguments), workers,
+                      percent)
 
 
 def keep(row):

@@ -21,9 +21,13 @@ def times(ratio, unit):
 
 
 def shown(result):
+    text = number(result["median"])
     if "latency" in result:
-        return f"{number(result['median'])} (p99 {number(result['p99'])})"
-    return number(result["median"])
+        text += f" (p99 {number(result['p99'])})"
+    if missing := result["rounds"].count(None):
+        all_of_them = len(result["rounds"])
+        text += f" ({all_of_them - missing} of {all_of_them} rounds)"
+    return text
 
 
 def others(results):
@@ -87,11 +91,14 @@ def noise(row):
 
 
 def absent(row):
-    """Who did not take part, and why."""
+    """Who did not take part, or not in all of it, and why."""
     if row["skipped"]:
         yield "not installed or not built: " + ", ".join(row["skipped"])
     for name, sentence in row["failed"].items():
         yield f"failed: {name}: {sentence}"
+    if row["in_part"]:
+        yield "a part of the work, because it takes long: " + ", ".join(
+            f"{name} {percent} %" for name, percent in row["in_part"].items())
 
 
 def verdict(v):

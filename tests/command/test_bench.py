@@ -52,7 +52,7 @@ class Bench(unittest.TestCase):
         self.script(self.build / "perf" / "whole" / "spin",
                     *self.numbers("spin", values), "echo $value")
 
-    def contestant(self, by, values, more=(), row="limit", case="one token",
+    def contestant(self, by, values, more=(), row="limit", case="1 token, all",
                    unit="ns"):
         said = json.dumps({"row": row, "case": case, "what": "task", "by": by,
                            "workers": "WORKERS", "unit": unit,
@@ -60,7 +60,7 @@ class Bench(unittest.TestCase):
         said = said.replace('"WORKERS"', "'$workers'") \
             .replace('"VALUE"', "'$value'")
         return self.script(self.build / "perf" / "rows" / f"{row}_{by}",
-                           "workers=$2", *self.numbers(by, values),
+                           "workers=$2 percent=$4", *self.numbers(by, values),
                            f"echo '{said}'", *more)
 
     def start(self, *arguments):
@@ -124,6 +124,18 @@ class Bench(unittest.TestCase):
         self.assertEqual(row["ratios"], [])
         self.assertEqual(self.result(row, "tbb")["median"], 0)
 
+    def test_a_result_that_some_rounds_lack_is_of_those_that_have_it(self):
+        self.contestant("weft", [2])
+        self.contestant("tbb", [4])
+        path = self.build / "perf" / "rows" / "limit_tbb"
+        path.write_text(path.read_text().replace(
+            "\nset --", "\n[ $n != 5 ] || exit 0\nset --"))
+        row, out = self.bench()
+        self.assertEqual(self.result(row, "tbb")["rounds"],
+                         [4] * 5 + [None] + [4] * 3)
+        self.assertEqual(len(self.ratio(row, "tbb")["rounds"]), 8)
+        self.assertIn("(8 of 9 rounds)", out)
+
     # Rounds.
 
     def test_contestants_take_turns_and_each_is_first_in_turn(self):
@@ -170,9 +182,40 @@ class Bench(unittest.TestCase):
         program = self.build / "perf" / "rows" / "limit_weft"
         _, noise = contest.hold(
             [contest.Contestant("weft", program, ("--workers", "1"))],
-            self.build / "perf" / "whole" / "spin", 1, spare=0)
+            self.build / "perf" / "whole" / "spin", 1, 100, spare=0)
         self.assertTrue(noise["noisy"])
         self.assertEqual(self.called(), ["weft"])
+
+    def shortened(self, seconds, **took):
+        """What percentage each contestant is left with."""
+        contestants = [contest.Contestant(by, pathlib.Path("/bin/true"))
+                       for by in took]
+        row = contest.Row(contestants, None, ROUNDS)
+        row.seconds = dict(zip(contestants, took.values()))
+        return {c.by: c.percent for c in contest.shortened(row, seconds)}
+
+    def test_slow_rivals_do_less_where_a_row_would_take_too_long(self):
+        self.assertEqual(
+            self.shortened(10 * ROUNDS, weft=3, floor=1, tbb=2, starpu=40),
+            {"weft": 100, "floor": 100, "tbb": 100, "starpu": 10})
+
+    def test_weft_and_the_floor_never_do_less(self):
+        self.assertEqual(self.shortened(ROUNDS, weft=9, floor=9, tbb=9),
+                         {"weft": 100, "floor": 100, "tbb": 1})
+
+    def test_a_row_that_takes_too_long_begins_again_with_less(self):
+        program = self.contestant("tbb", [1], more=[
+            f"echo $percent >>'{self.root / 'percents'}'", "[ $percent -lt 50 ] || sleep 1"
+        ])
+        contestant = contest.Contestant("tbb", program, ("--workers", "1"))
+        spin = self.build / "perf" / "whole" / "spin"
+        row, _ = contest.hold([contestant], spin, 3, seconds=0.6, spare=0)
+        percents = (self.root / "percents").read_text().split()
+        self.assertEqual(percents[0], "100")
+        self.assertEqual(len(percents), 4)
+        self.assertTrue(all(1 <= int(p) < 50 for p in percents[1:]), percents)
+        (samples,) = row.good().values()
+        self.assertEqual(samples, [{"value": 1}] * 3)
 
     # Who does not take part.
 
@@ -228,7 +271,7 @@ class Bench(unittest.TestCase):
         self.script(self.build / "perf" / "rows" / "limit_tbb",
                     f"echo '{said}'", f"echo '{said}'")
         row, _ = self.bench()
-        self.assertIn("not one result a round", *row["failed"].values())
+        self.assertIn("gives a result twice", *row["failed"].values())
 
     def test_who_hangs_is_ended_with_all_that_it_started(self):
         pid = self.root / "pid"
@@ -365,9 +408,9 @@ class Bench(unittest.TestCase):
         self.contestant("weft", [10])
         self.contestant("tbb", [25])
         _, out = self.bench()
-        self.assertRegex(out, r"one token +task +ns +10\.0 +25\.0 \(2\.5x\)")
+        self.assertRegex(out, r"1 token, all +task +ns +10\.0 +25\.0 \(2\.5x\)")
         text = (self.results / "here.md").read_text()
-        self.assertIn("| one token | task | ns | 10.0 | 25.0 (2.5x) |", text)
+        self.assertIn("| 1 token, all | task | ns | 10.0 | 25.0 (2.5x) |", text)
 
     @unittest.skipUnless(shutil.which("gnuplot"), "gnuplot is not installed")
     def test_a_chart_is_drawn(self):
