@@ -25,22 +25,22 @@ class Row:
 
 
 ROWS = (
-    Row("dag", "a node of a graph: draw, compile, run, run again", 190,
+    Row("dag", "a node of a graph: draw, compile, run, run again", 170,
         alone=("weft", "floor")),
-    Row("forkjoin", "a child: spawn and sync", 160, alone=("weft", "floor"),
+    Row("forkjoin", "a child: spawn and sync", 140, alone=("weft", "floor"),
         serial=("floor",)),
-    Row("pipeline", "an item in an empty stage", 80),
-    Row("limit", "a task that takes the only token", 40),
-    Row("submit", "a task from outside, there and back", 60),
-    Row("idle", "a scheduler without work", 120),
-    Row("metg", "the smallest task that is worth it", 60),
-    Row("files", "many small files, and small reads of a large one", 140,
+    Row("pipeline", "an item in an empty stage", 75),
+    Row("limit", "a task that takes the only token", 110),
+    Row("submit", "a task from outside, there and back", 75),
+    Row("idle", "a scheduler without work", 155),
+    Row("metg", "the smallest task that is worth it", 70),
+    Row("files", "many small files, and small reads of a large one", 130,
         ("weft", "floor", "threads", "fio")),
-    Row("main_job", "photos to shards", 130,
+    Row("main_job", "photos to shards", 120,
         ("weft", "floor", "pillow", "vipsthumbnail", "parallel_gm",
          "xargs_gm")),
-    Row("memory", "peak memory against the number of items", 50, ("weft",)),
-    Row("scaling", "1 worker, 2, 4 ... all", 70, ("weft",), curves=(
+    Row("memory", "peak memory against the number of items", 45, ("weft",)),
+    Row("scaling", "1 worker, 2, 4 ... all", 60, ("weft",), curves=(
         ("dag", "wavefront", "run again"),
         ("forkjoin", "queens", "all of it"),
         ("pipeline", "any 8x64", "item and stage"),

@@ -205,8 +205,8 @@ class Bench(unittest.TestCase):
 
     def test_a_row_that_takes_too_long_begins_again_with_less(self):
         program = self.contestant("tbb", [1], more=[
-            f"echo $percent >>'{self.root / 'percents'}'", "[ $percent -lt 50 ] || sleep 1"
-        ])
+            f"echo $percent >>'{self.root / 'percents'}'",
+            "[ $percent -lt 50 ] || sleep 1"])
         contestant = contest.Contestant("tbb", program, ("--workers", "1"))
         spin = self.build / "perf" / "whole" / "spin"
         row, _ = contest.hold([contestant], spin, 3, seconds=0.6, spare=0)
@@ -332,6 +332,10 @@ class Bench(unittest.TestCase):
                 self.assertIn(goal.row, rows.NAMES)
                 self.assertNotEqual(goal.at_most is None,
                                     goal.at_least is None)
+
+    def test_all_rows_together_take_less_than_twenty_minutes(self):
+        self.assertLess(sum(row.seconds for row in rows.ROWS),
+                        rows.MOST_SECONDS)
 
     # What follows from other figures.
 
