@@ -10,7 +10,7 @@
 #include "perf/empty_stages.h"
 #include "perf/whole/beside.h"
 
-enum { MOST_WORKERS = 256 };
+enum { MOST_WORKERS = 256, NOT_INSTALLED = 77 /* an exit status */ };
 
 /* One thread's ring; its slots are files or blocks under way. */
 struct reader {
@@ -221,11 +221,26 @@ static void tell_beside(const struct whole *w, const struct files *f)
     beside_tell(w, f, alone, beside);
 }
 
+/* As much of io_uring as this needs: Linux 6.0. */
+static void need_a_ring(void)
+{
+    struct io_uring ring;
+    int rc = io_uring_queue_init(2, &ring, IORING_SETUP_SINGLE_ISSUER);
+
+    if (rc) {
+        fprintf(stderr, "no ring is to be had (%s)\n", strerror(-rc));
+        exit(NOT_INSTALLED);
+    }
+    io_uring_queue_exit(&ring);
+}
+
 int main(int argc, char **argv)
 {
     struct whole w = whole_begin(argc, argv, "files", "floor");
-    struct files f = files_open(&w);
+    struct files f;
 
+    need_a_ring();
+    f = files_open(&w);
     files_tell_loads(&w, &f, load);
     files_tell_reads(&w, &f, read_blocks);
     tell_beside(&w, &f);

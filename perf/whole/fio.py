@@ -9,6 +9,7 @@ start. It draws itself which blocks.
 """
 import argparse
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -33,6 +34,14 @@ def reads_per_second(large, direct, depth, count):
     return job["read"]["iops"]
 
 
+def can_be_direct(large):
+    try:
+        os.close(os.open(large, os.O_RDONLY | os.O_DIRECT))
+    except OSError:
+        return False
+    return True
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--workers", type=int, default=1)
@@ -46,7 +55,7 @@ def main():
     if not large.exists():
         sys.exit(f"fio.py: {large} is made by the other contestants: run one")
     most = max(1, MOST_READS * given.percent // 100)
-    for direct in (False, True):
+    for direct in (False, True) if can_be_direct(large) else (False,):
         for depth in DEPTHS:
             count = max(depth, min(most, READS_AT_ONE * depth))
             print(json.dumps({
