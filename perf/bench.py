@@ -81,13 +81,14 @@ def built():
 
 
 def measured(row, given, build, options, spare):
-    """One row, with all that is known of it."""
+    """One row, with all that is known of it. `spare` seconds are left to repeat
+    it; they are negative where those before it took too long."""
     begin = time.monotonic()
     cores = machine.cores()
     taking_part = rows.contestants(row, build, cores, given.percent, options)
     found, noise = contest.hold(taking_part, build / "perf" / "whole" / "spin",
-                                given.rounds, row.seconds, spare,
-                                rows.keep(row))
+                                given.rounds, row.seconds + min(0, spare),
+                                spare, rows.keep(row))
     good = found.good()
     good |= derived.figures_of(row, good)
     results = [{**vars(key), **figures.summary(samples)}
