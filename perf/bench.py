@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import datetime
 import json
+import math
 import os
 import pathlib
 import shlex
@@ -86,9 +87,9 @@ def measured(row, given, build, options, spare):
     begin = time.monotonic()
     cores = machine.cores()
     taking_part = rows.contestants(row, build, cores, given.percent, options)
+    seconds = row.seconds + min(0, spare) if row.divisible else math.inf
     found, noise = contest.hold(taking_part, build / "perf" / "whole" / "spin",
-                                given.rounds, row.seconds + min(0, spare),
-                                spare, rows.keep(row))
+                                given.rounds, seconds, spare, rows.keep(row))
     good = found.good()
     good |= derived.figures_of(row, good)
     results = [{**vars(key), **figures.summary(samples)}

@@ -22,6 +22,7 @@ class Row:
     alone: tuple = ()  # those that run with one worker, too
     serial: tuple = ()  # those that never have more than one
     curves: tuple = ()  # (row, case, what): with 1 .. all workers
+    divisible: bool = True  # what is told of a part is what is told of all
 
 
 ROWS = (
@@ -32,7 +33,7 @@ ROWS = (
     Row("pipeline", "an item in an empty stage", 75),
     Row("limit", "a task that takes the only token", 110),
     Row("submit", "a task from outside, there and back", 75),
-    Row("idle", "a scheduler without work", 155),
+    Row("idle", "a scheduler without work", 155, divisible=False),
     Row("metg", "the smallest task that is worth it", 70),
     Row("files", "many small files, and small reads of a large one", 130,
         ("weft", "floor", "threads", "fio")),
