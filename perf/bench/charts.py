@@ -8,14 +8,14 @@ import shutil
 import subprocess
 import sys
 
-from bench import figures, tables
+from bench import tables
 
 GREY = "#808890"
 COLOURS = ("#2f81f7", "#8b949e", "#e36209", "#2da44e", "#bf3989", "#a475f9",
            "#c69026", "#1b9e9e")
 
 HEAD = """
-set terminal svg size 760,{height} dynamic enhanced font "sans-serif,13"
+set terminal svg size 760,{height} dynamic noenhanced font "sans-serif,13"
 set border lc rgb "{grey}"
 set tics tc rgb "{grey}"
 set key outside top center horizontal textcolor rgb "{grey}"
@@ -26,7 +26,7 @@ set grid y lc rgb "{grey}" lt 1 dt 3
 
 
 def quoted(text):
-    return '"' + text.replace("\\", "").replace('"', "").replace("_", " ") + '"'
+    return '"' + text.replace("\\", "").replace('"', "") + '"'
 
 
 def block(name, lines):
@@ -42,8 +42,8 @@ def select(row, workers, what=None):
     return found
 
 
-def bars(row, workers, what, unit):
-    """A group of bars a case; logarithmic, for the worst is far away."""
+def bars(row, workers, what, unit, logarithmic):
+    """A group of bars a case."""
     found = select(row, workers, what)
     names = tables.others([r for r in row["results"] if r["what"] == what])
     lines = [" ".join([quoted(case),
@@ -52,8 +52,8 @@ def bars(row, workers, what, unit):
     script = HEAD.format(height=380, grey=GREY, x="", y=unit)
     script += block("data", lines)
     script += "set style data histogram\nset style histogram clustered gap 1\n"
-    script += "set style fill solid border -1\nset logscale y\n"
-    script += "set border lc rgb \"%s\"\nset boxwidth 0.9\n" % GREY
+    script += "set style fill solid noborder\nset boxwidth 0.9\n"
+    script += "set logscale y\n" if logarithmic else "set yrange [0:*]\n"
     plots = [f"$data using {i + 2}:xtic(1) title {quoted(name)} "
              f"lc rgb \"{COLOURS[i % len(COLOURS)]}\""
              for i, name in enumerate(names)]
@@ -75,11 +75,11 @@ def lines(curves, x, y, logarithmic, more=""):
 
 
 def dag(row, cores):
-    return bars(row, cores, "run again", "ns per node, run again")
+    return bars(row, cores, "run again", "ns per node, run again", True)
 
 
 def main_job(row, cores):
-    return bars(row, cores, "end to end", "images/s")
+    return bars(row, cores, "end to end", "images/s", False)
 
 
 def pipeline(row, cores):
@@ -110,7 +110,7 @@ def scaling(row, cores):
     curves = {}
     for r in row["results"]:
         if r["what"].endswith(": efficiency"):
-            curves.setdefault(r["case"], []).append(
+            curves.setdefault(r["case"], [(1, 1)]).append(
                 (r["workers"], r["median"] * r["workers"] / 100))
     if not curves:
         return None
