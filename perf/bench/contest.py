@@ -18,6 +18,7 @@ from bench import figures
 MOST_DRIFT = 0.05
 MOST_TRIES = 3
 PATIENCE = 300  # seconds for one round of one contestant
+LEAST_PART = 0.2  # of the work: with less, what is done once would count
 NOT_INSTALLED = 77  # an exit status, as of tests that are skipped
 
 
@@ -147,8 +148,9 @@ def shortened(row, seconds):
     for i, c in enumerate(sorted(rivals, key=lambda c: row.seconds.get(c, 0))):
         share, took = left / (len(rivals) - i), row.seconds.get(c, 0)
         if took > share:
+            part = max(LEAST_PART, share / took)
             found[c] = dataclasses.replace(
-                c, percent=max(1, int(c.percent * share / took)))
+                c, percent=max(1, int(c.percent * part)))
         left -= min(share, took)
     return [found.get(c, c) for c in row.contestants]
 
