@@ -22,7 +22,7 @@ class Row:
     alone: tuple = ()  # those that run with one worker, too
     serial: tuple = ()  # those that never have more than one
     curves: tuple = ()  # (row, case, what): with 1 .. all workers
-    divisible: bool = True  # what is told of a part is what is told of all
+    divisible: bool = True  # a part of the work tells as much as all of it
 
 
 ROWS = (
@@ -36,10 +36,10 @@ ROWS = (
     Row("idle", "a scheduler without work", 155, divisible=False),
     Row("metg", "the smallest task that is worth it", 70),
     Row("files", "many small files, and small reads of a large one", 130,
-        ("weft", "floor", "threads", "fio")),
+        ("weft", "floor", "threads", "fio"), divisible=False),
     Row("main_job", "photos to shards", 120,
         ("weft", "floor", "pillow", "vipsthumbnail", "parallel_gm",
-         "xargs_gm")),
+         "xargs_gm"), divisible=False),
     Row("memory", "peak memory against the number of items", 45, ("weft",)),
     Row("scaling", "1 worker, 2, 4 ... all", 60, ("weft",), curves=(
         ("dag", "wavefront", "run again"),
