@@ -31,7 +31,7 @@ class Contestant:
     percent: int = 100
 
     def __str__(self):
-        return f"{self.program.name} --workers {self.workers}"
+        return f"{self.by} ({self.program.name} --workers {self.workers})"
 
 
 class Failed(Exception):

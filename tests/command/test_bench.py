@@ -239,9 +239,9 @@ class Bench(unittest.TestCase):
         self.contestant("tbb", [1], more=[
             f"[ $n -lt {ROUNDS - 1} ] || {{ echo out of luck >&2; exit 3; }}"])
         row, out = self.bench()
-        self.assertEqual(list(row["failed"].values()),
-                         ["status 3: out of luck"])
-        self.assertIn("limit_tbb", out)
+        name = f"tbb (limit_tbb --workers {CORES})"
+        self.assertEqual(row["failed"], {name: "status 3: out of luck"})
+        self.assertIn(f"failed: {name}", out)
         self.assertEqual([r["by"] for r in row["results"]], ["weft"])
         self.assertEqual(row["ratios"], [])
 
