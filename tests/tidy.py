@@ -29,7 +29,7 @@ LAYERS = {
 # The only place of what is not libc; a place is a file or a folder.
 HOMES = {
     "hwloc.h": ["sched/topo.c", "cli/bench/machine.c"],
-    "liburing.h": ["sched/ring.c"],
+    "liburing.h": ["sched/ring.c", "perf/whole/files_floor.c"],
     "linux/futex.h": ["sched/futex.c"],
     "libfyaml.h": ["cli"],
     "turbojpeg.h": ["cli", "perf"],

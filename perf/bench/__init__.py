@@ -1,0 +1,1 @@
+"""bench: runs the contestants of each row, compares them, and shows it all."""

@@ -1,0 +1,81 @@
+"""figures: what the rounds of a row say when they are taken together.
+
+A figure is a result of one contestant: it is known by its case, what it is,
+who made it, with how many workers, and its unit. It has a value in each round;
+a latency has a median, a minimum and a p99 in each.
+"""
+import dataclasses
+import math
+import statistics
+
+
+@dataclasses.dataclass(frozen=True)
+class Key:
+    case: str
+    what: str
+    by: str
+    workers: int
+    unit: str
+
+
+def more_is_better(unit):
+    return unit.endswith("/s")
+
+
+def rank(values, share):
+    """The smallest value that at least this share of them does not exceed."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
+def value_of(sample):
+    """What is compared: of a latency its median. None where it is missing."""
+    return sample and sample.get("value", sample.get("median"))
+
+
+def is_latency(samples):
+    return any(sample and "value" not in sample for sample in samples)
+
+
+def summary(samples):
+    """Of one figure, over the rounds that have it. A latency has its p99 from
+    within each round, of which the median counts; anything else from among the
+    rounds."""
+    there = [sample for sample in samples if sample]
+    values = [value_of(sample) for sample in there]
+    found = {"median": statistics.median(values),
+             "rounds": [value_of(sample) for sample in samples]}
+    if not is_latency(samples):
+        return {**found, "min": min(values), "p99": rank(values, 0.99)}
+    return {**found, "min": min(sample["min"] for sample in there),
+            "p99": statistics.median(sample["p99"] for sample in there),
+            "latency": True}
+
+
+def ratio(ours, theirs):
+    """The median of the ratios of each round, and these: a noisy neighbour
+    hits both of a round alike. None where there is nothing to divide by."""
+    rounds = [value_of(a) / value_of(b) for a, b in zip(ours, theirs)
+              if a and b and value_of(b)]
+    if not rounds:
+        return None
+    return {"median": statistics.median(rounds), "rounds": rounds}
+
+
+def ratios(figures):
+    """weft against every other, where they did the same. Shares have none."""
+    found = []
+    for key, samples in figures.items():
+        ours = figures.get(dataclasses.replace(key, by="weft"))
+        if key.by == "weft" or not ours or key.unit == "%":
+            continue
+        if compared := ratio(ours, samples):
+            found.append({"case": key.case, "what": key.what, "rival": key.by,
+                          "workers": key.workers, "unit": key.unit,
+                          **compared})
+    return found
+
+
+def drift(before, after):
+    """How far the spin calibration moved, as a share: the core that moved
+    most."""
+    return max(abs(b / a - 1) for a, b in zip(before, after))
