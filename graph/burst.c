@@ -185,7 +185,8 @@ bool wf_burst_may_fill(weft_worker *self, const struct slot *slot)
 
 struct task *wf_burst_older(weft_worker *self, const struct slot *slot)
 {
-    return ++hand_of(self, slot)->turns % FAIR_TURN == 0
+    return stage_of(slot)->burst > 1 &&
+                   ++hand_of(self, slot)->turns % FAIR_TURN == 0
                ? wf_take_elsewhere(self)
                : NULL;
 }

@@ -15,7 +15,7 @@ struct stage_run;
 struct hand {
     alignas(64) _Atomic uint64_t kept; /* a bit for each stage */
     bool quick;     /* were the last items that it ran: burst.c */
-    unsigned turns; /* of sources, where it was quick: burst.c */
+    unsigned turns; /* of sources: burst.c */
 };
 
 /* The bit of a stage, or 0: its tokens are not kept. */

@@ -259,7 +259,7 @@ unsigned wf_burst_most(const struct stage_run *sr);
  * fills them. */
 bool wf_burst_may_fill(weft_worker *self, const struct slot *slot);
 
-/* burst.c: something that is to come before that, or NULL. */
+/* burst.c: something that is to come before the source's turn, or NULL. */
 struct task *wf_burst_older(weft_worker *self, const struct slot *slot);
 
 struct task *wf_burst_fill(weft_worker *self, struct slot *slot);

@@ -35,13 +35,13 @@ struct task *wf_source_fill(weft_worker *self, struct slot *slot)
         return NULL;
     if (load_relaxed(&slot->run->draining))
         return end(self, slot);
-    if (wf_burst_may_fill(self, slot)) {
-        struct task *older = wf_burst_older(self, slot);
-        if (!older)
-            return wf_burst_fill(self, slot);
+    struct task *older = wf_burst_older(self, slot);
+    if (older) {
         wf_source_queue(self, slot, true);
         return older;
     }
+    if (wf_burst_may_fill(self, slot))
+        return wf_burst_fill(self, slot);
     uint64_t now = ticks_of(slot);
     if (stage_of(slot)->stage->cancel)
         wf_segment_filling(segment_of(slot), slot);

@@ -11,6 +11,7 @@ struct watched {
     _Atomic bool through[ITEMS + 1];
     _Atomic uint64_t filled;
     bool source_waits, stage_waits;
+    _Atomic bool waits; /* some item */
     enum weft_order order;
 };
 
@@ -33,8 +34,11 @@ static int go_through(weft_worker *self, void *item, void *ctx)
     struct watched *w = ctx;
     uint64_t value = value_of(item);
 
-    if (w->stage_waits && value % SELDOM == SELDOM / 2)
+    if (w->stage_waits && value % SELDOM == SELDOM / 2 &&
+        !atomic_exchange(&w->waits, true)) {
         UNTIL(load_relaxed(&w->through[value + 1]));
+        store_relaxed(&w->waits, false);
+    }
     cr_assert(!load_relaxed(&w->through[value]));
     store_relaxed(&w->through[value], true);
     return 0;

@@ -26,7 +26,7 @@ struct world {
     struct numbers numbers;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    void *held[SLOTS]; /* pending, the oldest first */
+    void *held[3 * SLOTS]; /* were pending, the oldest first */
     unsigned count;
     bool over;
     _Atomic unsigned asked, asked_twice, resets, failures, calls;
