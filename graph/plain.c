@@ -19,60 +19,79 @@ bool wf_stage_is_plain(const struct pipeline_plan *plan,
            failures->policy != WEFT_AT_RATE;
 }
 
-/* The stage has returned 0, and the item leaves it. */
-static void leaves(struct stage_counts *c, struct slot *slot)
-{
-    uint64_t now = ticks_of(slot);
+/* An item's way, and what its worker needs at each stage. */
+struct way {
+    weft_worker *self;
+    struct slot *slot;
+    struct segment *segment;
+    struct stage_run *at;
+    struct stage_counts *counts; /* there */
+    bool times;                  /* are taken */
+};
 
-    count_past(&c->done, 1);
+/* The stage has returned 0, and the item leaves it. */
+static void leaves(const struct way *way)
+{
+    struct slot *slot = way->slot;
+
+    count_past(&way->counts->done, 1);
+    if (!way->times)
+        return;
+    uint64_t now = ticks_of(slot);
     if (slot->weight) {
-        count_time(&c->run, slot, slot->began, now);
-        wf_histogram_add(&c->latency, since(slot->entered, now), slot->weight);
+        count_time(&way->counts->run, slot, slot->began, now);
+        wf_histogram_add(&way->counts->latency, since(slot->entered, now),
+                         slot->weight);
     }
     slot->arrived = slot->entered = slot->ready = slot->began = now;
-    note_time(segment_of(slot), slot, now);
+    note_time(way->segment, slot, now);
 }
 
-/* Whether the stage that follows may be entered at once, but for a token. */
-static bool is_open(const struct slot *slot, struct stage_run *sr)
+/* Whether the stage may be entered at once, but for a token. */
+static bool is_open(const struct way *way, struct stage_run *sr)
 {
-    return sr->plain && !is_cancelled(slot) &&
+    const uint64_t *ticket = way->slot->ticket;
+
+    return sr->plain && !wf_segment_cancelled(way->segment, ticket[0]) &&
            (!sr->stage->ordered ||
-            wf_turn_is(&sr->turn, slot->ticket[sr->stage->depth]));
+            wf_turn_is(&sr->turn, ticket[sr->stage->depth]));
 }
 
 /* The item has come to the stage and has its turn and a token. */
-static void enters(weft_worker *self, struct slot *slot, struct stage_run *sr)
+static void enters(const struct way *way)
 {
-    struct stage_counts *c = counts_at(slot, self);
+    const struct stage *stage = way->at->stage;
+    struct slot *slot = way->slot;
 
-    if (sr->stage->ordered) {
+    if (stage->ordered) {
         struct task *next =
-            wf_turn_pass(&sr->turn, slot->ticket[sr->stage->depth]);
+            wf_turn_pass(&way->at->turn, slot->ticket[stage->depth]);
         if (next)
-            wf_push(self, next);
+            wf_push(way->self, next);
     }
-    count(&c->in, 1);
-    count_past(&c->started, 1);
+    count(&way->counts->in, 1);
+    count_past(&way->counts->started, 1);
     slot->attempt = 1;
     slot->told = false;
 }
 
 /* From one stage to the next: true, it may be called. */
-static bool goes_on(weft_worker *self, struct slot *slot, bool may)
+static bool goes_on(struct way *way, bool may)
 {
-    struct stage_run *sr = stage_of(slot);
-    unsigned number = sr->stage->next;
-    struct stage_run *next = &sr->run->stages[number];
+    struct stage_run *from = way->at;
+    unsigned number = from->stage->next;
+    ptrdiff_t behind = (ptrdiff_t)number - way->slot->stage;
 
-    slot->stage = number;
-    if (!may || number == NOWHERE || !is_open(slot, next)) {
-        wf_hand_give(self, sr);
+    way->slot->stage = number;
+    if (!may || number == NOWHERE || !is_open(way, from + behind)) {
+        wf_hand_give(way->self, from);
         return false;
     }
-    if (!wf_hand_move(self, sr, next))
+    way->at += behind;
+    way->counts += behind;
+    if (!wf_hand_move(way->self, from, way->at))
         return false;
-    enters(self, slot, next);
+    enters(way);
     return true;
 }
 
@@ -80,20 +99,28 @@ struct task *wf_plain(weft_worker *self, struct slot *slot, uint64_t now)
 {
     unsigned left = wf_steps_left(self), steps = 0;
     struct task *next = &slot->task;
+    struct way way = {
+        .self = self,
+        .slot = slot,
+        .segment = segment_of(slot),
+        .at = stage_of(slot),
+        .counts = counts_at(slot, self),
+        .times = slot->run->times,
+    };
 
     slot->began = now;
-    note_time(segment_of(slot), slot, now);
-    count_time(&counts_at(slot, self)->ready_wait, slot, slot->ready, now);
+    note_time(way.segment, slot, now);
+    count_time(&way.counts->ready_wait, slot, slot->ready, now);
     for (;; steps++) {
-        const struct stage *stage = stage_of(slot)->stage;
+        const struct stage *stage = way.at->stage;
         wf_attempt_open(slot);
         int rc = stage->fn(self, slot->item, stage->ctx);
         if (rc || !wf_attempt_close(slot)) {
             next = wf_attempt_returned(self, slot, rc);
             break;
         }
-        leaves(counts_at(slot, self), slot);
-        if (!goes_on(self, slot, steps < left)) {
+        leaves(&way);
+        if (!goes_on(&way, steps < left)) {
             put_at(slot, AT_DOOR);
             break;
         }
