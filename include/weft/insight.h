@@ -37,7 +37,8 @@ struct weft_stage_stats {
     unsigned tokens;             /* 0: unlimited, or it has none */
     unsigned running;            /* tokens in use */
     unsigned waiting;            /* items that wait for a turn or a token */
-    unsigned peak;               /* most tokens in use at one time */
+    unsigned peak;               /* most tokens in use at one time, or kept by
+                                    workers for their next item */
     uint64_t token_wait_ns;      /* for a turn, a token, limits or bytes */
     uint64_t ready_wait_ns;      /* for a worker, or its thread */
     uint64_t run_ns;             /* in the callback */
