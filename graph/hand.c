@@ -86,7 +86,7 @@ bool wf_hand_move(weft_worker *self, struct stage_run *from,
             return true;
         }
     wf_hand_give(self, from);
-    return wf_hand_take(self, to);
+    return wf_hand_take(self, to) || wf_limit_try(&to->limit);
 }
 
 void wf_hand_give(weft_worker *self, struct stage_run *sr)

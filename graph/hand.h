@@ -25,8 +25,8 @@ uint64_t wf_hand_bit(const struct stage_run *sr, unsigned workers);
  * has. False: it may ask the stage's limit. */
 bool wf_hand_take(weft_worker *self, struct stage_run *sr);
 
-/* [worker] Gives back a token of `from`. True: the caller has one of `to` now.
- * */
+/* [worker] Gives back a token of `from`. True: the caller has one of `to` now;
+ * False: it may have to wait for one. */
 bool wf_hand_move(weft_worker *self, struct stage_run *from,
                   struct stage_run *to);
 

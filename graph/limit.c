@@ -74,6 +74,18 @@ bool wf_limit_take(struct limit *l)
     return true;
 }
 
+bool wf_limit_try(struct limit *l)
+{
+    uint64_t state = load_relaxed(&l->state);
+
+    while (takers_of(state) < tokens_of(state))
+        if (cas_acq_rel(&l->state, &state, state + 1)) { /* [T] */
+            note_peak(l, takers_of(state) + 1);
+            return true;
+        }
+    return false;
+}
+
 bool wf_limit_is_short(const struct limit *l)
 {
     uint64_t state = load_seq_cst(&l->state); /* [K] in hand.c */

@@ -27,6 +27,9 @@ void wf_limit_finish(struct limit *l);
 /* [any] True: the caller has a token. False: it must call wf_limit_wait. */
 bool wf_limit_take(struct limit *l);
 
+/* [any] The same, but with False nothing has happened. */
+bool wf_limit_try(struct limit *l);
+
 /* [any] After a refusal. True: the caller has a token after all. False: `task`
  * waits, and whoever gives a token back to it makes it ready; it may already
  * run elsewhere. */

@@ -25,6 +25,19 @@ Test(limit, tokens_are_taken_until_there_are_none)
     wf_limit_finish(&l);
 }
 
+Test(limit, a_try_in_vain_changes_nothing)
+{
+    struct limit l;
+    wf_limit_init(&l, 1);
+    cr_assert(wf_limit_try(&l));
+    cr_assert(!wf_limit_try(&l));
+    cr_assert_eq(wf_limit_in_use(&l), 1);
+    cr_assert_eq(l.peak, 1);
+    cr_assert_eq(wf_limit_give(&l), NULL);
+    cr_assert_eq(wf_limit_in_use(&l), 0);
+    wf_limit_finish(&l);
+}
+
 Test(limit, the_oldest_that_waits_gets_the_token)
 {
     struct limit l;
