@@ -89,12 +89,9 @@ static void add_stage(struct bounds *b, unsigned i)
     struct stage_run *sr = &b->run->stages[i];
     const struct stage *stage = sr->stage;
     unsigned tokens = load_relaxed(&sr->limit.tokens);
-    struct weft_limit_stats own;
 
-    if (stage->use_count) {
-        weft_limit_stats(&sr->own, &own);
-        tokens = own.tokens;
-    }
+    if (stage->use_count)
+        tokens = wf_limit_tokens(&sr->own);
     if (!tokens || tokens == WEFT_UNLIMITED)
         return;
     bool fixed = stage->kind == GATHER || stage->kind == SCATTER;
@@ -178,7 +175,7 @@ static void add_limit(struct bounds *b, unsigned index)
     weft_limit *limit = b->run->limits[index].limit;
     double all = b->account->limits[index], mine = 0, most = -1;
     unsigned users = 0, each = 1, busiest = 0;
-    struct weft_limit_stats stats;
+    unsigned tokens = wf_limit_tokens(limit);
 
     for (unsigned i = 0; i < plan->stage_count; i++) {
         unsigned takes = tokens_taken(&plan->stages[i], limit);
@@ -193,12 +190,11 @@ static void add_limit(struct bounds *b, unsigned index)
         busiest = i;
         each = takes;
     }
-    weft_limit_stats(limit, &stats);
     if (users > 1 || mine < 0.98 * all)
         each = 1; /* what one leaves, another may take */
-    struct resource *r = add(b, OF_LIMIT, all, usable(stats.tokens, each),
-                             usable(stats.tokens + 1, each));
-    r->count = stats.tokens;
+    struct resource *r =
+        add(b, OF_LIMIT, all, usable(tokens, each), usable(tokens + 1, each));
+    r->count = tokens;
     r->stage = busiest;
     r->index = index;
     r->others = all > mine ? r->use * (all - mine) / all : 0;

@@ -89,23 +89,22 @@ static int check_uses(const struct stage *s, weft_error *why)
                         s->name, s->use_count, WEFT_MOST_USES);
     for (unsigned i = 0; i < s->use_count; i++) {
         weft_limit *limit = s->uses[i].limit;
-        struct weft_limit_stats stats;
         if (!limit)
             return wf_error(why, -EINVAL, "use %u of stage '%s' has no limit",
                             i, s->name);
-        weft_limit_stats(limit, &stats);
-        if (s->uses[i].tokens > stats.tokens)
+        unsigned tokens = wf_limit_tokens(limit);
+        if (s->uses[i].tokens > tokens)
             return wf_error(why, -EINVAL,
                             "stage '%s' takes %u tokens of limit '%s', which "
                             "has %u",
-                            s->name, s->uses[i].tokens, stats.name,
-                            stats.tokens);
+                            s->name, s->uses[i].tokens, wf_limit_name(limit),
+                            tokens);
         for (unsigned k = 0; k < i; k++)
             if (s->uses[k].limit == limit)
                 return wf_error(why, -EINVAL,
                                 "stage '%s' takes of limit '%s' twice: add the "
                                 "tokens up",
-                                s->name, stats.name);
+                                s->name, wf_limit_name(limit));
     }
     return 0;
 }

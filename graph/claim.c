@@ -335,6 +335,14 @@ void wf_claim_give(struct claim *c)
     finish(&granted, now);
 }
 
+unsigned wf_limit_tokens(weft_limit *l)
+{
+    lock();
+    unsigned tokens = l->tokens;
+    unlock();
+    return tokens;
+}
+
 void wf_limit_look(weft_limit *l, wf_claim_fn *visit, void *ctx)
 {
     lock();

@@ -54,6 +54,7 @@ void wf_named_limit_init(struct weft_limit *l, const char *name,
 
 /* [any] */
 const char *wf_limit_name(const weft_limit *l);
+unsigned wf_limit_tokens(weft_limit *l); /* that there are now */
 
 /* [any] Each use names another limit. True: the claim has all its tokens.
  * False: it waits and has none; `task` is made ready on `sched` when it has

@@ -22,8 +22,6 @@
 static int check(const struct node_use *to, const struct weft_use *use,
                  const char *task, weft_error *why)
 {
-    struct weft_limit_stats limit;
-
     if (!use->limit)
         return wf_error(why, -EINVAL, "a use of task '%s' has no limit", task);
     if (to->count == WEFT_MOST_USES)
@@ -31,18 +29,20 @@ static int check(const struct node_use *to, const struct weft_use *use,
                         "task '%s' takes of more than %d limits, as many as "
                         "are possible",
                         task, WEFT_MOST_USES);
-    weft_limit_stats(use->limit, &limit);
-    if (use->tokens > limit.tokens)
+
+    const char *name = wf_limit_name(use->limit);
+    unsigned tokens = wf_limit_tokens(use->limit);
+    if (use->tokens > tokens)
         return wf_error(why, -EINVAL,
                         "task '%s' takes %u tokens of limit '%s', which has "
                         "%u",
-                        task, use->tokens, limit.name, limit.tokens);
+                        task, use->tokens, name, tokens);
     for (unsigned i = 0; i < to->count; i++)
         if (to->uses[i].limit == use->limit)
             return wf_error(why, -EINVAL,
                             "task '%s' takes of limit '%s' twice: add the "
                             "tokens up",
-                            task, limit.name);
+                            task, name);
     return 0;
 }
 
