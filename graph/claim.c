@@ -173,7 +173,7 @@ static void leave_queue(struct claim_use *u)
 /* These uses are met, or it waits for them. */
 static bool ask(struct claim *c, unsigned first, unsigned end, uint64_t now)
 {
-    c->first = first;
+    c->first = (uint8_t)first;
     c->unmet = 0;
     for (unsigned i = first; i < end; i++) {
         struct claim_use *u = &c->uses[i];
@@ -241,7 +241,7 @@ static void look(struct weft_limit *l, uint64_t now, struct granted *granted)
     struct claim_use *oldest;
 
     while ((oldest = l->first) && oldest->met != fits(l, oldest->tokens)) {
-        struct claim *c = oldest->claim;
+        struct claim *c = wf_claim_of(oldest);
         oldest->met = !oldest->met;
         if (!oldest->met)
             c->unmet++;
@@ -273,18 +273,28 @@ static void finish(struct granted *granted, uint64_t now)
     }
 }
 
+/* No more is written than there is: wf_claim_size. */
+static void begin(struct claim *c, const struct weft_use *uses, unsigned count)
+{
+    c->next = NULL;
+    c->count = (uint8_t)count;
+    c->first = c->unmet = 0;
+    for (unsigned i = 0; i < count; i++) {
+        unsigned tokens = uses[i].tokens ? uses[i].tokens : 1;
+        c->uses[i] = (struct claim_use){ .limit = uses[i].limit,
+                                         .tokens = tokens,
+                                         .index = (uint8_t)i };
+    }
+}
+
 bool wf_claim_take(struct claim *c, const struct weft_use *uses, unsigned count,
                    weft_sched *sched, struct task *task)
 {
     uint64_t now = lock_at();
 
-    *c = (struct claim){ .count = count, .task = task, .sched = sched };
-    for (unsigned i = 0; i < count; i++) {
-        unsigned tokens = uses[i].tokens ? uses[i].tokens : 1;
-        c->uses[i] = (struct claim_use){ .limit = uses[i].limit,
-                                         .claim = c,
-                                         .tokens = tokens };
-    }
+    begin(c, uses, count);
+    c->task = task;
+    c->sched = sched;
     bool own = has_own(c);
     bool mine = ask(c, 0, own ? 1 : count, now) && (!own || reserve(c, now));
     if (mine) /* [X] */

@@ -2,6 +2,8 @@
 #ifndef WEFT_GRAPH_CLAIM_H
 #define WEFT_GRAPH_CLAIM_H
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "graph/histogram.h"
 #include "sched/task.h"
@@ -10,26 +12,40 @@
 /* A limit that a claim uses, and the claim's place in its queue. */
 struct claim_use {
     struct weft_limit *limit;
-    struct claim *claim;
     struct claim_use *next; /* behind it in the queue */
-    unsigned tokens;
     uint64_t since; /* when it began to wait here, then when it was granted */
-    bool met;       /* it is the oldest here, and its tokens are free */
-    bool waits;     /* is counted as waiting */
+    unsigned tokens;
+    uint8_t index; /* among those of its claim */
+    bool met;      /* it is the oldest here, and its tokens are free */
+    bool waits;    /* is counted as waiting */
 };
 
 /* A task's request for tokens of several limits: all, or none. Embedded in what
  * owns the tokens. The uses are the stage's own, first, where it has one, and
  * those of the user. */
 struct claim {
-    struct claim_use uses[WEFT_MOST_USES + 1];
-    unsigned count;
-    unsigned first; /* of the uses that it waits for now: [S] in claim.c */
-    unsigned unmet; /* of these */
     struct task *task;
     weft_sched *sched;
     struct claim *next; /* of those that were granted together */
+    uint8_t count;
+    uint8_t first; /* of the uses that it waits for now: [S] in claim.c */
+    uint8_t unmet; /* of these */
+    struct claim_use uses[WEFT_MOST_USES + 1]; /* or fewer: wf_claim_size */
 };
+
+/* The memory that a claim needs, if it has no more than so many uses. With one,
+ * as most have, it is a cache line, and a million of them touch a quarter of
+ * the pages. */
+static inline size_t wf_claim_size(unsigned uses)
+{
+    return offsetof(struct claim, uses) + uses * sizeof(struct claim_use);
+}
+
+static inline struct claim *wf_claim_of(struct claim_use *use)
+{
+    char *first = (char *)(use - use->index);
+    return (struct claim *)(void *)(first - offsetof(struct claim, uses));
+}
 
 struct limit_latencies {
     struct histogram wait, hold; /* of each request: ns */

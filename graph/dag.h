@@ -40,10 +40,11 @@ struct dag_plan {
     uint32_t *root; /* the nodes that wait for nothing */
     char *names;
     struct special *special;
-    uint32_t special_count, claim_count;
-    uint32_t *choice; /* what nodes choose from */
-    bool conditional; /* a node chooses */
-    int *priority;    /* of each node, or NULL: all have none */
+    uint32_t special_count;
+    size_t claim_bytes; /* of a run: special.h */
+    uint32_t *choice;   /* what nodes choose from */
+    bool conditional;   /* a node chooses */
+    int *priority;      /* of each node, or NULL: all have none */
     struct run_pool *pool;
 };
 

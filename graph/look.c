@@ -174,11 +174,13 @@ static void note_claim(void *ctx, const struct claim_use *waiting)
 
     for (unsigned i = 0, first = 0; i < run->plan->segment_count; i++) {
         const struct segment_seen *s = &q->look->segments[i];
-        const struct claim *mine = run->claims + first;
+        const char *mine = (const char *)(run->claims + first);
+        size_t slot = (size_t)((const char *)waiting - mine) /
+                      sizeof(struct claim); /* far beyond, if it is before */
         first += s->count;
-        if (waiting->claim < mine || waiting->claim >= mine + s->count)
+        if (slot >= s->count)
             continue;
-        struct seen *seen = &s->slots[waiting->claim - mine];
+        struct seen *seen = &s->slots[slot];
         if (seen->stage != q->stage || seen->place != WANTS_TOKEN)
             return;
         seen->queued = true;

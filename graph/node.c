@@ -168,7 +168,7 @@ static struct task *begin(weft_worker *self, struct dag_run *run,
         wf_dag_hold(run);
         bool has = wf_nodeuse_take(run, s, &n->task);
         if (!has && wf_dag_is_stopped(run))
-            wf_claim_hurry(&run->claims[s->claim]);
+            wf_claim_hurry(wf_node_claim(run, s));
         wf_dag_release(run);
         if (!has)
             return NULL; /* [X] in claim.c: it may already run elsewhere */

@@ -61,11 +61,11 @@ int wf_nodeuse_add(struct node_use *to, const struct weft_use *uses, size_t n,
 bool wf_nodeuse_take(struct dag_run *run, const struct special *s,
                      struct task *task)
 {
-    return wf_claim_take(&run->claims[s->claim], s->use.uses, s->use.count,
+    return wf_claim_take(wf_node_claim(run, s), s->use.uses, s->use.count,
                          run->run.sched, task);
 }
 
 void wf_nodeuse_give(struct dag_run *run, const struct special *s)
 {
-    wf_claim_give(&run->claims[s->claim]);
+    wf_claim_give(wf_node_claim(run, s));
 }
