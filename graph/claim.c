@@ -258,19 +258,28 @@ static void look_at_all(const struct claim *c, uint64_t now,
 }
 
 /* Looks where those that were granted have left their queues; which may grant
- * more. Then gives up the lock, and makes them all ready. */
-static void finish(struct granted *granted, uint64_t now)
+ * more. Then gives up the lock. */
+static void look_on(struct granted *granted, uint64_t now)
 {
     for (struct claim *c = granted->first; c; c = c->next)
         look_at_all(c, now, granted);
     unlock();
+}
 
-    weft_worker *self = granted->first ? wf_worker_here() : NULL;
-    for (struct claim *c = granted->first; c;) {
+static void make_ready(struct claim *c, weft_worker *self)
+{
+    while (c) {
         struct claim *next = c->next; /* [X] */
         wf_ready(c->sched, self, c->task);
         c = next;
     }
+}
+
+static void finish(struct granted *granted, uint64_t now)
+{
+    look_on(granted, now);
+    if (granted->first)
+        make_ready(granted->first, wf_worker_here());
 }
 
 /* No more is written than there is: wf_claim_size. */
@@ -329,10 +338,9 @@ void wf_claim_hurry(struct claim *c)
     finish(&granted, now);
 }
 
-void wf_claim_give(struct claim *c)
+static void give(struct claim *c, struct granted *granted)
 {
     uint64_t now = lock_at();
-    struct granted granted = { NULL };
 
     for (unsigned i = 0; i < c->count; i++) {
         struct weft_limit *l = c->uses[i].limit;
@@ -341,8 +349,32 @@ void wf_claim_give(struct claim *c)
         if (l->each)
             wf_histogram_add(&l->each->hold, now - c->uses[i].since, 1);
     }
-    look_at_all(c, now, &granted);
-    finish(&granted, now);
+    look_at_all(c, now, granted);
+    look_on(granted, now);
+}
+
+void wf_claim_give(struct claim *c)
+{
+    struct granted granted = { NULL };
+
+    give(c, &granted);
+    if (granted.first)
+        make_ready(granted.first, wf_worker_here());
+}
+
+struct task *wf_claim_pass_on(weft_worker *self, struct claim *c)
+{
+    struct granted granted = { NULL };
+    struct task *next = NULL;
+
+    give(c, &granted);
+    struct claim *first = granted.first;
+    if (first && first->sched == weft_worker_sched(self)) {
+        next = first->task;
+        first = first->next; /* [X] */
+    }
+    make_ready(first, self);
+    return next;
 }
 
 unsigned wf_limit_tokens(weft_limit *l)

@@ -92,4 +92,9 @@ unsigned wf_limit_reserved(weft_limit *l);
 
 /* [any] Gives all of them back, and makes ready who has all of theirs now. */
 void wf_claim_give(struct claim *c);
+
+/* [worker] The same, but the first of these is for the caller to run next, if
+ * it is of this scheduler: where there is one token, nobody else can do
+ * anything before that has run. Else NULL. */
+struct task *wf_claim_pass_on(weft_worker *self, struct claim *c);
 #endif

@@ -133,14 +133,20 @@ struct task *wf_node_end(weft_worker *self, struct dag_run *run,
 {
     const struct special *s = wf_node_special(run, n);
     unsigned which = WEFT_NO_CHOICE;
+    struct task *has_tokens = NULL;
 
     if (s && s->choices && wf_node_may_run(run, n))
         which = wf_conditions_ask(self, run, n, s);
     if (s && s->use.count)
-        wf_nodeuse_give(run, s);
+        has_tokens = wf_nodeuse_give(self, run, s);
     if (run->times)
         wf_node_ends(run, n->index);
-    return go_on(self, run, n, which);
+    struct task *next = go_on(self, run, n, which);
+    if (!has_tokens)
+        return next;
+    if (next)
+        wf_push(self, next);
+    return has_tokens; /* others wait for it */
 }
 
 static struct task *granted(weft_worker *self, struct task *task)

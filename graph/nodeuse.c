@@ -65,7 +65,8 @@ bool wf_nodeuse_take(struct dag_run *run, const struct special *s,
                          run->run.sched, task);
 }
 
-void wf_nodeuse_give(struct dag_run *run, const struct special *s)
+struct task *wf_nodeuse_give(weft_worker *self, struct dag_run *run,
+                             const struct special *s)
 {
-    wf_claim_give(wf_node_claim(run, s));
+    return wf_claim_pass_on(self, wf_node_claim(run, s));
 }

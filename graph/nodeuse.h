@@ -24,6 +24,8 @@ int wf_nodeuse_add(struct node_use *to, const struct weft_use *uses, size_t n,
 bool wf_nodeuse_take(struct dag_run *run, const struct special *s,
                      struct task *task);
 
-/* [any] The node has ended. */
-void wf_nodeuse_give(struct dag_run *run, const struct special *s);
+/* [worker] The node has ended: what has its tokens now, and should run next, or
+ * NULL. */
+struct task *wf_nodeuse_give(weft_worker *self, struct dag_run *run,
+                             const struct special *s);
 #endif
