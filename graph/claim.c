@@ -53,36 +53,39 @@
  *  [C] Times. What lasts is counted by adding its end and subtracting its
  *      beginning; with the present time as the end of what still lasts, that is
  *      the sum of the durations, whatever wraps in between. The clock is read
- *      before the lock is waited for, and may be behind what others have done
- *      since: so the time under the lock never goes back, else two would have
- *      had the same token at once. */
+ *      under the lock, so it never goes back there, else two would have had the
+ *      same token at once; and no more than once in each pass, so one request's
+ *      end is the next one's beginning.
+ *
+ *  [T] Whose times are taken. Two looks at the clock cost as much as all else
+ *      that a request costs. Where they come so fast that this would be felt,
+ *      one of every GROUP is timed, and its times count so many times. Which
+ *      one differs from group to group, so that nothing that comes round
+ *      regularly is always missed. All are timed again as soon as the coarse
+ *      clock, which costs next to nothing, says that it is a while since one
+ *      was. */
 #include "graph/claim.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "sched/sched.h"
 
+enum {
+    GROUP = 8,          /* a power of two: [T] */
+    FAST_NS = 12000,    /* so many requests in less than this are fast */
+    PAUSE_NS = 10000000 /* more than a tick of the coarse clock */
+};
+
 static pthread_mutex_t all_limits = PTHREAD_MUTEX_INITIALIZER; /* [L] */
-static uint64_t latest; /* ns: under the lock: [C] */
 
 static void lock(void)
 {
     chaos();
     pthread_mutex_lock(&all_limits);
-}
-
-/* The time under the lock. */
-static uint64_t lock_at(void)
-{
-    uint64_t now = wf_now_ns();
-
-    lock();
-    if (latest < now)
-        latest = now;
-    return latest; /* [C] */
 }
 
 static void unlock(void)
@@ -91,18 +94,52 @@ static void unlock(void)
     chaos();
 }
 
-/* Claims that were granted under one hold of the lock. */
-struct granted {
-    struct claim *first, *last;
+/* What is done under one hold of the lock. */
+struct pass {
+    uint64_t now;               /* ns, once the clock was read: [C] */
+    struct claim *first, *last; /* that were granted */
 };
 
-static void add(struct granted *granted, struct claim *c)
+static uint64_t time_of(struct pass *p)
 {
-    if (granted->last)
-        granted->last->next = c;
+    if (!p->now)
+        p->now = wf_now_ns();
+    return p->now;
+}
+
+static void add(struct pass *p, struct claim *c)
+{
+    if (p->last)
+        p->last->next = c;
     else
-        granted->first = c;
-    granted->last = c;
+        p->first = c;
+    p->last = c;
+}
+
+/* ns; behind wf_now_ns by less than PAUSE_NS. */
+static uint64_t coarse_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* How many times the next request's times count: [T]. */
+static uint8_t next_weight(struct weft_limit *l, struct pass *p)
+{
+    uint64_t group = l->asked / GROUP, place = l->asked % GROUP;
+    uint64_t hash = group * 0x9e3779b97f4a7c15u; /* the golden ratio's */
+
+    l->asked++;
+    if (hash >> 61 == place) {
+        l->is_fast = time_of(p) - l->timed < FAST_NS;
+        l->timed = time_of(p);
+        return l->is_fast ? GROUP : 1;
+    }
+    if (l->is_fast && coarse_now() > l->timed + PAUSE_NS)
+        l->is_fast = false;
+    return !l->is_fast;
 }
 
 static bool fits(const struct weft_limit *l, unsigned tokens)
@@ -117,30 +154,68 @@ static bool has_own(const struct claim *c)
     return c->count && c->uses[0].limit->own; /* [S] */
 }
 
-static void take_tokens(struct claim *c, uint64_t now)
+static void take_tokens(struct claim *c, struct pass *p)
 {
     for (unsigned i = 0; i < c->count; i++) {
-        struct weft_limit *l = c->uses[i].limit;
-        l->in_use += c->uses[i].tokens;
+        struct claim_use *u = &c->uses[i];
+        struct weft_limit *l = u->limit;
+        l->in_use += u->tokens;
         if (l->in_use > l->peak)
             l->peak = l->in_use;
         l->granted++;
-        l->busy_ns -= c->uses[i].tokens * now; /* [C] */
+        if (!u->weight)
+            continue;
+        uint64_t now = time_of(p), timed = (uint64_t)u->weight * u->tokens;
+        l->busy_ns -= timed * now; /* [C] */
+        l->timed_in_use += timed;
         if (l->each)
-            wf_histogram_add(&l->each->wait,
-                             c->uses[i].waits ? now - c->uses[i].since : 0, 1);
-        c->uses[i].since = now;
+            wf_histogram_add(&l->each->wait, u->waits ? now - u->since : 0,
+                             u->weight);
+        u->since = now;
     }
     if (has_own(c))
         c->uses[0].limit->reserved -= c->uses[0].tokens;
 }
 
-static void begin_to_wait(struct claim_use *u, uint64_t now)
+static void give_tokens(struct claim *c, struct pass *p)
+{
+    for (unsigned i = 0; i < c->count; i++) {
+        struct claim_use *u = &c->uses[i];
+        struct weft_limit *l = u->limit;
+        l->in_use -= u->tokens;
+        if (!u->weight)
+            continue;
+        uint64_t now = time_of(p), timed = (uint64_t)u->weight * u->tokens;
+        l->busy_ns += timed * now; /* [C] */
+        l->timed_in_use -= timed;
+        if (l->each)
+            wf_histogram_add(&l->each->hold, now - u->since, u->weight);
+    }
+}
+
+static void begin_to_wait(struct claim_use *u, struct pass *p)
 {
     u->waits = true;
-    u->since = now;
     u->limit->waiting++;
-    u->limit->wait_ns -= now; /* [C] */
+    if (!u->weight)
+        return;
+    u->since = time_of(p);
+    u->limit->wait_ns -= u->weight * u->since; /* [C] */
+    u->limit->timed_waiting += u->weight;
+}
+
+static void end_to_wait(struct claim *c, struct pass *p)
+{
+    for (unsigned i = 0; i < c->count; i++) {
+        struct claim_use *u = &c->uses[i];
+        if (!u->waits)
+            continue;
+        u->limit->waiting--;
+        if (!u->weight)
+            continue;
+        u->limit->wait_ns += u->weight * time_of(p); /* [C] */
+        u->limit->timed_waiting -= u->weight;
+    }
 }
 
 static void join_queue(struct claim_use *u)
@@ -171,7 +246,7 @@ static void leave_queue(struct claim_use *u)
 }
 
 /* These uses are met, or it waits for them. */
-static bool ask(struct claim *c, unsigned first, unsigned end, uint64_t now)
+static bool ask(struct claim *c, unsigned first, unsigned end, struct pass *p)
 {
     c->first = (uint8_t)first;
     c->unmet = 0;
@@ -183,38 +258,28 @@ static bool ask(struct claim *c, unsigned first, unsigned end, uint64_t now)
     if (!c->unmet)
         return true;
     for (unsigned i = first; i < end; i++) {
-        begin_to_wait(&c->uses[i], now);
+        begin_to_wait(&c->uses[i], p);
         join_queue(&c->uses[i]);
     }
     return false;
 }
 
 /* Its stage's own token is free for it: it asks for the others. */
-static bool reserve(struct claim *c, uint64_t now)
+static bool reserve(struct claim *c, struct pass *p)
 {
     c->uses[0].limit->reserved += c->uses[0].tokens; /* [S] */
-    if (ask(c, 1, c->count, now))
+    if (ask(c, 1, c->count, p))
         return true;
     if (!c->uses[0].waits)
-        begin_to_wait(&c->uses[0], now);
+        begin_to_wait(&c->uses[0], p);
     return false;
 }
 
-static void end_to_wait(struct claim *c, uint64_t now)
+static void grant(struct claim *c, struct pass *p)
 {
-    for (unsigned i = 0; i < c->count; i++) {
-        struct claim_use *u = &c->uses[i];
-        u->limit->waiting -= u->waits;
-        if (u->waits)
-            u->limit->wait_ns += now; /* [C] */
-    }
-}
-
-static void grant(struct claim *c, uint64_t now, struct granted *granted)
-{
-    end_to_wait(c, now);
-    take_tokens(c, now);
-    add(granted, c);
+    end_to_wait(c, p);
+    take_tokens(c, p);
+    add(p, c);
 }
 
 /* It waits for the others only, its stage's own token is kept for it. */
@@ -224,19 +289,19 @@ static bool had_own_token(const struct claim *c)
 }
 
 /* All that it waits for is met. */
-static void go_on(struct claim *c, uint64_t now, struct granted *granted)
+static void go_on(struct claim *c, struct pass *p)
 {
     bool had_own = had_own_token(c);
 
     for (unsigned i = c->first; i < (had_own ? c->count : 1); i++)
         leave_queue(&c->uses[i]);
-    if (had_own || reserve(c, now))
-        grant(c, now, granted);
+    if (had_own || reserve(c, p))
+        grant(c, p);
 }
 
 /* Something has changed at this limit: [M]. Who goes on has left its queue, and
  * the next one there is the oldest. */
-static void look(struct weft_limit *l, uint64_t now, struct granted *granted)
+static void look(struct weft_limit *l, struct pass *p)
 {
     struct claim_use *oldest;
 
@@ -246,23 +311,22 @@ static void look(struct weft_limit *l, uint64_t now, struct granted *granted)
         if (!oldest->met)
             c->unmet++;
         else if (!--c->unmet)
-            go_on(c, now, granted);
+            go_on(c, p);
     }
 }
 
-static void look_at_all(const struct claim *c, uint64_t now,
-                        struct granted *granted)
+static void look_at_all(const struct claim *c, struct pass *p)
 {
     for (unsigned i = 0; i < c->count; i++)
-        look(c->uses[i].limit, now, granted);
+        look(c->uses[i].limit, p);
 }
 
 /* Looks where those that were granted have left their queues; which may grant
  * more. Then gives up the lock. */
-static void look_on(struct granted *granted, uint64_t now)
+static void look_on(struct pass *p)
 {
-    for (struct claim *c = granted->first; c; c = c->next)
-        look_at_all(c, now, granted);
+    for (struct claim *c = p->first; c; c = c->next)
+        look_at_all(c, p);
     unlock();
 }
 
@@ -275,11 +339,11 @@ static void make_ready(struct claim *c, weft_worker *self)
     }
 }
 
-static void finish(struct granted *granted, uint64_t now)
+static void finish(struct pass *p)
 {
-    look_on(granted, now);
-    if (granted->first)
-        make_ready(granted->first, wf_worker_here());
+    look_on(p);
+    if (p->first)
+        make_ready(p->first, wf_worker_here());
 }
 
 /* No more is written than there is: wf_claim_size. */
@@ -299,21 +363,24 @@ static void begin(struct claim *c, const struct weft_use *uses, unsigned count)
 bool wf_claim_take(struct claim *c, const struct weft_use *uses, unsigned count,
                    weft_sched *sched, struct task *task)
 {
-    uint64_t now = lock_at();
+    struct pass p = { 0 };
 
     begin(c, uses, count);
     c->task = task;
     c->sched = sched;
+    lock();
+    for (unsigned i = 0; i < count; i++)
+        c->uses[i].weight = next_weight(c->uses[i].limit, &p);
     bool own = has_own(c);
-    bool mine = ask(c, 0, own ? 1 : count, now) && (!own || reserve(c, now));
+    bool mine = ask(c, 0, own ? 1 : count, &p) && (!own || reserve(c, &p));
     if (mine) /* [X] */
-        take_tokens(c, now);
+        take_tokens(c, &p);
     unlock();
     return mine;
 }
 
 /* It waits for nothing any more, and gets nothing. */
-static void give_up(struct claim *c, uint64_t now)
+static void give_up(struct claim *c, struct pass *p)
 {
     bool had_own = had_own_token(c);
 
@@ -321,54 +388,47 @@ static void give_up(struct claim *c, uint64_t now)
         leave_queue(&c->uses[i]);
     if (had_own && has_own(c))
         c->uses[0].limit->reserved -= c->uses[0].tokens; /* [S] */
-    end_to_wait(c, now);
+    end_to_wait(c, p);
 }
 
 void wf_claim_hurry(struct claim *c)
 {
-    uint64_t now = lock_at();
-    struct granted granted = { NULL };
+    struct pass p = { 0 };
 
+    lock();
     if (c->unmet) { /* it waits */
-        give_up(c, now);
-        look_at_all(c, now, &granted); /* who stood behind it */
+        give_up(c, &p);
+        look_at_all(c, &p); /* who stood behind it */
         c->count = c->unmet = 0;
-        add(&granted, c);
+        add(&p, c);
     }
-    finish(&granted, now);
+    finish(&p);
 }
 
-static void give(struct claim *c, struct granted *granted)
+static void give(struct claim *c, struct pass *p)
 {
-    uint64_t now = lock_at();
-
-    for (unsigned i = 0; i < c->count; i++) {
-        struct weft_limit *l = c->uses[i].limit;
-        l->in_use -= c->uses[i].tokens;
-        l->busy_ns += c->uses[i].tokens * now; /* [C] */
-        if (l->each)
-            wf_histogram_add(&l->each->hold, now - c->uses[i].since, 1);
-    }
-    look_at_all(c, now, granted);
-    look_on(granted, now);
+    lock();
+    give_tokens(c, p);
+    look_at_all(c, p);
+    look_on(p);
 }
 
 void wf_claim_give(struct claim *c)
 {
-    struct granted granted = { NULL };
+    struct pass p = { 0 };
 
-    give(c, &granted);
-    if (granted.first)
-        make_ready(granted.first, wf_worker_here());
+    give(c, &p);
+    if (p.first)
+        make_ready(p.first, wf_worker_here());
 }
 
 struct task *wf_claim_pass_on(weft_worker *self, struct claim *c)
 {
-    struct granted granted = { NULL };
+    struct pass p = { 0 };
     struct task *next = NULL;
 
-    give(c, &granted);
-    struct claim *first = granted.first;
+    give(c, &p);
+    struct claim *first = p.first;
     if (first && first->sched == weft_worker_sched(self)) {
         next = first->task;
         first = first->next; /* [X] */
@@ -440,18 +500,18 @@ const char *wf_limit_name(const weft_limit *l) { return l->name; }
 
 void weft_limit_set(weft_limit *l, unsigned tokens)
 {
-    uint64_t now = lock_at();
-    struct granted granted = { NULL };
+    struct pass p = { 0 };
 
+    lock();
     l->tokens = tokens ? tokens : 1;
-    look(l, now, &granted);
-    finish(&granted, now);
+    look(l, &p);
+    finish(&p);
 }
 
 void weft_limit_stats(weft_limit *l, struct weft_limit_stats *out)
 {
-    uint64_t now = lock_at();
-
+    lock();
+    uint64_t now = wf_now_ns();
     *out = (struct weft_limit_stats){
         .name = l->name,
         .tokens = l->tokens,
@@ -459,8 +519,8 @@ void weft_limit_stats(weft_limit *l, struct weft_limit_stats *out)
         .waiting = l->waiting,
         .peak = l->peak,
         .granted = l->granted,
-        .wait_ns = l->wait_ns + l->waiting * now,
-        .busy_ns = l->busy_ns + l->in_use * now,
+        .wait_ns = l->wait_ns + l->timed_waiting * now,
+        .busy_ns = l->busy_ns + l->timed_in_use * now,
     };
     struct histogram_sum wait = { 0 }, hold = { 0 };
     if (l->each) {

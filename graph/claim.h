@@ -15,9 +15,10 @@ struct claim_use {
     struct claim_use *next; /* behind it in the queue */
     uint64_t since; /* when it began to wait here, then when it was granted */
     unsigned tokens;
-    uint8_t index; /* among those of its claim */
-    bool met;      /* it is the oldest here, and its tokens are free */
-    bool waits;    /* is counted as waiting */
+    uint8_t index;  /* among those of its claim */
+    bool met;       /* it is the oldest here, and its tokens are free */
+    bool waits;     /* is counted as waiting */
+    uint8_t weight; /* how many times its times count: [T] in claim.c */
 };
 
 /* A task's request for tokens of several limits: all, or none. Embedded in what
@@ -59,7 +60,11 @@ struct weft_limit {
     unsigned tokens, in_use, waiting, peak;
     unsigned reserved; /* own: for claims that wait for other limits */
     uint64_t granted;
-    uint64_t wait_ns, busy_ns;      /* ends less beginnings: [C] in claim.c */
+    uint64_t wait_ns, busy_ns; /* ends less beginnings: [C] in claim.c */
+    uint64_t timed_waiting, timed_in_use; /* those times their weights */
+    uint64_t asked;                       /* requests */
+    uint64_t timed; /* when the last one was that stands for a group: [T], ns */
+    bool is_fast;   /* they come so fast that most are not timed */
     struct limit_latencies *each;   /* own: NULL, its stage has them */
     struct claim_use *first, *last; /* the queue, oldest first */
 };

@@ -329,6 +329,36 @@ Test(latency, a_limits_are_of_waiting_for_a_grant_and_of_holding_it)
     weft_limit_destroy(limit);
 }
 
+/* Those that come fast are not all timed; those after them are. */
+Test(latency, a_limit_times_every_request_again_after_a_pause)
+{
+    weft_limit *limit = limit_of(1);
+    const struct weft_use one = { limit, 1 };
+    weft_sched *sched = workers(1);
+    struct asker a;
+    enum { FAST = 1000, SLOW = 3 };
+
+    for (int i = 0; i < FAST; i++) {
+        cr_assert(ask(&a, sched, &one, 1));
+        wf_claim_give(&a.claim);
+    }
+    rest();
+    uint64_t before = stats_of(limit).busy_ns;
+    for (int i = 0; i < SLOW; i++) {
+        cr_assert(ask(&a, sched, &one, 1));
+        rest();
+        wf_claim_give(&a.claim);
+    }
+    struct weft_limit_stats s = stats_of(limit);
+    cr_assert_eq(s.granted, FAST + SLOW);
+    cr_assert(s.busy_ns - before >= SLOW * NAP_MS * MS);
+    cr_assert(s.hold_latency.max_ns >= NAP_MS * MS);
+    cr_assert(s.hold_latency.p50_ns < NAP_MS * MS);
+    cr_assert_eq(s.wait_ns, 0);
+    weft_sched_destroy(sched);
+    weft_limit_destroy(limit);
+}
+
 /* It waits at the limit when its stage's own token is there for it. */
 Test(latency, a_limits_wait_begins_with_the_stages_token)
 {
