@@ -70,15 +70,12 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "graph/open.h"
 #include "sched/sched.h"
 
-enum {
-    GROUP = 8,          /* a power of two: [T] */
-    FAST_NS = 12000,    /* so many requests in less than this are fast */
-    PAUSE_NS = 10000000 /* more than a tick of the coarse clock */
-};
+/* A group of requests in less than this is fast: [T]. */
+enum { FAST_NS = 12000 };
 
 static pthread_mutex_t all_limits = PTHREAD_MUTEX_INITIALIZER; /* [L] */
 
@@ -116,37 +113,25 @@ static void add(struct pass *p, struct claim *c)
     p->last = c;
 }
 
-/* ns; behind wf_now_ns by less than PAUSE_NS. */
-static uint64_t coarse_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* How many times the next request's times count: [T]. */
 static uint8_t next_weight(struct weft_limit *l, struct pass *p)
 {
-    uint64_t group = l->asked / GROUP, place = l->asked % GROUP;
-    uint64_t hash = group * 0x9e3779b97f4a7c15u; /* the golden ratio's */
-
-    l->asked++;
-    if (hash >> 61 == place) {
-        l->is_fast = time_of(p) - l->timed < FAST_NS;
-        l->timed = time_of(p);
-        return l->is_fast ? GROUP : 1;
+    if (wf_is_timed((uint32_t)l->asked++)) {
+        uint64_t now = time_of(p);
+        store_relaxed(&l->is_fast, now - load_relaxed(&l->timed) < FAST_NS);
+        store_relaxed(&l->timed, now);
+        return load_relaxed(&l->is_fast) ? GROUP : 1;
     }
-    if (l->is_fast && coarse_now() > l->timed + PAUSE_NS)
-        l->is_fast = false;
-    return !l->is_fast;
+    if (load_relaxed(&l->is_fast) && wf_limit_paused(l))
+        store_relaxed(&l->is_fast, false);
+    return !load_relaxed(&l->is_fast);
 }
 
 static bool fits(const struct weft_limit *l, unsigned tokens)
 {
     uint64_t used = (uint64_t)l->in_use + l->reserved;
 
-    return !used || used + tokens <= l->tokens; /* [D] */
+    return !used || used + tokens <= load_relaxed(&l->tokens); /* [D] */
 }
 
 static bool has_own(const struct claim *c)
@@ -160,8 +145,8 @@ static void take_tokens(struct claim *c, struct pass *p)
         struct claim_use *u = &c->uses[i];
         struct weft_limit *l = u->limit;
         l->in_use += u->tokens;
-        if (l->in_use > l->peak)
-            l->peak = l->in_use;
+        if (l->in_use > load_relaxed(&l->peak))
+            store_relaxed(&l->peak, l->in_use);
         l->granted++;
         if (!u->weight)
             continue;
@@ -322,12 +307,11 @@ static void look_at_all(const struct claim *c, struct pass *p)
 }
 
 /* Looks where those that were granted have left their queues; which may grant
- * more. Then gives up the lock. */
-static void look_on(struct pass *p)
+ * more. */
+static void look_at_granted(struct pass *p)
 {
     for (struct claim *c = p->first; c; c = c->next)
         look_at_all(c, p);
-    unlock();
 }
 
 static void make_ready(struct claim *c, weft_worker *self)
@@ -339,25 +323,40 @@ static void make_ready(struct claim *c, weft_worker *self)
     }
 }
 
+/* Gives up the lock, and makes ready who was granted. */
 static void finish(struct pass *p)
 {
-    look_on(p);
+    look_at_granted(p);
+    unlock();
     if (p->first)
         make_ready(p->first, wf_worker_here());
 }
 
-/* No more is written than there is: wf_claim_size. */
+/* No more is written than there is: wf_claim_size; and not what wf_claim_hurry
+ * looks at, which is 0 of what does not wait. */
 static void begin(struct claim *c, const struct weft_use *uses, unsigned count)
 {
     c->next = NULL;
     c->count = (uint8_t)count;
-    c->first = c->unmet = 0;
+    c->first = 0;
     for (unsigned i = 0; i < count; i++) {
         unsigned tokens = uses[i].tokens ? uses[i].tokens : 1;
         c->uses[i] = (struct claim_use){ .limit = uses[i].limit,
                                          .tokens = tokens,
                                          .index = (uint8_t)i };
     }
+}
+
+static void close_all(const struct claim *c)
+{
+    for (unsigned i = 0; i < c->count; i++)
+        wf_close(c->uses[i].limit);
+}
+
+bool wf_claim_take_at_once(struct claim *c, const struct weft_use *use)
+{
+    begin(c, use, 1);
+    return wf_open_take(&c->uses[0]);
 }
 
 bool wf_claim_take(struct claim *c, const struct weft_use *uses, unsigned count,
@@ -369,12 +368,15 @@ bool wf_claim_take(struct claim *c, const struct weft_use *uses, unsigned count,
     c->task = task;
     c->sched = sched;
     lock();
+    close_all(c);
     for (unsigned i = 0; i < count; i++)
         c->uses[i].weight = next_weight(c->uses[i].limit, &p);
     bool own = has_own(c);
     bool mine = ask(c, 0, own ? 1 : count, &p) && (!own || reserve(c, &p));
     if (mine) /* [X] */
         take_tokens(c, &p);
+    if (count == 1)
+        wf_open(uses[0].limit);
     unlock();
     return mine;
 }
@@ -407,10 +409,18 @@ void wf_claim_hurry(struct claim *c)
 
 static void give(struct claim *c, struct pass *p)
 {
+    bool alone = c->count == 1;
+
+    if (alone && !c->uses[0].weight && wf_open_give(&c->uses[0]))
+        return;
     lock();
+    close_all(c);
     give_tokens(c, p);
     look_at_all(c, p);
-    look_on(p);
+    look_at_granted(p);
+    if (alone)
+        wf_open(c->uses[0].limit);
+    unlock();
 }
 
 void wf_claim_give(struct claim *c)
@@ -437,13 +447,7 @@ struct task *wf_claim_pass_on(weft_worker *self, struct claim *c)
     return next;
 }
 
-unsigned wf_limit_tokens(weft_limit *l)
-{
-    lock();
-    unsigned tokens = l->tokens;
-    unlock();
-    return tokens;
-}
+unsigned wf_limit_tokens(weft_limit *l) { return load_relaxed(&l->tokens); }
 
 void wf_limit_look(weft_limit *l, wf_claim_fn *visit, void *ctx)
 {
@@ -464,7 +468,9 @@ unsigned wf_limit_reserved(weft_limit *l)
 void wf_named_limit_init(struct weft_limit *l, const char *name,
                          unsigned tokens)
 {
-    *l = (struct weft_limit){ .name = name, .tokens = tokens, .own = true };
+    *l = (struct weft_limit){
+        .name = name, .tokens = tokens, .own = true, .open = LIMIT_CLOSED
+    };
 }
 
 int weft_limit_create(weft_limit **out, const struct weft_limit_config *config,
@@ -489,6 +495,7 @@ int weft_limit_create(weft_limit **out, const struct weft_limit_config *config,
         return wf_error(why, -ENOMEM, "no memory for limit %s", c.name);
     made->limit = (struct weft_limit){ .name = strcpy(made->name, c.name),
                                        .tokens = c.tokens,
+                                       .open = LIMIT_CLOSED,
                                        .each = &made->each };
     *out = &made->limit;
     return 0;
@@ -503,7 +510,10 @@ void weft_limit_set(weft_limit *l, unsigned tokens)
     struct pass p = { 0 };
 
     lock();
-    l->tokens = tokens ? tokens : 1;
+    wf_close(l);
+    l->asked +=
+        GROUP; /* [A] in open.h; and nobody's place in a group changes */
+    store_relaxed(&l->tokens, tokens ? tokens : 1);
     look(l, &p);
     finish(&p);
 }
@@ -511,13 +521,14 @@ void weft_limit_set(weft_limit *l, unsigned tokens)
 void weft_limit_stats(weft_limit *l, struct weft_limit_stats *out)
 {
     lock();
+    wf_close(l);
     uint64_t now = wf_now_ns();
     *out = (struct weft_limit_stats){
         .name = l->name,
-        .tokens = l->tokens,
+        .tokens = load_relaxed(&l->tokens),
         .in_use = l->in_use,
         .waiting = l->waiting,
-        .peak = l->peak,
+        .peak = load_relaxed(&l->peak),
         .granted = l->granted,
         .wait_ns = l->wait_ns + l->timed_waiting * now,
         .busy_ns = l->busy_ns + l->timed_in_use * now,
@@ -527,6 +538,7 @@ void weft_limit_stats(weft_limit *l, struct weft_limit_stats *out)
         wf_histogram_add_up(&wait, &l->each->wait);
         wf_histogram_add_up(&hold, &l->each->hold);
     }
+    wf_open(l);
     unlock();
     wf_histogram_quantiles(&wait, 1, &out->wait_latency);
     wf_histogram_quantiles(&hold, 1, &out->hold_latency);

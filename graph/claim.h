@@ -22,8 +22,8 @@ struct claim_use {
 };
 
 /* A task's request for tokens of several limits: all, or none. Embedded in what
- * owns the tokens. The uses are the stage's own, first, where it has one, and
- * those of the user. */
+ * owns the tokens, and zeroed before its first use. The uses are the stage's
+ * own, first, where it has one, and those of the user. */
 struct claim {
     struct task *task;
     weft_sched *sched;
@@ -52,22 +52,27 @@ struct limit_latencies {
     struct histogram wait, hold; /* of each request: ns */
 };
 
-/* May be embedded; it needs no finish. All of it but the name is read and
- * written under one lock in claim.c. */
+/* May be embedded; it needs no finish. What is not atomic but the name is read
+ * and written under one lock in claim.c. */
 struct weft_limit {
-    const char *name;
+    _Atomic uint64_t open; /* requests above, tokens in use below: open.h */
+    _Atomic uint64_t
+        timed; /* when one was, for its group: [T] in claim.c, ns */
+    _Atomic unsigned tokens, peak;
+    _Atomic bool is_fast; /* requests come so fast that most are not timed */
     bool own; /* of a stage, and in its claims the first: [S] in claim.c */
-    unsigned tokens, in_use, waiting, peak;
-    unsigned reserved; /* own: for claims that wait for other limits */
-    uint64_t granted;
+    const char *name;
+    unsigned in_use, waiting;  /* in_use: unless it is open, as the next two */
+    uint64_t granted, asked;   /* requests */
+    unsigned reserved;         /* own: for claims that wait for other limits */
     uint64_t wait_ns, busy_ns; /* ends less beginnings: [C] in claim.c */
     uint64_t timed_waiting, timed_in_use; /* those times their weights */
-    uint64_t asked;                       /* requests */
-    uint64_t timed; /* when the last one was that stands for a group: [T], ns */
-    bool is_fast;   /* they come so fast that most are not timed */
-    struct limit_latencies *each;   /* own: NULL, its stage has them */
-    struct claim_use *first, *last; /* the queue, oldest first */
+    struct limit_latencies *each;         /* own: NULL, its stage has them */
+    struct claim_use *first, *last;       /* the queue, oldest first */
 };
+
+/* So many in use, in `open`: it is not open. */
+#define LIMIT_CLOSED UINT32_MAX
 
 /* A stage's own. The name is borrowed; `tokens` is at least 1. */
 void wf_named_limit_init(struct weft_limit *l, const char *name,
@@ -76,6 +81,10 @@ void wf_named_limit_init(struct weft_limit *l, const char *name,
 /* [any] */
 const char *wf_limit_name(const weft_limit *l);
 unsigned wf_limit_tokens(weft_limit *l); /* that there are now */
+
+/* [any] True: the claim, of this use alone, has its tokens. False: ask with
+ * wf_claim_take; it may have had to wait. */
+bool wf_claim_take_at_once(struct claim *c, const struct weft_use *use);
 
 /* [any] Each use names another limit. True: the claim has all its tokens.
  * False: it waits and has none; `task` is made ready on `sched` when it has

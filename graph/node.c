@@ -169,7 +169,7 @@ static struct task *begin(weft_worker *self, struct dag_run *run,
 {
     if (!wf_node_may_run(run, n))
         return go_on(self, run, n, WEFT_NO_CHOICE);
-    if (s && s->use.count) {
+    if (s && s->use.count && !wf_nodeuse_take_at_once(run, s)) {
         n->task.run = granted;
         wf_dag_hold(run);
         bool has = wf_nodeuse_take(run, s, &n->task);

@@ -58,6 +58,12 @@ int wf_nodeuse_add(struct node_use *to, const struct weft_use *uses, size_t n,
     return 0;
 }
 
+bool wf_nodeuse_take_at_once(struct dag_run *run, const struct special *s)
+{
+    return s->use.count == 1 &&
+           wf_claim_take_at_once(wf_node_claim(run, s), s->use.uses);
+}
+
 bool wf_nodeuse_take(struct dag_run *run, const struct special *s,
                      struct task *task)
 {

@@ -19,6 +19,9 @@ struct node_use {
 int wf_nodeuse_add(struct node_use *to, const struct weft_use *uses, size_t n,
                    const char *task, weft_error *why);
 
+/* [any] True: the node has its tokens. False: it asks with wf_nodeuse_take. */
+bool wf_nodeuse_take_at_once(struct dag_run *run, const struct special *s);
+
 /* True: the node has its tokens. False: its task is made ready when it does,
  * and may already run. */
 bool wf_nodeuse_take(struct dag_run *run, const struct special *s,

@@ -207,6 +207,59 @@ Test(claim, tasks_of_two_schedulers_claim_while_numbers_change, .timeout = 110)
     end();
 }
 
+/* One token, which comes and goes with and without the lock. */
+
+static int guarded; /* plain: by the token */
+
+static struct task *have(weft_worker *self, struct task *task)
+{
+    struct asker *a = (struct asker *)task;
+
+    guarded++;
+    wf_claim_give(&a->claim);
+    store_release(&a->busy, false);
+    return NULL;
+}
+
+static void *ask_for_one(void *pool)
+{
+    for (int i = 0; i < CLAIMS; i++) {
+        struct asker *a = (struct asker *)pool + i % POOL;
+        while (load_acquire(&a->busy)) /* what its last round did */
+            sched_yield();
+        store_relaxed(&a->busy, true);
+        if (wf_claim_take_at_once(&a->claim, a->uses) ||
+            wf_claim_take(&a->claim, a->uses, 1, a->sched, &a->task))
+            have(NULL, &a->task);
+    }
+    return pool;
+}
+
+Test(claim, a_token_is_nobodys_twice_with_and_without_the_lock, .timeout = 110)
+{
+    pthread_t th[THREADS];
+    struct weft_limit_stats s;
+    weft_sched *sched = workers(2);
+
+    begin();
+    for (unsigned t = 0; t < THREADS; t++) {
+        for (unsigned i = 0; i < POOL; i++)
+            pools[t][i] = (struct asker){ .task = { have, NULL },
+                                          .sched = sched,
+                                          .uses = { { limits[0], MOST } },
+                                          .count = 1 };
+        pthread_create(&th[t], NULL, ask_for_one, pools[t]);
+    }
+    for (int t = 0; t < THREADS; t++)
+        pthread_join(th[t], NULL);
+    weft_sched_destroy(sched);
+    cr_assert_eq(guarded, THREADS * CLAIMS);
+    weft_limit_stats(limits[0], &s);
+    cr_assert_eq(s.granted, THREADS * CLAIMS);
+    store_relaxed(&asked[0], THREADS * CLAIMS);
+    end();
+}
+
 /* The narrow ones never stop while the wide one has rounds left. */
 
 static struct task *narrow(weft_worker *self, struct task *task)
