@@ -38,7 +38,7 @@ bool wf_open_take(const struct claim_use *use)
     struct weft_limit *l = use->limit;
 
     for (unsigned looks = 0; looks < LOOKS && load_relaxed(&l->is_fast);) {
-        uint64_t open = load_relaxed(&l->open);
+        uint64_t open = load_acquire(&l->open); /* [A] */
         uint64_t in_use = (uint64_t)in_use_of(open) + use->tokens;
         if (in_use > load_relaxed(&l->tokens)) { /* or it is closed */
             looks++;

@@ -14,7 +14,8 @@
  *
  *  [A] The word is never the same again once the number of tokens, or the most
  *      that were in use, has changed: the number of requests has, too. So who
- *      has compared with these and then swaps has not missed a change.
+ *      has compared with these and then swaps has not missed a change; and who
+ *      acquires the word before that does not see older ones.
  *
  *  [H] Whoever gets a token sees what its last holder did: giving releases the
  *      word and taking acquires it; so do opening and closing, where one of the
