@@ -44,7 +44,8 @@
  *      so the first lock be dropped meanwhile; and then that claim may be
  *      granted, run, end its run, and the limit embedded in it be gone. What
  *      is done under the lock is a few additions; what was granted is made
- *      ready after it, so nobody's task and no wake-up runs under it.
+ *      ready after it, so nobody's task and no wake-up runs under it. Where
+ *      nobody waits, and requests come fast, they do without it: open.h.
  *
  *  [X] A claim that waits belongs to the lock; one that was granted, to its
  *      task. So a claim is not touched after the lock in which it began to
