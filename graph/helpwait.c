@@ -99,8 +99,10 @@ int weft_future_wait(weft_future *f, int timeout_ms)
 {
     weft_worker *self = wf_worker_here();
     uint64_t deadline = deadline_in(timeout_ms);
-    uint32_t state;
+    uint32_t state = load_acquire(&f->state); /* [F] in future.c */
 
+    if (!self && !(state & DONE))
+        wf_spin_while(&f->state, DONE, 0, deadline_left(deadline));
     while (!((state = load_acquire(&f->state)) & DONE)) { /* [F] in future.c */
         int64_t left = deadline_left(deadline);
         if (!left)

@@ -115,14 +115,29 @@ struct segment_news wf_segment_offer(struct segment *s, struct slot *slot,
     return news;
 }
 
+/* Under the lock, which it leaves: something may come soon. */
+static void look_out(struct segment *s, uint64_t deadline)
+{
+    uint32_t seen = load_relaxed(&s->out.changed);
+    int64_t left = deadline_left(deadline);
+
+    if (!left)
+        return;
+    pthread_mutex_unlock(&s->lock);
+    wf_spin_while(&s->out.changed, ~(uint32_t)0, seen, left);
+    pthread_mutex_lock(&s->lock);
+}
+
 struct slot *wf_segment_take_out(struct segment *s, uint64_t deadline,
                                  bool *is_dry)
 {
     struct slot *slot = NULL;
 
     pthread_mutex_lock(&s->lock);
-    if (!s->out.list.first && !wf_segment_dry(s))
+    if (!s->out.list.first && !wf_segment_dry(s)) {
         want(s->times, &s->out.starved);
+        look_out(s, deadline);
+    }
     for (int64_t left; !s->out.list.first && !wf_segment_dry(s) &&
                        (left = deadline_left(deadline));)
         wf_segment_sleep(s, &s->out.changed, &s->out.takers, left);

@@ -57,6 +57,7 @@
 #include <stdlib.h>
 
 #include "sched/futex.h"
+#include "sched/spin.h"
 
 #define SEARCHER ((uint64_t)1)
 #define SLEEPER  ((uint64_t)1 << 32)
@@ -133,6 +134,7 @@ void wf_park_notify(struct park *p, unsigned near)
                           state + SEARCHER - SLEEPER));
     add_relaxed(&p->wakes, 1);
     wake(p, take_sleeper(p, near));
+    wf_spin_has_woken();
 }
 
 void wf_park_end_search(struct park *p)

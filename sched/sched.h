@@ -112,6 +112,12 @@ int wf_worker_sleep(weft_worker *self, _Atomic uint32_t *word, uint32_t seen,
 void wf_sched_hold(weft_sched *sched);
 void wf_sched_release(weft_sched *sched);
 
+/* [any, not a worker] Looks at *word while its bits of the mask are `seen`, for
+ * as long as is worth while before a sleep, at most so long (negative: no
+ * limit). It orders nothing. */
+void wf_spin_while(_Atomic uint32_t *word, uint32_t mask, uint32_t seen,
+                   int64_t most_ns);
+
 /* [any, not a worker] Sleeps while *word == seen, at most timeout_ns (negative:
  * no limit); it may also return early. wf_wake_all wakes all who sleep on it.
  */
