@@ -36,6 +36,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/loose.h"
+
 _Thread_local uintptr_t wf_task_here;
 
 const struct frame *wf_frames(void)
@@ -48,7 +50,10 @@ void wf_future_free(weft_future *f)
     if (f->kind && f->kind->finish)
         f->kind->finish(f);
     wf_subject_drop(f->subject);
-    free(f);
+    if (f->kind && f->kind->give_back)
+        f->kind->give_back(f);
+    else
+        free(f);
 }
 
 void wf_future_drop(weft_future *f)
@@ -184,6 +189,18 @@ bool wf_future_goes_on(weft_future *f)
     return true;
 }
 
+static inline void init(weft_future *f, weft_sched *sched,
+                        const struct future_kind *kind, struct subject *subject,
+                        uint32_t state)
+{
+    f->task.run = run_queued;
+    f->sched = sched;
+    f->kind = kind;
+    f->subject = subject;
+    f->listeners = NULL;
+    store_relaxed(&f->state, state);
+}
+
 weft_future *wf_future_create(weft_sched *sched, const struct future_kind *kind,
                               struct subject *subject, size_t bytes,
                               uint32_t state)
@@ -196,12 +213,7 @@ weft_future *wf_future_create(weft_sched *sched, const struct future_kind *kind,
     }
     if (bytes > sizeof *f)
         memset(f + 1, 0, bytes - sizeof *f);
-    f->task.run = run_queued;
-    f->sched = sched;
-    f->kind = kind;
-    f->subject = subject;
-    f->listeners = NULL;
-    store_relaxed(&f->state, state);
+    init(f, sched, kind, subject, state);
     return f;
 }
 
@@ -246,15 +258,21 @@ static int submit(weft_future *f, weft_fn *fn, void *ctx, weft_future **out,
 
 static uint32_t born(weft_future **out)
 {
-    return out ? READY | QUEUED | 2 * REF : READY | CLAIMED | REF;
+    return out ? READY | QUEUED | 2 * REF : ALONE;
 }
 
 int weft_submit(weft_sched *sched, weft_fn *fn, void *ctx, weft_future **out,
                 weft_error *why)
 {
-    weft_future *f =
-        wf_future_create(sched, NULL, &wf_a_task, sizeof *f, born(out));
+    weft_future *f;
 
+    if (out) {
+        f = wf_future_create(sched, NULL, &wf_a_task, sizeof *f, born(out));
+    } else {
+        f = wf_loose_alloc();
+        if (f)
+            init(f, sched, &wf_loose_kind, &wf_a_task, born(out));
+    }
     return submit(f, fn, ctx, out, why);
 }
 

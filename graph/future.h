@@ -26,6 +26,7 @@ enum {
     ASKING = 1 << 13, /* somebody asks it to end: who ends it meanwhile, */
     HELD = 1 << 14,   /* leaves the rest to them */
     REF = 1 << 15,    /* one reference */
+    ALONE = READY | CLAIMED | REF, /* nobody else has it */
 };
 
 /* Whether nobody has the future any more whose state this is. */
@@ -74,8 +75,9 @@ struct future_kind {
     /* The first that it waits for of those from a number on, which becomes that
      * of the next; with a reference. NULL: nothing that can be said. */
     weft_future *(*waits_for)(weft_future *f, size_t *from);
-    bool waits_for_one;             /* another one may do as well */
-    void (*finish)(weft_future *f); /* before it is freed */
+    bool waits_for_one;                /* another one may do as well */
+    void (*finish)(weft_future *f);    /* before it is freed */
+    void (*give_back)(weft_future *f); /* its memory; NULL: free() */
 };
 
 struct weft_future {

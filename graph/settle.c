@@ -147,6 +147,10 @@ static uint32_t publish(weft_future *f)
 
 static void settle_one(struct settling *s, weft_future *f)
 {
+    if (load_acquire(&f->state) == ALONE) { /* [F] in future.c */
+        wf_future_free(f);
+        return;
+    }
     weft_sched *sched = f->sched;
     uint32_t before = publish(f);
 

@@ -1,0 +1,91 @@
+/* loose.c: memory for the tasks of weft_submit that have no handle.
+ *
+ * One thread submits them and another one frees them, soon and in about the
+ * same order: what malloc does worst. So a thread takes a block of them, and
+ * gives them out one after the other.
+ *
+ *  [B] Block. It has a reference for each task that was given out, or that the
+ *      thread may still give out. Giving one back is acq_rel, so the last one
+ *      sees all that others have done with the block before it frees it.
+ *
+ * A task that pends for long keeps its block. AddressSanitizer sees who uses a
+ * task too late only if each has memory of its own. */
+#include "graph/loose.h"
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#if defined __SANITIZE_ADDRESS__
+#define TASKS 1
+#elif defined __has_feature
+#if __has_feature(address_sanitizer)
+#define TASKS 1
+#endif
+#endif
+#ifndef TASKS
+#define TASKS 20 /* some 2 KiB */
+#endif
+
+struct loose {
+    weft_future f;
+    struct block *block;
+};
+
+struct block {
+    _Atomic unsigned refs;
+    struct loose task[TASKS];
+};
+
+static _Thread_local struct {
+    struct block *block;
+    unsigned left; /* to give out */
+} mine;
+
+static pthread_key_t key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int no_key;
+
+static void drop(struct block *block, unsigned refs)
+{
+    if (sub_acq_rel(&block->refs, refs) == refs) /* [B] */
+        free(block);
+}
+
+static void leave(void *any)
+{
+    if (mine.left)
+        drop(mine.block, mine.left);
+    mine.left = 0;
+}
+
+static void make_key(void) { no_key = pthread_key_create(&key, leave); }
+
+static bool take_block(void)
+{
+    pthread_once(&once, make_key);
+    if (no_key || pthread_setspecific(key, &mine)) /* leave() is called */
+        return false;
+    mine.block = malloc(sizeof *mine.block);
+    if (!mine.block)
+        return false;
+    store_relaxed(&mine.block->refs, TASKS);
+    mine.left = TASKS;
+    return true;
+}
+
+static void give_back(weft_future *f)
+{
+    drop(((struct loose *)f)->block, 1); /* f is its first member */
+}
+
+const struct future_kind wf_loose_kind = { .give_back = give_back };
+
+weft_future *wf_loose_alloc(void)
+{
+    if (!mine.left && !take_block())
+        return NULL;
+    struct loose *l = &mine.block->task[TASKS - mine.left--];
+    l->block = mine.block;
+    return &l->f;
+}
