@@ -123,6 +123,13 @@ static unsigned take_sleeper(struct park *p, unsigned near)
     }
 }
 
+bool wf_park_expects(struct park *p)
+{
+    uint64_t state = load_seq_cst(&p->state); /* [W]: this is [N] */
+
+    return !searchers(state) && sleepers(state);
+}
+
 void wf_park_notify(struct park *p, unsigned near)
 {
     uint64_t state = load_seq_cst(&p->state); /* [W]: this is [N] */

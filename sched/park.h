@@ -40,6 +40,10 @@ void wf_park_end_search(struct park *p);
  * until now. */
 void wf_park_sleep(struct park *p, unsigned worker, bool searching);
 
+/* [any] After publishing a task: whether there is anybody for wf_park_notify to
+ * wake. If not, it need not be called. */
+bool wf_park_expects(struct park *p);
+
 /* [any] After publishing a task: wakes one worker, if any sleeps and none
  * searches, preferably `near` or one numbered close to it. */
 void wf_park_notify(struct park *p, unsigned near);

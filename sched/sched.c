@@ -6,6 +6,11 @@
  *      that they did. They wake it by the address alone: the scheduler may be
  *      gone by then.
  *
+ *      A thread that makes a task ready holds it only where a worker may have
+ *      to be woken. It finds out before it opens the door of the queue: until
+ *      then the task cannot be taken, and the scheduler does not end before
+ *      that; and after that it touches neither.
+ *
  *      Loose tasks hold nothing: a counter of all tasks would be written by
  *      every worker all the time. They may still start what holds the
  *      scheduler when the workers have been told to end. So a worker ends only
@@ -257,35 +262,42 @@ bool wf_are_near(weft_sched *s, unsigned worker, unsigned other)
     return s->workers[worker]->group == s->workers[other]->group;
 }
 
-static void put(weft_sched *s, struct inject *q, struct task *task,
+static void put(weft_sched *s, struct inject *q, struct task_list *list,
                 unsigned near)
 {
-    struct task_list list = { 0 };
+    uint64_t door = wf_inject_enter(q, list);
+    bool notify = wf_park_expects(&s->park);
 
-    task_list_add(&list, task);
-    wf_sched_hold(s); /* [D] */
-    wf_inject_put(q, &list);
-    wf_park_notify(&s->park, near);
-    wf_sched_release(s);
+    if (notify)
+        wf_sched_hold(s); /* [D] */
+    wf_inject_leave(q, door);
+    if (notify) {
+        wf_park_notify(&s->park, near);
+        wf_sched_release(s);
+    }
 }
 
 void wf_ready_at(weft_sched *s, struct task *task, unsigned worker)
 {
-    put(s, &s->workers[worker]->mail, task, worker);
+    struct task_list list = { 0 };
+
+    task_list_add(&list, task);
+    put(s, &s->workers[worker]->mail, &list, worker);
 }
 
 void wf_ready_near(weft_sched *s, struct task *task, unsigned worker)
 {
-    put(s, &s->injects[s->workers[worker]->group], task, worker);
+    struct task_list list = { 0 };
+
+    task_list_add(&list, task);
+    put(s, &s->injects[s->workers[worker]->group], &list, worker);
 }
 
 void wf_inject(weft_sched *s, struct task_list *list)
 {
-    wf_sched_hold(s); /* [D] */
     unsigned near = near_here(s);
-    wf_inject_put(&s->injects[s->workers[near]->group], list);
-    wf_park_notify(&s->park, near);
-    wf_sched_release(s);
+
+    put(s, &s->injects[s->workers[near]->group], list, near);
 }
 
 void wf_ready_last(weft_sched *s, weft_worker *self, struct task *task,
@@ -304,7 +316,7 @@ void wf_ready_last(weft_sched *s, weft_worker *self, struct task *task,
         wf_inject_put_first(q, task);
     } else {
         task_list_add(&list, task);
-        wf_inject_put(q, &list);
+        wf_inject_leave(q, wf_inject_enter(q, &list));
     }
     wf_park_notify(&s->park, near);
     if (!here)
