@@ -36,6 +36,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/bundle.h"
 #include "graph/loose.h"
 
 _Thread_local uintptr_t wf_task_here;
@@ -217,6 +218,19 @@ weft_future *wf_future_create(weft_sched *sched, const struct future_kind *kind,
     return f;
 }
 
+weft_future *wf_future_loose(weft_sched *sched, weft_fn *fn, void *ctx)
+{
+    weft_future *f = wf_loose_alloc();
+
+    if (!f)
+        return NULL;
+    init(f, sched, &wf_loose_kind, &wf_a_task, ALONE);
+    f->task.run = run_claimed; /* [C] */
+    f->fn = fn;
+    f->ctx = ctx;
+    return f;
+}
+
 void wf_future_submit(weft_future *f)
 {
     wf_ready(f->sched, wf_worker_here(), &f->task);
@@ -241,11 +255,13 @@ static void ask_named(weft_future *f)
 static const struct future_kind named = { .ask = ask_named,
                                           .asks_early = true };
 
+static const char no_memory[] = "no memory to submit a task";
+
 static int submit(weft_future *f, weft_fn *fn, void *ctx, weft_future **out,
                   weft_error *why)
 {
     if (!f)
-        return wf_error(why, -ENOMEM, "no memory to submit a task");
+        return wf_error(why, -ENOMEM, no_memory);
     if (!out)
         f->task.run = run_claimed; /* [C] */
     f->fn = fn;
@@ -264,16 +280,18 @@ static uint32_t born(weft_future **out)
 int weft_submit(weft_sched *sched, weft_fn *fn, void *ctx, weft_future **out,
                 weft_error *why)
 {
+    weft_worker *self = wf_worker_here();
+    bool inside = self && weft_worker_sched(self) == sched;
     weft_future *f;
 
-    if (out) {
-        f = wf_future_create(sched, NULL, &wf_a_task, sizeof *f, born(out));
-    } else {
-        f = wf_loose_alloc();
-        if (f)
-            init(f, sched, &wf_loose_kind, &wf_a_task, born(out));
+    if (out || inside) {
+        f = out ? wf_future_create(sched, NULL, &wf_a_task, sizeof *f,
+                                   born(out))
+                : wf_future_loose(sched, fn, ctx);
+        return submit(f, fn, ctx, out, why);
     }
-    return submit(f, fn, ctx, out, why);
+    int rc = wf_bundle_submit(sched, fn, ctx);
+    return rc ? wf_error(why, rc, no_memory) : 0;
 }
 
 int weft_submit_with(weft_sched *sched, const struct weft_submit_config *config,

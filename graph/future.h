@@ -105,6 +105,9 @@ struct weft_future {
 weft_future *wf_future_create(weft_sched *sched, const struct future_kind *kind,
                               struct subject *subject, size_t bytes,
                               uint32_t state);
+
+/* Without a handle, and ready to run. NULL: no memory. */
+weft_future *wf_future_loose(weft_sched *sched, weft_fn *fn, void *ctx);
 void wf_future_drop(weft_future *f);
 void wf_future_free(weft_future *f); /* nobody has it any more */
 

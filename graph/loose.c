@@ -1,8 +1,8 @@
 /* loose.c: memory for the tasks of weft_submit that have no handle.
  *
- * One thread submits them and another one frees them, soon and in about the
- * same order: what malloc does worst. So a thread takes a block of them, and
- * gives them out one after the other.
+ * They are made and end in about the same order, on a worker, or one makes them
+ * and another frees them, which is what malloc does worst. So a thread takes a
+ * block of them, and gives them out one after the other.
  *
  *  [B] Block. It has a reference for each task that was given out, or that the
  *      thread may still give out. Giving one back is acq_rel, so the last one
@@ -24,7 +24,7 @@
 #endif
 #endif
 #ifndef TASKS
-#define TASKS 20 /* some 2 KiB */
+#define TASKS 10 /* some 1000 bytes, which malloc likes */
 #endif
 
 struct loose {

@@ -34,6 +34,7 @@ void wf_inject_init(struct inject *q)
     atomic_init(&q->door, 0);
     atomic_init(&q->count, 0);
     q->list = q->came = (struct task_list){ 0 };
+    q->weight = 1;
     /* None of this can fail on Linux. */
     pthread_mutexattr_init(&spins);
     pthread_mutexattr_settype(&spins, PTHREAD_MUTEX_ADAPTIVE_NP);
@@ -75,6 +76,22 @@ void wf_inject_leave(struct inject *q, uint64_t door)
     store_release(&q->door, door); /* [D], [W] */
 }
 
+struct task *wf_inject_enter_last(struct inject *q, uint64_t *door)
+{
+    if (!load_relaxed(&q->door))
+        return NULL;
+    *door = hold_door(q, 1);
+    struct task *last = q->came.last;
+    if (!last)
+        wf_inject_leave_last(q, *door);
+    return last;
+}
+
+void wf_inject_leave_last(struct inject *q, uint64_t door)
+{
+    wf_inject_leave(q, door - ONE);
+}
+
 void wf_inject_put_first(struct inject *q, struct task *task)
 {
     struct task_list list = { 0 };
@@ -83,15 +100,18 @@ void wf_inject_put_first(struct inject *q, struct task *task)
     pthread_mutex_lock(&q->lock);
     task_list_join(&list, &q->list);
     q->list = list;
-    store_seq_cst(&q->count, q->list.count); /* [W] */
+    store_seq_cst(&q->count, q->list.count * q->weight); /* [W] */
     pthread_mutex_unlock(&q->lock);
 }
 
 /* Under the lock: all that came. */
 static void fetch(struct inject *q)
 {
-    hold_door(q, 0);
-    store_relaxed(&q->count, q->came.count); /* [W] */
+    uint64_t counted = hold_door(q, 0) / ONE;
+
+    if (q->came.count)
+        q->weight = counted / q->came.count;
+    store_relaxed(&q->count, counted); /* [W] */
     task_list_join(&q->list, &q->came);
     wf_inject_leave(q, 0);
 }
@@ -128,8 +148,8 @@ struct task_list wf_inject_take(struct inject *q, size_t most)
     pthread_mutex_lock(&q->lock);
     if (!q->list.first)
         fetch(q);
-    taken = cut(&q->list, most);
-    store_relaxed(&q->count, q->list.count);
+    taken = cut(&q->list, most > q->weight ? most / q->weight : 1);
+    store_relaxed(&q->count, q->list.count * q->weight);
     pthread_mutex_unlock(&q->lock);
     return taken;
 }

@@ -15,7 +15,8 @@ struct inject {
     alignas(64) _Atomic uint64_t door; /* what came, and whether it is held */
     struct task_list came;             /* by who has the door */
     alignas(64) pthread_mutex_t lock;  /* of who takes */
-    struct task_list list;             /* what came before that */
+    struct task_list list;             /* what came before that, each task */
+    size_t weight;                     /* counted as so many, about */
     _Atomic size_t count;              /* of the list, to look without */
 };
 
@@ -28,10 +29,17 @@ void wf_inject_finish(struct inject *q);
 uint64_t wf_inject_enter(struct inject *q, struct task_list *list);
 void wf_inject_leave(struct inject *q, uint64_t door);
 
+/* Any thread. The last of those that came and were not fetched; one more is
+ * counted. It stays as it is until wf_inject_leave, or wf_inject_leave_last,
+ * which counts none. NULL: there is nothing to leave. */
+struct task *wf_inject_enter_last(struct inject *q, uint64_t *door);
+void wf_inject_leave_last(struct inject *q, uint64_t door);
+
 /* Any thread. One task, before all that are there. */
 void wf_inject_put_first(struct inject *q, struct task *task);
 
-/* Any thread. Up to `most` of the oldest tasks. */
+/* Any thread. Up to `most` of the oldest tasks; fewer where more was counted
+ * than there are tasks; one at least. */
 struct task_list wf_inject_take(struct inject *q, size_t most);
 
 /* Any thread. Whether there was something a moment ago. */

@@ -262,10 +262,9 @@ bool wf_are_near(weft_sched *s, unsigned worker, unsigned other)
     return s->workers[worker]->group == s->workers[other]->group;
 }
 
-static void put(weft_sched *s, struct inject *q, struct task_list *list,
-                unsigned near)
+/* [D] */
+static void leave(weft_sched *s, struct inject *q, uint64_t door, unsigned near)
 {
-    uint64_t door = wf_inject_enter(q, list);
     bool notify = wf_park_expects(&s->park);
 
     if (notify)
@@ -275,6 +274,30 @@ static void put(weft_sched *s, struct inject *q, struct task_list *list,
         wf_park_notify(&s->park, near);
         wf_sched_release(s);
     }
+}
+
+static void put(weft_sched *s, struct inject *q, struct task_list *list,
+                unsigned near)
+{
+    leave(s, q, wf_inject_enter(q, list), near);
+}
+
+bool wf_inject_into(weft_sched *s, bool (*add)(struct task *last, void *ctx),
+                    void *ctx)
+{
+    unsigned near = near_here(s);
+    struct inject *q = &s->injects[s->workers[near]->group];
+    uint64_t door;
+    struct task *last = wf_inject_enter_last(q, &door);
+
+    if (!last)
+        return false;
+    if (!add(last, ctx)) {
+        wf_inject_leave_last(q, door);
+        return false;
+    }
+    leave(s, q, door, near);
+    return true;
 }
 
 void wf_ready_at(weft_sched *s, struct task *task, unsigned worker)

@@ -43,6 +43,12 @@ struct task *wf_take_elsewhere(weft_worker *self);
  */
 void wf_inject(weft_sched *sched, struct task_list *list);
 
+/* [any] Lets `add` put something into the last task that was injected from here
+ * and that no worker can have: it says whether it did, in a few instructions.
+ * Then that is published like a task. False: nothing was done. */
+bool wf_inject_into(weft_sched *sched,
+                    bool (*add)(struct task *last, void *ctx), void *ctx);
+
 /* [any] Makes a task ready that is to run on this worker: before its own tasks,
  * when what it runs has ended. Who finds nothing else to do takes it, too. */
 void wf_ready_at(weft_sched *sched, struct task *task, unsigned worker);

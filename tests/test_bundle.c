@@ -1,0 +1,109 @@
+/* test_bundle.c: graph/bundle.c: tasks from outside that have no handle run
+ * once, in little memory while they wait, and do not wait for each other. */
+#include <pthread.h>
+#include <unistd.h>
+
+#include "tests/futures.h"
+#include "tests/live.h"
+
+enum { THREADS = 4, MANY = 5000, IN_ONE_ALLOCATION = 50 };
+
+static weft_sched *sched;
+static _Atomic unsigned ran, gate;
+
+/* Until the gate is open. */
+static int stop(weft_worker *self, void *ctx)
+{
+    add_release(&ran, 1);        /* for the test, which waits */
+    while (!load_acquire(&gate)) /* what came before it was opened */
+        usleep(100);
+    return 0;
+}
+
+static void open_gate(void) { store_release(&gate, 1); /* for stop() */ }
+
+/* All workers but those so many stop at the gate. */
+static void begin(unsigned count, unsigned stopped)
+{
+    sched = workers(count);
+    store_relaxed(&gate, 0);
+    store_relaxed(&ran, 0);
+    for (unsigned i = 1; i <= stopped; i++) {
+        cr_assert_eq(weft_submit(sched, stop, NULL, NULL, NULL), 0);
+        while (load_acquire(&ran) < i) /* what stop() did */
+            usleep(100);
+    }
+}
+
+static void *submit(void *unused)
+{
+    for (unsigned i = 0; i < MANY; i++)
+        cr_assert_eq(weft_submit(sched, count, &ran, NULL, NULL), 0);
+    return NULL;
+}
+
+Test(bundle, each_runs_once, .timeout = 60)
+{
+    pthread_t thread[THREADS];
+
+    begin(2, 0);
+    for (unsigned i = 0; i < THREADS; i++)
+        pthread_create(&thread[i], NULL, submit, NULL);
+    for (unsigned i = 0; i < THREADS; i++)
+        pthread_join(thread[i], NULL);
+    weft_sched_destroy(sched);
+    cr_assert_eq(load_relaxed(&ran), THREADS * MANY);
+}
+
+Test(bundle, those_that_wait_share_memory, .timeout = 60)
+{
+    begin(1, 1);
+    uint64_t before = load_relaxed(&allocations);
+
+    submit(NULL);
+    cr_assert(load_relaxed(&allocations) - before <=
+              MANY / IN_ONE_ALLOCATION + 1);
+    open_gate();
+    weft_sched_destroy(sched);
+    cr_assert_eq(load_relaxed(&ran), 1 + MANY);
+}
+
+static _Atomic unsigned inner_gate;
+
+static int open_inner(weft_worker *self, void *ctx)
+{
+    store_release(&inner_gate, 1); /* for stop_inside() */
+    return 0;
+}
+
+static int stop_inside(weft_worker *self, void *ctx)
+{
+    while (!load_acquire(&inner_gate)) /* what open_inner() did */
+        usleep(100);
+    return 0;
+}
+
+/* The worker that has unpacked both stops in the first one. */
+Test(bundle, one_does_not_wait_for_those_before_it, .timeout = 60)
+{
+    begin(2, 2);
+    cr_assert_eq(weft_submit(sched, stop_inside, NULL, NULL, NULL), 0);
+    cr_assert_eq(weft_submit(sched, open_inner, NULL, NULL, NULL), 0);
+    open_gate();
+    weft_sched_destroy(sched);
+    cr_assert_eq(load_relaxed(&inner_gate), 1);
+}
+
+Test(bundle, the_counts_are_of_tasks, .timeout = 60)
+{
+    struct weft_sched_stats stats;
+
+    begin(1, 1);
+    submit(NULL);
+    open_gate();
+    do
+        weft_sched_stats(sched, &stats);
+    while (stats.tasks < 1 + MANY);
+    cr_assert_eq(stats.tasks, 1 + MANY);
+    weft_sched_destroy(sched);
+}
