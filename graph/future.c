@@ -15,7 +15,8 @@
  *  [F] The result. Who has it stores it, then adds DONE with release; who
  *      acquires DONE sees the result and all that the task did. Giving back a
  *      reference is acq_rel, so the last one sees all that others have done
- *      with the object before it frees it.
+ *      with the object before it frees it. Who has run it and finds it ALONE
+ *      acquires that too, and frees it: nobody is there to be told.
  *
  *  [K] Knock. Waking costs a system call, so a waiter sets WAITED first. If
  *      DONE is added before, the waiter sees it as it sets WAITED, or the
