@@ -129,7 +129,7 @@ Test(hand, nothing_is_kept_beyond_a_new_number, .timeout = 60)
     struct weft_run *run = started(sched, plan);
     feed(run, 12);
     UNTIL(flow_of(run, 0).delivered == 12);
-    cr_assert_eq(in.most, 2);
+    cr_assert(in.most <= 2);
     cr_assert_eq(weft_set_tokens(run, "one", 1), 0);
     store_relaxed(&in.most, 0);
     feed(run, 12);
