@@ -5,7 +5,11 @@
  *
  * Where this thread has just woken a worker it does not look. That one needs
  * time itself, and it may be at home on this very core: then it would come only
- * when the thread sleeps. */
+ * when the thread sleeps.
+ *
+ * A look takes a core from a worker that may have use for it. So who looks in
+ * vain looks at every second time only, then at every fourth, and so on, until
+ * something came while it looked. */
 #include "sched/spin.h"
 
 #include <stdbool.h>
@@ -15,9 +19,12 @@
 enum {
     SPIN_NS = 50000, /* as workers look for work */
     LOOKS = 16,      /* between two at the clock */
+    SELDOM = 6,      /* every 64th time */
 };
 
 static _Thread_local bool has_woken;
+static _Thread_local unsigned in_vain; /* in a row, at most SELDOM */
+static _Thread_local unsigned skips;   /* times, from now on */
 
 void wf_spin_has_woken(void) { has_woken = true; }
 
@@ -28,14 +35,19 @@ void wf_spin_while(_Atomic uint32_t *word, uint32_t mask, uint32_t seen,
     bool vain = has_woken;
 
     has_woken = false;
-    if (vain)
+    if (vain || (skips && skips--))
         return;
     uint64_t end = wf_now_ns() + (uint64_t)spin;
     do
         for (int i = 0; i < LOOKS; i++) {
-            if ((load_relaxed(word) & mask) != seen)
+            if ((load_relaxed(word) & mask) != seen) {
+                in_vain = 0;
                 return;
+            }
             cpu_pause();
         }
     while (wf_now_ns() < end);
+    if (in_vain < SELDOM)
+        in_vain++;
+    skips = (1u << in_vain) - 1;
 }
