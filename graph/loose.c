@@ -61,17 +61,21 @@ static void leave(void *any)
 
 static void make_key(void) { no_key = pthread_key_create(&key, leave); }
 
-static bool take_block(void)
+/* A block of which so many may be given out; NULL: no memory. */
+static struct block *new_block(unsigned tasks)
+{
+    struct block *block = malloc(sizeof *block);
+
+    if (block)
+        store_relaxed(&block->refs, tasks);
+    return block;
+}
+
+/* Whether leave() will be called. */
+static bool has_key(void)
 {
     pthread_once(&once, make_key);
-    if (no_key || pthread_setspecific(key, &mine)) /* leave() is called */
-        return false;
-    mine.block = malloc(sizeof *mine.block);
-    if (!mine.block)
-        return false;
-    store_relaxed(&mine.block->refs, TASKS);
-    mine.left = TASKS;
-    return true;
+    return !no_key && !pthread_setspecific(key, &mine);
 }
 
 static void give_back(weft_future *f)
@@ -83,9 +87,20 @@ const struct future_kind wf_loose_kind = { .give_back = give_back };
 
 weft_future *wf_loose_alloc(void)
 {
-    if (!mine.left && !take_block())
+    struct block *block = mine.left ? mine.block : NULL;
+    unsigned number = 0;
+
+    if (!block && has_key()) {
+        block = mine.block = new_block(TASKS);
+        mine.left = block ? TASKS : 0;
+    } else if (!block) {
+        block = new_block(1);
+    }
+    if (!block)
         return NULL;
-    struct loose *l = &mine.block->task[TASKS - mine.left--];
-    l->block = mine.block;
+    if (mine.left)
+        number = TASKS - mine.left--;
+    struct loose *l = &block->task[number];
+    l->block = block;
     return &l->f;
 }
