@@ -33,8 +33,9 @@
  *
  *      A plain attempt (plain.c) that returns its result saves the exchange: it
  *      looks whether somebody took it, and else just goes on. Who completes it
- *      by mistake at that moment finds another number when it brings the
- *      result, for each attempt at a slot has its own, and changes nothing.
+ *      by mistake at that very moment finds another number when it says so, for
+ *      each attempt at a slot has its own, and ends nothing; only the result
+ *      that it wrote may be taken for that of an attempt that pends then.
  *
  *      An attempt that ends after its deadline is late also if its timer could
  *      still be cancelled: EXPIRED is the clock's word, not that of the thread

@@ -15,9 +15,9 @@
  *                          [source] [2 3 4]    while 1 runs
  *
  * So a thief finds the source, or what is left of the chain. Slots that have
- * been passed through are given back when the worker has run its items, or
- * leaves them: they are less than MOST, and of all workers together at most
- * half of the slots.
+ * been passed through are given back when the worker has run its items, leaves
+ * them, or sleeps in one: they are less than MOST, and of all workers together
+ * at most half of the slots.
  *
  * A worker that is alone has no need of it, and there the source is called only
  * when nothing else can go on.
@@ -28,6 +28,8 @@
  *
  * How many: as long as the source is quick, and if the worker's last items
  * were. Each worker looks at the clock only around what it runs in one go. */
+#include "graph/burst.h"
+
 #include "graph/pipeline.h"
 
 enum { MOST = 16 };
@@ -47,7 +49,7 @@ unsigned wf_burst_most(const struct stage_run *sr)
 
     if (stage->kind != SOURCE || stage->where != WEFT_CPU || stage->fed ||
         stage->deadline_ms || stage->cancel || plan->config.hook ||
-        plan->budgeted || workers == 1 || !share)
+        plan->budgeted || stage->next == NOWHERE || workers == 1 || !share)
         return 1;
     return share < MOST ? share : MOST;
 }
@@ -209,7 +211,10 @@ static struct task *run_one(weft_worker *self, struct slot *slot,
     }
 }
 
-/* While a slot is spent the run is there. */
+/* Those that this thread has not given back yet. */
+static _Thread_local struct task_list *spent_here;
+
+/* While a slot is spent, or an item runs, the run is there. */
 static void give_spent(weft_worker *self, struct task_list *spent,
                        uint64_t ticks, unsigned items)
 {
@@ -246,11 +251,12 @@ struct task *wf_burst_run(weft_worker *self, struct slot *slot)
 {
     if (slot->stage == NOWHERE || !may_burst(slot))
         return wf_flow_door(self, slot);
-    struct task_list spent = { 0 };
+    struct task_list spent = { 0 }, *outer = spent_here;
     uint64_t start = wf_ticks();
     unsigned items = 0;
     struct task *next;
 
+    spent_here = &spent;
     for (struct slot *rest;; slot = rest) {
         rest = slot->behind;
         slot->behind = NULL;
@@ -264,7 +270,14 @@ struct task *wf_burst_run(weft_worker *self, struct slot *slot)
         if (next || !is_next(self, rest, &next))
             break;
     }
+    spent_here = outer;
     if (spent.first)
         give_spent(self, &spent, wf_ticks() - start, items);
     return next;
+}
+
+void wf_burst_pause(weft_worker *self)
+{
+    if (spent_here && spent_here->first)
+        give_spent(self, spent_here, QUICK, 1);
 }

@@ -38,7 +38,8 @@ struct task *wf_source_fill(weft_worker *self, struct slot *slot)
     struct task *older = wf_burst_older(self, slot);
     if (older) {
         wf_source_queue(self, slot, true);
-        return older;
+        wf_push(self, older);
+        return NULL;
     }
     if (wf_burst_may_fill(self, slot))
         return wf_burst_fill(self, slot);

@@ -58,6 +58,7 @@
  * thread from its start to its end. */
 #include <errno.h>
 
+#include "graph/burst.h"
 #include "graph/child.h"
 #include "graph/stack.h"
 
@@ -205,10 +206,12 @@ static bool block(weft_worker *self, struct child *c)
 /* Until the child has ended. False: it has not run, and is here. */
 static bool await(weft_worker *self, struct child *c)
 {
-    if (!(or_acq_rel(&c->state, WAITED) & ENDED)) /* [J] [K] */
-        while (!ended(c))
-            if (wf_worker_sleep(self, &c->state, WAITED, -1) && !block(self, c))
-                return false;
+    if (or_acq_rel(&c->state, WAITED) & ENDED) /* [J] [K] */
+        return true;
+    wf_burst_pause(self);
+    while (!ended(c))
+        if (wf_worker_sleep(self, &c->state, WAITED, -1) && !block(self, c))
+            return false;
     return true;
 }
 

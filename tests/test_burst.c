@@ -140,3 +140,45 @@ Test(burst, a_turn_ends_as_the_source_says, .timeout = 120)
         weft_sched_destroy(sched);
     }
 }
+
+/* Some items wait until there are so many of them: also if each comes at
+ * the end of a burst, all of whose slots are spent. */
+enum { MEET = 24 };
+
+struct waiters {
+    struct numbers source;
+    weft_future *all;
+    _Atomic unsigned count;
+};
+
+static int wait_for_all(weft_worker *self, void *item, void *ctx)
+{
+    struct waiters *w = ctx;
+
+    if (value_of(item) < 1000 || value_of(item) % 8 != 7 ||
+        load_relaxed(&w->count) >= MEET)
+        return 0;
+    if (add_relaxed(&w->count, 1) + 1 == MEET)
+        weft_future_complete(w->all, 0);
+    return weft_future_wait(w->all, -1);
+}
+
+Test(burst, who_waits_hides_no_slot, .timeout = 60)
+{
+    for (unsigned n = 2; n <= 3; n++) {
+        struct waiters w = { .source = { .end = ITEMS } };
+        weft_sched *sched = workers(n);
+        weft_pipeline *p = drawing(64);
+
+        cr_assert_eq(weft_promise(sched, &w.all, NULL), 0);
+        weft_source(p, "numbers", give, &w.source);
+        weft_stage(p, weft_config(stage, .name = "wait", .fn = wait_for_all,
+                                  .tokens = 64, .ctx = &w));
+        weft_plan *plan = pipeline_plan(p);
+        ended(started(sched, plan), 0);
+        cr_assert(w.count >= MEET);
+        weft_future_destroy(w.all);
+        weft_plan_destroy(plan);
+        weft_sched_destroy(sched);
+    }
+}
