@@ -123,6 +123,13 @@ CHARTS = {"dag": dag, "pipeline": pipeline, "files": files,
           "main_job": main_job, "scaling": scaling}
 
 
+def tidy(svg):
+    """As the other text files of the repository are: no tabs, no blanks at
+    the end of a line."""
+    return "".join(f"{line.expandtabs().rstrip()}\n"
+                   for line in svg.splitlines())
+
+
 def draw(document, folder):
     """The names of the charts that were drawn, by row."""
     if not shutil.which("gnuplot"):
@@ -143,5 +150,5 @@ def draw(document, folder):
                   file=sys.stderr)
             continue
         drawn[name] = f"{document['name']}-{name}.svg"
-        (folder / drawn[name]).write_text(made.stdout)
+        (folder / drawn[name]).write_text(tidy(made.stdout))
     return drawn
