@@ -28,8 +28,7 @@
  *
  * How many: as long as the source is quick, and if the worker's last items
  * were. Each worker looks at the clock only around what it runs in one go. */
-#include "graph/burst.h"
-
+#include "graph/pause.h"
 #include "graph/pipeline.h"
 
 enum { MOST = 16 };
@@ -211,8 +210,11 @@ static struct task *run_one(weft_worker *self, struct slot *slot,
     }
 }
 
-/* Those that this thread has not given back yet. */
-static _Thread_local struct task_list *spent_here;
+/* Slots that this thread has not given back yet. */
+struct spent {
+    struct pause pause; /* gives them back */
+    struct task_list slots;
+};
 
 /* While a slot is spent, or an item runs, the run is there. */
 static void give_spent(weft_worker *self, struct task_list *spent,
@@ -225,6 +227,14 @@ static void give_spent(weft_worker *self, struct task_list *spent,
     hand_of(self, slot)->quick = ticks < (uint64_t)QUICK * items;
     wf_feed_news(run, self, segment,
                  wf_segment_release(&run->segments[segment], spent));
+}
+
+static void give_back_early(weft_worker *self, struct pause *pause)
+{
+    struct spent *spent = (struct spent *)pause; /* its first member */
+
+    if (spent->slots.first)
+        give_spent(self, &spent->slots, QUICK, 1);
 }
 
 static bool may_burst(const struct slot *slot)
@@ -251,12 +261,13 @@ struct task *wf_burst_run(weft_worker *self, struct slot *slot)
 {
     if (slot->stage == NOWHERE || !may_burst(slot))
         return wf_flow_door(self, slot);
-    struct task_list spent = { 0 }, *outer = spent_here;
+    struct spent spent = { .pause = { give_back_early } };
+    struct pause *outer = wf_pause_here;
     uint64_t start = wf_ticks();
     unsigned items = 0;
     struct task *next;
 
-    spent_here = &spent;
+    wf_pause_here = &spent.pause;
     for (struct slot *rest;; slot = rest) {
         rest = slot->behind;
         slot->behind = NULL;
@@ -266,18 +277,12 @@ struct task *wf_burst_run(weft_worker *self, struct slot *slot)
         if (rest || items)
             wf_follow(self, false);
         wf_count_steps(self, items++ > 0);
-        next = run_one(self, slot, &spent);
+        next = run_one(self, slot, &spent.slots);
         if (next || !is_next(self, rest, &next))
             break;
     }
-    spent_here = outer;
-    if (spent.first)
-        give_spent(self, &spent, wf_ticks() - start, items);
+    wf_pause_here = outer;
+    if (spent.slots.first)
+        give_spent(self, &spent.slots, wf_ticks() - start, items);
     return next;
-}
-
-void wf_burst_pause(weft_worker *self)
-{
-    if (spent_here && spent_here->first)
-        give_spent(self, spent_here, QUICK, 1);
 }

@@ -24,8 +24,8 @@
 #include <errno.h>
 #include <pthread.h>
 
-#include "graph/burst.h"
 #include "graph/future.h"
+#include "graph/pause.h"
 
 enum { MOST = 256 }; /* as many as can sleep */
 
@@ -113,7 +113,7 @@ int wf_sleep_in_task(weft_worker *self, weft_future *const futures[], size_t n,
     struct sleeper me = { .frames = wf_frames(), .futures = futures, .n = n };
     bool circle = false;
 
-    wf_burst_pause(self);
+    wf_pause(self);
     if (left >= 0 || !me.frames) /* it ends; or nobody waits for this thread */
         return wf_worker_sleep(self, word, seen, left);
     pthread_mutex_lock(&lock);

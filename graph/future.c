@@ -39,8 +39,10 @@
 
 #include "graph/bundle.h"
 #include "graph/loose.h"
+#include "graph/pause.h"
 
 _Thread_local uintptr_t wf_task_here;
+_Thread_local struct pause *wf_pause_here;
 
 const struct frame *wf_frames(void)
 {

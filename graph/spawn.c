@@ -58,8 +58,8 @@
  * thread from its start to its end. */
 #include <errno.h>
 
-#include "graph/burst.h"
 #include "graph/child.h"
+#include "graph/pause.h"
 #include "graph/stack.h"
 
 enum { ENDED = 1, WAITED = 2 }; /* the state of a child that was taken */
@@ -208,7 +208,7 @@ static bool await(weft_worker *self, struct child *c)
 {
     if (or_acq_rel(&c->state, WAITED) & ENDED) /* [J] [K] */
         return true;
-    wf_burst_pause(self);
+    wf_pause(self);
     while (!ended(c))
         if (wf_worker_sleep(self, &c->state, WAITED, -1) && !block(self, c))
             return false;
