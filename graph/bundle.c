@@ -9,11 +9,12 @@
  * has fetched it, more are added to it, at the door of the queue: [D] in
  * sched/inject.c. The worker that runs it makes the tasks, in memory that it
  * has in its cache, and pushes them, for others to steal: they do not wait for
- * each other. If it has no memory for one, the rest of the bundle is queued
- * again. */
+ * each other. If it has no memory for one, that lies in the bundle, and the
+ * rest comes when it has ended: so all come. */
 #include "graph/bundle.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "graph/loose.h"
@@ -29,8 +30,34 @@ struct bundle {
     struct task task;
     weft_sched *sched;
     unsigned first, count;
+    weft_future spare; /* for the one that there is no other memory for */
     struct seed seed[SEEDS];
 };
+
+/* The spare one has ended. */
+static void go_on(weft_future *f)
+{
+    struct bundle *b =
+        (struct bundle *)((char *)f - offsetof(struct bundle, spare));
+    weft_sched *sched = b->sched;
+
+    if (b->first == b->count)
+        free(b);
+    else
+        wf_ready(sched, NULL, &b->task);
+    wf_sched_release(sched);
+}
+
+static const struct future_kind spare_kind = { .give_back = go_on };
+
+static weft_future *make_spare(struct bundle *b)
+{
+    const struct seed *seed = &b->seed[b->first++];
+
+    wf_sched_hold(b->sched); /* it may pend, and end elsewhere */
+    wf_future_make_loose(&b->spare, &spare_kind, b->sched, seed->fn, seed->ctx);
+    return &b->spare;
+}
 
 static struct task *unpack(weft_worker *self, struct task *task)
 {
@@ -44,14 +71,14 @@ static struct task *unpack(weft_worker *self, struct task *task)
             break;
         task_list_add(&made, &f->task);
     }
-    if (b->first == b->count)
-        free(b);
+    if (b->first < b->count)
+        task_list_add(&made, &make_spare(b)->task);
     else
-        wf_ready(b->sched, NULL, task);
+        free(b);
     struct task *first = task_list_take(&made);
     if (made.first)
         wf_push_list(self, &made);
-    return first ? first->run(self, first) : NULL; /* one task, as is counted */
+    return first->run(self, first); /* one task, as is counted */
 }
 
 static bool add(struct task *last, void *seed)

@@ -85,12 +85,7 @@ static void feed_gather(struct stage_run *sr, weft_worker *self,
                         struct slot *slot)
 {
     sr->hand = slot;
-    struct task *next = wf_limit_give(&sr->limit);
-    if (!next)
-        return;
-    if (next != &sr->end)
-        slot_of_task(next)->ready = ticks_of(slot_of_task(next));
-    wf_ready(sr->run->run.sched, self, next);
+    wf_hand_give_to_limit(self, sr);
 }
 
 void wf_feed_later(weft_worker *self, struct slot *slot, struct segment *fills,

@@ -221,16 +221,21 @@ weft_future *wf_future_create(weft_sched *sched, const struct future_kind *kind,
     return f;
 }
 
+void wf_future_make_loose(weft_future *f, const struct future_kind *kind,
+                          weft_sched *sched, weft_fn *fn, void *ctx)
+{
+    init(f, sched, kind, &wf_a_task, ALONE);
+    f->task.run = run_claimed; /* [C] */
+    f->fn = fn;
+    f->ctx = ctx;
+}
+
 weft_future *wf_future_loose(weft_sched *sched, weft_fn *fn, void *ctx)
 {
     weft_future *f = wf_loose_alloc();
 
-    if (!f)
-        return NULL;
-    init(f, sched, &wf_loose_kind, &wf_a_task, ALONE);
-    f->task.run = run_claimed; /* [C] */
-    f->fn = fn;
-    f->ctx = ctx;
+    if (f)
+        wf_future_make_loose(f, &wf_loose_kind, sched, fn, ctx);
     return f;
 }
 

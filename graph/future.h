@@ -108,6 +108,10 @@ weft_future *wf_future_create(weft_sched *sched, const struct future_kind *kind,
 
 /* Without a handle, and ready to run. NULL: no memory. */
 weft_future *wf_future_loose(weft_sched *sched, weft_fn *fn, void *ctx);
+
+/* The same in memory of the caller's, which the kind's `give_back` gets. */
+void wf_future_make_loose(weft_future *f, const struct future_kind *kind,
+                          weft_sched *sched, weft_fn *fn, void *ctx);
 void wf_future_drop(weft_future *f);
 void wf_future_free(weft_future *f); /* nobody has it any more */
 

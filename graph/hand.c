@@ -49,7 +49,7 @@ static bool take_out(struct hand *hand, uint64_t bit)
     return false;
 }
 
-static void give_to_limit(weft_worker *self, struct stage_run *sr)
+void wf_hand_give_to_limit(weft_worker *self, struct stage_run *sr)
 {
     struct task *next = wf_limit_give(&sr->limit);
 
@@ -65,7 +65,7 @@ static void look_after(weft_worker *self, struct stage_run *sr,
                        struct hand *hand)
 {
     if (wf_limit_is_short(&sr->limit) && take_out(hand, sr->bit)) /* [K] */
-        give_to_limit(self, sr);
+        wf_hand_give_to_limit(self, sr);
 }
 
 bool wf_hand_take(weft_worker *self, struct stage_run *sr)
@@ -99,14 +99,14 @@ void wf_hand_give(weft_worker *self, struct stage_run *sr)
             look_after(self, sr, hand);
             return;
         }
-    give_to_limit(self, sr);
+    wf_hand_give_to_limit(self, sr);
 }
 
 void wf_hand_return(weft_worker *self, struct stage_run *sr)
 {
     for (unsigned i = 0; sr->bit && i < sr->run->workers; i++)
         if (take_out(&sr->run->hands[i], sr->bit))
-            give_to_limit(self, sr);
+            wf_hand_give_to_limit(self, sr);
 }
 
 unsigned wf_hand_in_use(const struct stage_run *sr)

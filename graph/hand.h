@@ -30,6 +30,10 @@ bool wf_hand_take(weft_worker *self, struct stage_run *sr);
 bool wf_hand_move(weft_worker *self, struct stage_run *from,
                   struct stage_run *to);
 
+/* [any] Gives a token back to the stage's limit: who waits for it is made
+ * ready. */
+void wf_hand_give_to_limit(weft_worker *self, struct stage_run *sr);
+
 /* [worker] Gives a token back: keeps it, or makes who waits for it ready. */
 void wf_hand_give(weft_worker *self, struct stage_run *sr);
 

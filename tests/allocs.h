@@ -19,7 +19,9 @@ void *__wrap_realloc(void *old, size_t bytes);
 void *__wrap_aligned_alloc(size_t align, size_t bytes);
 int __wrap_posix_memalign(void **out, size_t align, size_t bytes);
 
-/* How many more allocations of this thread succeed; negative: all of them. */
+/* How many allocations of this thread succeed before one fails; NONE_DO: none;
+ * negative else: all of them. */
+enum { NONE_DO = -2 };
 static _Thread_local int left = -1;
 
 static _Atomic uint64_t allocations; /* of all threads */
@@ -27,7 +29,7 @@ static _Atomic uint64_t allocations; /* of all threads */
 static int fails(void)
 {
     add_relaxed(&allocations, 1);
-    return left >= 0 && left-- == 0;
+    return left == NONE_DO || (left >= 0 && left-- == 0);
 }
 
 void *__wrap_malloc(size_t bytes)

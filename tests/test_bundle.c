@@ -110,3 +110,29 @@ Test(bundle, the_counts_are_of_tasks, .timeout = 60)
     cr_assert_eq(stats.tasks, 1 + MANY);
     weft_sched_destroy(sched);
 }
+
+/* On the only worker, before those that wait are unpacked. */
+static int have_no_memory(weft_worker *self, void *ctx)
+{
+    left = NONE_DO;
+    return stop(self, ctx);
+}
+
+static int have_memory(weft_worker *self, void *ctx)
+{
+    left = -1;
+    return 0;
+}
+
+Test(bundle, all_run_on_a_worker_without_memory, .timeout = 60)
+{
+    begin(1, 0);
+    cr_assert_eq(weft_submit(sched, have_no_memory, NULL, NULL, NULL), 0);
+    while (!load_acquire(&ran)) /* what stop() did */
+        usleep(100);
+    submit(NULL);
+    cr_assert_eq(weft_submit(sched, have_memory, NULL, NULL, NULL), 0);
+    open_gate();
+    weft_sched_destroy(sched);
+    cr_assert_eq(load_relaxed(&ran), 1 + MANY);
+}
