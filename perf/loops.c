@@ -1,15 +1,12 @@
-/* forkjoin.c: what does a child cost, and do loops, and a sort, get faster with
- * workers?
+/* loops.c: do loops, sums, prefixes and a sort get faster with workers?
  *
- *     forkjoin [PERCENT [WORKERS]]
+ *     loops [PERCENT [WORKERS]]
  *
- * Each thing is done by plain calls first: that is the floor. Then on one
- * worker, where nobody takes anything, and on all. A task is a spawn and a
- * sync, an index, or an element. PERCENT makes all of it smaller. */
+ * Each is done by plain calls first: that is the floor. Then on one worker,
+ * where nobody takes anything, and on all. A task is an index, or an element.
+ * PERCENT makes all of it smaller. */
 #include "perf/bench.h"
 #include "weft/weft.h"
-
-static size_t percent;
 
 /* One thing to measure: with the worker NULL by plain calls. */
 struct question {
@@ -18,111 +15,6 @@ struct question {
     uint64_t tasks;
     long result; /* must be the same for all */
 };
-
-/* ---- fib: nothing but children ----------------------------------------- */
-
-struct half {
-    long n, result;
-};
-
-static int run_fib(weft_worker *self, void *ctx);
-
-static long fib(weft_worker *self, long n)
-{
-    if (n < 2)
-        return n;
-    struct half a = { .n = n - 1 };
-    struct weft_child child = { .fn = run_fib, .ctx = &a };
-    weft_spawn(self, &child);
-    long b = fib(self, n - 2);
-    must(weft_sync(self, &child), "a child");
-    return a.result + b;
-}
-
-static int run_fib(weft_worker *self, void *ctx)
-{
-    struct half *a = ctx;
-    a->result = fib(self, a->n);
-    return 0;
-}
-
-/* Through a pointer, as a child is called. */
-static int plain_fib(weft_worker *none, void *ctx)
-{
-    static weft_fn *volatile again = plain_fib;
-    struct half *all = ctx, a = { .n = all->n - 1 }, b = { .n = all->n - 2 };
-
-    if (all->n < 2) {
-        all->result = all->n;
-        return 0;
-    }
-    again(none, &a);
-    plain_fib(none, &b);
-    all->result = a.result + b.result;
-    return 0;
-}
-
-static void ask_fib(weft_worker *self, struct question *q)
-{
-    struct half all = { .n = percent < 100 ? 18 : 32 };
-
-    if (self)
-        run_fib(self, &all);
-    else
-        plain_fib(NULL, &all);
-    q->result = all.result;
-    /* A call of fib with n > 1 spawns one child: fib(n + 1) - 1 of them. */
-    long a = 0, b = 1;
-    for (long i = 0; i < all.n; i++) {
-        long next = a + b;
-        a = b;
-        b = next;
-    }
-    q->tasks = (uint64_t)b - 1;
-}
-
-/* ---- skynet: ten children at a time, six levels deep ------------------- */
-
-enum { TEN = 10 };
-
-struct actor {
-    long number, size, sum;
-};
-
-static int run_actor(weft_worker *self, void *ctx)
-{
-    struct actor *a = ctx, child[TEN];
-    struct weft_child children[TEN];
-    struct weft_group group = { 0 };
-
-    a->sum = a->number;
-    if (a->size == 1)
-        return 0;
-    for (int i = 0; i < TEN; i++) {
-        long size = a->size / TEN;
-        child[i] = (struct actor){ a->number + i * size, size, 0 };
-        children[i] = (struct weft_child){ .fn = run_actor, .ctx = &child[i] };
-        if (self)
-            weft_group_spawn(self, &group, &children[i]);
-        else
-            run_actor(NULL, &child[i]);
-    }
-    if (self)
-        must(weft_group_sync(self, &group), "ten children");
-    a->sum = 0;
-    for (int i = 0; i < TEN; i++)
-        a->sum += child[i].sum;
-    return 0;
-}
-
-static void ask_skynet(weft_worker *self, struct question *q)
-{
-    struct actor all = { .size = percent < 100 ? 1000 : 1000000 };
-
-    run_actor(self, &all);
-    q->result = all.sum;
-    q->tasks = (uint64_t)all.size / 9 * 10;
-}
 
 /* ---- loops and a sort over arrays -------------------------------------- */
 
@@ -272,14 +164,15 @@ static double best(weft_sched *sched, struct question *q)
 int main(int argc, char **argv)
 {
     struct question questions[] = {
-        { "fib", ask_fib, 0, 0 },   { "skynet", ask_skynet, 0, 0 },
-        { "for", ask_for, 0, 0 },   { "reduce", ask_reduce, 0, 0 },
-        { "scan", ask_scan, 0, 0 }, { "sort", ask_sort, 0, 0 },
+        { "for", ask_for, 0, 0 },
+        { "reduce", ask_reduce, 0, 0 },
+        { "scan", ask_scan, 0, 0 },
+        { "sort", ask_sort, 0, 0 },
     };
     weft_sched *one, *all;
     weft_error why = { "" };
 
-    percent = argument(argc, argv, 1, 100);
+    size_t percent = argument(argc, argv, 1, 100);
     unsigned workers = (unsigned)argument(argc, argv, 2, 0);
     indices = 100000 * percent;
     elements = 10000 * percent;
