@@ -37,6 +37,7 @@
 #include "graph/claim.h"
 #include "graph/times.h"
 #include "graph/wait.h"
+#include "sched/lock.h"
 
 static struct slot *slot_at(const struct segment *s, unsigned i)
 {
@@ -65,24 +66,12 @@ static int make_slots(struct segment *s, struct pipeline_run *run,
     return 0;
 }
 
-/* It is held for a moment only: who finds it taken looks again for a while
- * before it sleeps, for that and the way back take a hundred times as long. */
-static void init_lock(pthread_mutex_t *lock)
-{
-    pthread_mutexattr_t spins;
-
-    pthread_mutexattr_init(&spins);
-    pthread_mutexattr_settype(&spins, PTHREAD_MUTEX_ADAPTIVE_NP);
-    pthread_mutex_init(lock, &spins);
-    pthread_mutexattr_destroy(&spins);
-}
-
 int wf_segment_init(struct segment *s, const struct weft_items *items,
                     struct pipeline_run *run, unsigned number, bool ordered)
 {
     *s = (struct segment){ .items = *items };
     atomic_init(&s->cancel_from, UINT64_MAX);
-    init_lock(&s->lock);
+    wf_lock_init(&s->lock);
     s->flow.slots = items->slots;
     int rc = wf_outlet_init(&s->out, items->slots, ordered);
     return rc ? rc : make_slots(s, run, number);

@@ -19,6 +19,8 @@
 
 #include <time.h>
 
+#include "sched/lock.h"
+
 enum {
     HELD = 1,
     ONE = 2,     /* task */
@@ -29,17 +31,11 @@ enum {
 
 void wf_inject_init(struct inject *q)
 {
-    pthread_mutexattr_t spins;
-
     atomic_init(&q->door, 0);
     atomic_init(&q->count, 0);
     q->list = q->came = (struct task_list){ 0 };
     q->weight = 1;
-    /* None of this can fail on Linux. */
-    pthread_mutexattr_init(&spins);
-    pthread_mutexattr_settype(&spins, PTHREAD_MUTEX_ADAPTIVE_NP);
-    pthread_mutex_init(&q->lock, &spins);
-    pthread_mutexattr_destroy(&spins);
+    wf_lock_init(&q->lock);
 }
 
 void wf_inject_finish(struct inject *q) { pthread_mutex_destroy(&q->lock); }
