@@ -140,3 +140,82 @@ Test(hand, nothing_is_kept_beyond_a_new_number, .timeout = 60)
     weft_plan_destroy(plan);
     weft_sched_destroy(sched);
 }
+
+/* Two tokens: PENDS has one, RUNS the other until COMES waits, which ends the
+ * first. So RUNS must not keep its own when it goes on. */
+enum kind { PASSES, PENDS, RUNS, COMES };
+
+struct scene {
+    _Atomic(void *) pending;
+    _Atomic bool runs, somebody_waits;
+};
+
+static int play(weft_worker *self, void *item, void *ctx)
+{
+    struct scene *scene = ctx;
+
+    switch ((enum kind)value_of(item)) {
+    case PENDS:
+        store_release(&scene->pending, item); /* for COMES */
+        return WEFT_PENDING;
+    case RUNS:
+        store_relaxed(&scene->runs, true);
+        UNTIL(load_relaxed(&scene->somebody_waits));
+        return 0;
+    case COMES:
+        weft_complete(self, load_acquire(&scene->pending), 0); /* of PENDS */
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static void feed_one(struct weft_run *run, enum kind kind)
+{
+    void *item;
+
+    cr_assert_eq(weft_reserve(run, NULL, &item, -1, NULL), 0);
+    *(struct number *)item = (struct number){ .value = kind };
+    weft_feed(item);
+}
+
+static void play_round(struct weft_run *run, struct scene *scene)
+{
+    uint64_t fed = flow_of(run, 0).fed;
+
+    store_relaxed(&scene->runs, false);
+    store_relaxed(&scene->somebody_waits, false);
+    store_relaxed(&scene->pending, NULL);
+    feed_one(run, PENDS);
+    UNTIL(load_relaxed(&scene->pending));
+    feed_one(run, RUNS);
+    UNTIL(load_relaxed(&scene->runs));
+    feed_one(run, COMES);
+    UNTIL(stats_of(run, "one").waiting == 1);
+    store_relaxed(&scene->somebody_waits, true);
+    UNTIL(flow_of(run, 0).delivered == fed + 3);
+}
+
+Test(hand, nothing_is_kept_while_somebody_waits, .timeout = 30)
+{
+    struct scene scene = { .runs = false };
+    weft_sched *sched = workers(2);
+    weft_pipeline *p = drawing(16);
+
+    weft_source_fed(p, "hand");
+    weft_stage(p, weft_config(stage, .name = "one", .fn = play, .ctx = &scene,
+                              .tokens = 2));
+    weft_stage(p, weft_config(stage, .name = "two", .fn = pass));
+    weft_plan *plan = pipeline_plan(p);
+    struct weft_run *run = started(sched, plan);
+    for (unsigned i = 0; i < TIMES(500, 50); i++) {
+        feed_one(run, PASSES); /* so that "two" has a token in some hand */
+        feed_one(run, PASSES);
+        UNTIL(!flow_of(run, 0).in_flight);
+        play_round(run, &scene);
+    }
+    weft_drain(run);
+    ended(run, 0);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
