@@ -65,13 +65,21 @@ static uint64_t quantile(const struct histogram_sum *sum, double part)
     return 0;
 }
 
+/* What a clock that went astray measured may be more than fits. */
+static uint64_t in_ns(uint64_t units, double ns_per_unit)
+{
+    double ns = (double)units * ns_per_unit;
+
+    return ns < 0x1p64 ? (uint64_t)ns : UINT64_MAX;
+}
+
 void wf_histogram_quantiles(const struct histogram_sum *sum, double ns_per_unit,
                             struct weft_latency *out)
 {
-    out->p50_ns = (uint64_t)((double)quantile(sum, 0.5) * ns_per_unit);
-    out->p90_ns = (uint64_t)((double)quantile(sum, 0.9) * ns_per_unit);
-    out->p99_ns = (uint64_t)((double)quantile(sum, 0.99) * ns_per_unit);
-    out->max_ns = (uint64_t)((double)sum->longest * ns_per_unit);
+    out->p50_ns = in_ns(quantile(sum, 0.5), ns_per_unit);
+    out->p90_ns = in_ns(quantile(sum, 0.9), ns_per_unit);
+    out->p99_ns = in_ns(quantile(sum, 0.99), ns_per_unit);
+    out->max_ns = in_ns(sum->longest, ns_per_unit);
 }
 
 void wf_durations_tell(const struct durations *d, double ns_per_unit,
@@ -81,5 +89,5 @@ void wf_durations_tell(const struct durations *d, double ns_per_unit,
 
     wf_histogram_add_up(&sum, &d->each);
     wf_histogram_quantiles(&sum, ns_per_unit, out);
-    *sum_ns = (uint64_t)((double)d->sum * ns_per_unit);
+    *sum_ns = in_ns(d->sum, ns_per_unit);
 }
