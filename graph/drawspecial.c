@@ -117,7 +117,8 @@ weft_node weft_tasks(weft_graph *g, const struct weft_task_config *config,
     for (size_t i = 0; i < count; i++) {
         if (!add(g, &c, name))
             return none;
-        c.ctx = (char *)c.ctx + stride;
+        if (stride) /* ctx may be NULL */
+            c.ctx = (char *)c.ctx + stride;
     }
     return first;
 }
