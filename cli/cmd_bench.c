@@ -75,6 +75,12 @@ static void leave_terminal(void *command)
     pace_leave(&c->pace);
 }
 
+static void return_to_terminal(void *command)
+{
+    struct command *c = command;
+    pace_return(&c->pace);
+}
+
 int bench_fail(weft_error *why, int rc, const char *what)
 {
     snprintf(why->text, sizeof why->text, "%s: %s", what, strerror(-rc));
@@ -230,7 +236,8 @@ int cmd_bench(const struct bench_args *args)
 {
     static struct command c; /* too large for a stack */
     const struct signal_actions actions = { interrupted, interrupted,
-                                            leave_terminal, &c };
+                                            leave_terminal, return_to_terminal,
+                                            &c };
 
     c.args = args;
     c.chart.folder = -1;

@@ -52,6 +52,12 @@ static void leave_terminal(void *c_)
     live_leave(&c->live);
 }
 
+static void return_to_terminal(void *c_)
+{
+    struct command *c = c_;
+    live_return(&c->live);
+}
+
 /* How it ended. */
 
 static bool was_cancelled(const struct work *w, int rc)
@@ -232,7 +238,7 @@ int cmd_run(const struct run_args *args)
 {
     struct command c = { .args = args };
     const struct signal_actions actions = { drain, abort_now, leave_terminal,
-                                            &c };
+                                            return_to_terminal, &c };
 
     hold_standard_streams();
     raise_file_limit();

@@ -35,8 +35,9 @@ void live_leave(struct live *l)
 {
     pthread_mutex_lock(&l->lock);
     term_leave(&l->term);
-    pthread_mutex_unlock(&l->lock);
 }
+
+void live_return(struct live *l) { pthread_mutex_unlock(&l->lock); }
 
 void live_erase(struct live *l)
 {

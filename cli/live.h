@@ -33,6 +33,8 @@ void live_update(struct live *l, const struct progress *p, bool draining);
 /* The block goes, what comes next takes its place. */
 void live_erase(struct live *l);
 
-/* [any] Leaves the terminal to somebody else; live_update takes it back. */
+/* [any] Leaves the terminal to somebody else: until live_return, by the same
+ * thread, nothing is drawn. */
 void live_leave(struct live *l);
+void live_return(struct live *l);
 #endif

@@ -50,9 +50,11 @@ static void take(struct signals *s, int signal)
     case SIGQUIT:
         s->actions.leave_terminal(s->actions.ctx);
         deliver(signal);
+        s->actions.return_to_terminal(s->actions.ctx);
         break;
     case SIGCONT: /* others have used the terminal meanwhile */
         s->actions.leave_terminal(s->actions.ctx);
+        s->actions.return_to_terminal(s->actions.ctx);
         break;
     }
 }

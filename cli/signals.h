@@ -16,7 +16,9 @@
 struct signal_actions {
     void (*drain)(void *ctx);
     void (*abort)(void *ctx);
-    void (*leave_terminal)(void *ctx); /* somebody else may write to it */
+    /* From one to the other nobody of us writes to it. */
+    void (*leave_terminal)(void *ctx);
+    void (*return_to_terminal)(void *ctx);
     void *ctx;
 };
 

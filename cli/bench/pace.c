@@ -23,8 +23,9 @@ void pace_leave(struct pace *p)
 {
     pthread_mutex_lock(&p->lock);
     term_leave(&p->term);
-    pthread_mutex_unlock(&p->lock);
 }
+
+void pace_return(struct pace *p) { pthread_mutex_unlock(&p->lock); }
 
 void pace_finish(struct pace *p)
 {

@@ -19,6 +19,8 @@ void pace_step(struct pace *p, const char *what);
 /* [any] The line goes, for good. */
 void pace_end(struct pace *p);
 
-/* [any] The line stays where it is, and somebody else has the terminal. */
+/* [any] The line stays where it is, and somebody else has the terminal until
+ * pace_return, by the same thread. */
 void pace_leave(struct pace *p);
+void pace_return(struct pace *p);
 #endif
