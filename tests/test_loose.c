@@ -5,6 +5,11 @@
 #include "tests/futures.h"
 #include "tests/live.h"
 
+#ifdef __has_feature /* clang's, for gcc's macro */
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__
+#endif
+#endif
 #ifdef __SANITIZE_ADDRESS__
 enum { IN_ONE_ALLOCATION = 1 };
 #else
