@@ -31,9 +31,14 @@ static inline void chaos(void)
 #endif
 
 /* In a loop that waits for another thread. */
+#ifdef WEFT_WEAVE
+void weave_yield(void);
+#endif
 static inline void cpu_pause(void)
 {
-#if defined __x86_64__ || defined __i386__
+#ifdef WEFT_WEAVE
+    weave_yield();
+#elif defined __x86_64__ || defined __i386__
     __builtin_ia32_pause();
 #elif defined __aarch64__
     __asm__ volatile("yield");

@@ -1,0 +1,109 @@
+/* explore_park.c: a task that is published is taken, whoever falls asleep. */
+#include "sched/park.h"
+#include "tests/weave/weave.h"
+
+enum { WORKERS = 2 };
+
+static struct park park;
+static _Atomic int work;
+static _Atomic unsigned taken;
+
+static bool visible(void *unused) { return load_seq_cst(&work) > 0; }
+
+static void set_up(void)
+{
+    weave_assert(!wf_park_init(&park, WORKERS, visible, 0));
+}
+
+static bool take(void)
+{
+    int n = load_relaxed(&work);
+
+    while (n > 0)
+        if (cas_seq_cst(&work, &n, n - 1))
+            return true;
+    return false;
+}
+
+/* A worker until it has taken one. */
+static void work_once(unsigned self)
+{
+    bool searching = wf_park_start_search(&park);
+
+    while (!searching || !take()) {
+        if (wf_park_closed(&park))
+            return;
+        wf_park_sleep(&park, self, searching);
+        searching = true;
+    }
+    wf_park_end_search(&park);
+    add_relaxed(&taken, 1);
+}
+
+static void first_worker(void) { work_once(0); }
+static void second_worker(void) { work_once(1); }
+
+static void publish_one(void)
+{
+    add_seq_cst(&work, 1); /* [W] in park.c */
+    if (wf_park_expects(&park))
+        wf_park_notify(&park, 0);
+}
+
+static void publish_two(void)
+{
+    publish_one();
+    publish_one();
+}
+
+static void close_all(void) { wf_park_close(&park); }
+
+static void one_was_taken(void)
+{
+    weave_assert(taken == 1);
+    wf_park_finish(&park);
+}
+
+static void two_were_taken(void)
+{
+    weave_assert(taken == 2);
+    wf_park_finish(&park);
+}
+
+static void finish(void) { wf_park_finish(&park); }
+
+int main(int argc, char **argv)
+{
+    const struct weave_test tests[] = {
+        { .name = "one_task_wakes_a_worker",
+          .setup = set_up,
+          .threads = { first_worker, publish_one },
+          .check = one_was_taken,
+          .interruptions = 5,
+          .stale = 2,
+          .most = 500000 },
+        { .name = "two_tasks_wake_two_workers",
+          .setup = set_up,
+          .threads = { first_worker, second_worker, publish_two },
+          .check = two_were_taken,
+          .interruptions = 2,
+          .stale = 1,
+          .most = 500000 },
+        { .name = "two_publishers_wake_two_workers",
+          .setup = set_up,
+          .threads = { first_worker, second_worker, publish_one, publish_one },
+          .check = two_were_taken,
+          .interruptions = 2,
+          .stale = 0,
+          .most = 500000 },
+        { .name = "nobody_sleeps_once_it_is_closed",
+          .setup = set_up,
+          .threads = { first_worker, second_worker, close_all },
+          .check = finish,
+          .interruptions = 3,
+          .stale = 1,
+          .most = 500000 },
+        { 0 },
+    };
+    return weave_main(tests, argc, argv);
+}

@@ -1,0 +1,150 @@
+/* main.c: how many executions, of which tests, and what became of them. */
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/weave/choice.h"
+#include "tests/weave/inner.h"
+
+static struct {
+    unsigned long random, pct, all, total;
+    uint64_t seed;
+    bool only_one, trace;
+    char **names;
+} options = { .random = 20000, .pct = 20000, .all = 200000 };
+
+enum { KEY_PCT = 256, KEY_ALL };
+
+static const struct argp_option descriptions[] = {
+    { "random", 'n', "N", 0, "executions whose choices are random", 0 },
+    { "pct", KEY_PCT, "N", 0,
+      "executions by priorities that change at a few steps", 0 },
+    { "all", KEY_ALL, "N", 0,
+      "so many, at most, of all that there are within a test's bounds", 0 },
+    { "seed", 's', "SEED", 0, "of the first of them, and one more of each next",
+      0 },
+    { "trace", 't', NULL, 0, "print what happens in the last one", 0 },
+    { 0 }
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    switch (key) {
+    case 'n':
+        options.random = strtoul(arg, NULL, 0);
+        return 0;
+    case KEY_PCT:
+        options.pct = strtoul(arg, NULL, 0);
+        return 0;
+    case KEY_ALL:
+        options.all = strtoul(arg, NULL, 0);
+        return 0;
+    case 's':
+        options.seed = strtoull(arg, NULL, 0);
+        return 0;
+    case 't':
+        options.trace = true;
+        return 0;
+    case ARGP_KEY_ARGS:
+        options.names = state->argv + state->next;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static bool is_wanted(const char *name)
+{
+    for (char **n = options.names; n && *n; n++)
+        if (strstr(name, *n))
+            return true;
+    return !options.names;
+}
+
+static bool execute(const struct weave_test *test, enum way way, uint64_t seed)
+{
+    choice_begin(way, seed, test->interruptions, test->stale);
+    memory_begin();
+    race_begin();
+    heap_begin();
+    sync_begin();
+    statics_begin();
+    trace_begin();
+    bool good = thread_run(test);
+    statics_restore();
+    return good;
+}
+
+static void report(const struct weave_test *test, enum way way, uint64_t seed)
+{
+    static const char *const ways[] = { "--random 1 --pct 0 --all 0",
+                                        "--random 0 --pct 1 --all 0",
+                                        "--random 0 --pct 0" };
+    char why[300];
+
+    snprintf(why, sizeof why, "%s", thread_failure());
+    trace_on = true;
+    execute(test, way, seed);
+    trace_on = false;
+    trace_print(stdout);
+    printf("%s: %s\n  again: %s --seed %llu --trace '%s'\n", test->name, why,
+           ways[way], (unsigned long long)seed, test->name);
+}
+
+static bool explore(const struct weave_test *test, enum way way,
+                    unsigned long most, bool *all)
+{
+    uint64_t seed = options.seed;
+    bool more = true;
+
+    for (unsigned long i = 0; i < most && more; i++, seed++) {
+        trace_on = options.trace && i + 1 == most;
+        options.total++;
+        if (!execute(test, way, seed)) {
+            report(test, way, seed);
+            return false;
+        }
+        if (way == WAY_ALL)
+            more = choice_next();
+    }
+    *all = !more;
+    if (trace_on)
+        trace_print(stdout);
+    return true;
+}
+
+static unsigned long least(unsigned long a, unsigned long b)
+{
+    return a < b ? a : b;
+}
+
+static bool try_all_ways(const struct weave_test *test)
+{
+    unsigned long before = options.total;
+    bool all = false;
+    bool good = explore(test, WAY_ALL, least(options.all, test->most), &all) &&
+                explore(test, WAY_RANDOM, options.random, &(bool){ false }) &&
+                explore(test, WAY_PCT, options.pct, &(bool){ false });
+
+    printf("%s: %s, %lu executions%s\n", test->name, good ? "ok" : "FAILED",
+           options.total - before,
+           all ? ", among them all within its bounds" : "");
+    return good;
+}
+
+int weave_main(const struct weave_test *tests, int argc, char **argv)
+{
+    struct argp argp = { .options = descriptions,
+                         .parser = parse,
+                         .args_doc = "[TEST...]",
+                         .doc = "weave: explores the interleavings of tests" };
+    unsigned failed = 0;
+
+    argp_parse(&argp, argc, argv, 0, NULL, NULL);
+    for (; tests->name; tests++)
+        if (is_wanted(tests->name))
+            failed += !try_all_ways(tests);
+    printf("%lu executions, %u tests failed\n", options.total, failed);
+    return failed ? 1 : 0;
+}

@@ -1,0 +1,194 @@
+/* sync.c: locks, sleep and time, in place of the system's. */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <time.h>
+
+#include "sched/futex.h"
+#include "sched/sched.h"
+#include "tests/weave/inner.h"
+
+enum { LOCKS = 64, TICK = 100 /* ns */ };
+
+static struct lock {
+    pthread_mutex_t *at;
+    bool held;
+    unsigned holder;
+    struct view view; /* of the last who had it */
+} locks[LOCKS];
+static unsigned count;
+static uint64_t clock_ns;
+
+void sync_begin(void) { count = 0, clock_ns = 1000000000; }
+
+static struct lock *lock_at(pthread_mutex_t *at)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (locks[i].at == at)
+            return &locks[i];
+    if (count == LOCKS)
+        weave_fail("too many locks");
+    locks[count].at = at;
+    locks[count].held = false;
+    locks[count].view.count = 0;
+    for (unsigned i = 0; i < THREADS; i++)
+        locks[count].view.epochs[i] = 0;
+    return &locks[count++];
+}
+
+static void take(struct lock *l)
+{
+    l->held = true;
+    l->holder = thread_self();
+    view_join(thread_view(l->holder), &l->view);
+}
+
+static void give(struct lock *l)
+{
+    struct view *mine = thread_view(thread_self());
+
+    if (!l->held || l->holder != thread_self())
+        weave_fail("thread %u gives back a lock that it does not hold",
+                   thread_self());
+    mine->epochs[thread_self()]++;
+    view_join(&l->view, mine);
+    l->held = false;
+    thread_changed();
+    thread_wake(l->at, THREADS);
+}
+
+int pthread_mutex_init(pthread_mutex_t *at, const pthread_mutexattr_t *attr)
+{
+    lock_at(at);
+    return 0;
+}
+
+int pthread_mutex_destroy(pthread_mutex_t *at)
+{
+    struct lock *l = lock_at(at);
+
+    if (l->held)
+        weave_fail("a lock that is held is destroyed");
+    *l = locks[--count];
+    return 0;
+}
+
+int pthread_mutex_lock(pthread_mutex_t *at)
+{
+    thread_step();
+    heap_check(at, sizeof *at, true);
+    for (struct lock *l; (l = lock_at(at))->held;) {
+        if (l->holder == thread_self())
+            weave_fail("deadlock: thread %u takes a lock twice", l->holder);
+        trace("thread %u: waits for a lock", thread_self());
+        thread_sleep(at, false);
+    }
+    take(lock_at(at));
+    trace("thread %u: takes a lock", thread_self());
+    return 0;
+}
+
+int pthread_mutex_trylock(pthread_mutex_t *at)
+{
+    thread_step();
+    if (lock_at(at)->held)
+        return EBUSY;
+    take(lock_at(at));
+    return 0;
+}
+
+int pthread_mutex_unlock(pthread_mutex_t *at)
+{
+    heap_check(at, sizeof *at, true);
+    give(lock_at(at));
+    trace("thread %u: gives back a lock", thread_self());
+    return 0;
+}
+
+static int wait_on(pthread_cond_t *on, pthread_mutex_t *at, bool timeout)
+{
+    give(lock_at(at));
+    trace("thread %u: waits for a signal", thread_self());
+    bool woken = thread_sleep(on, timeout);
+    pthread_mutex_lock(at);
+    return woken ? 0 : ETIMEDOUT;
+}
+
+int pthread_cond_wait(pthread_cond_t *on, pthread_mutex_t *at)
+{
+    return wait_on(on, at, false);
+}
+
+int pthread_cond_timedwait(pthread_cond_t *on, pthread_mutex_t *at,
+                           const struct timespec *until)
+{
+    return wait_on(on, at, true);
+}
+
+int pthread_cond_clockwait(pthread_cond_t *on, pthread_mutex_t *at,
+                           clockid_t clock, const struct timespec *until)
+{
+    return wait_on(on, at, true);
+}
+
+int pthread_cond_signal(pthread_cond_t *on)
+{
+    thread_step();
+    thread_wake(on, 1);
+    return 0;
+}
+
+int pthread_cond_broadcast(pthread_cond_t *on)
+{
+    thread_step();
+    thread_wake(on, THREADS);
+    return 0;
+}
+
+/* The kernel compares with the latest value, and orders nothing. */
+void wf_futex_wait(_Atomic uint32_t *word, uint32_t seen, int64_t timeout_ns)
+{
+    thread_step();
+    heap_check(word, sizeof *word, false);
+    if (load_relaxed(word) != seen)
+        return;
+    trace("thread %u: sleeps", thread_self());
+    thread_sleep(word, timeout_ns >= 0);
+}
+
+void wf_futex_wake(_Atomic uint32_t *word, int n)
+{
+    thread_step();
+    trace("thread %u: wakes up to %d", thread_self(), n);
+    thread_wake(word, (unsigned)n);
+}
+
+void wf_sleep_while(_Atomic uint32_t *word, uint32_t seen, int64_t timeout_ns)
+{
+    wf_futex_wait(word, seen, timeout_ns);
+}
+
+void wf_wake_all(_Atomic uint32_t *word) { wf_futex_wake(word, THREADS); }
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    clock_ns += TICK;
+    *now = (struct timespec){ .tv_sec = (time_t)(clock_ns / 1000000000),
+                              .tv_nsec = (long)(clock_ns % 1000000000) };
+    return 0;
+}
+
+/* Where sched.c, which asks for the time, is not under test. */
+__attribute__((weak)) uint64_t wf_now_ns(void) { return clock_ns += TICK; }
+
+int sched_yield(void)
+{
+    weave_yield();
+    return 0;
+}
+
+int nanosleep(const struct timespec *pause, struct timespec *left)
+{
+    weave_yield();
+    return 0;
+}
