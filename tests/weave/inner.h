@@ -44,6 +44,10 @@ void thread_changed(void);
 bool thread_sleep(const void *on, bool timeout);
 /* Wakes as many of those who sleep there, in any order. */
 void thread_wake(const void *on, unsigned most);
+/* One more, beside those of the test. */
+unsigned thread_start(void *(*function)(void *), void *arg);
+void *thread_join(unsigned thread);
+char *thread_stack(size_t *size);
 /* Runs the threads of a test; false: weave_fail() was called. */
 bool thread_run(const struct weave_test *test);
 const char *thread_failure(void);
@@ -79,4 +83,8 @@ void statics_begin(void);
 
 /* sync.c: locks. */
 void sync_begin(void);
+
+/* system.c: what a thread has for itself. */
+void system_begin(void);
+void system_end_thread(void);
 #endif

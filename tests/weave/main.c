@@ -69,6 +69,7 @@ static bool execute(const struct weave_test *test, enum way way, uint64_t seed)
     race_begin();
     heap_begin();
     sync_begin();
+    system_begin();
     statics_begin();
     trace_begin();
     bool good = thread_run(test);

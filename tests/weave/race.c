@@ -4,7 +4,7 @@
  * has got that far. */
 #include "tests/weave/inner.h"
 
-enum { CELLS = 4096, KEPT = 12, GRANULE = 8 };
+enum { CELLS = 1 << 14, KEPT = 12, GRANULE = 8 };
 
 struct access {
     uint16_t epoch;
@@ -25,7 +25,7 @@ void race_begin(void) { generation++, used = 0; }
 
 static struct cell *cell_of(uintptr_t granule)
 {
-    unsigned i = (unsigned)(granule * 0x9e3779b97f4a7c15u >> 52);
+    unsigned i = (unsigned)(granule * 0x9e3779b97f4a7c15u >> 50);
 
     for (;; i = (i + 1) % CELLS) {
         struct cell *c = &cells[i];

@@ -1,14 +1,13 @@
-/* sync.c: locks, sleep and time, in place of the system's. */
+/* sync.c: locks and time, in place of the system's. */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <time.h>
 
-#include "sched/futex.h"
 #include "sched/sched.h"
 #include "tests/weave/inner.h"
 
-enum { LOCKS = 64, TICK = 100 /* ns */ };
+enum { LOCKS = 64, TICK = 1000 /* ns */ };
 
 static struct lock {
     pthread_mutex_t *at;
@@ -144,31 +143,6 @@ int pthread_cond_broadcast(pthread_cond_t *on)
     thread_wake(on, THREADS);
     return 0;
 }
-
-/* The kernel compares with the latest value, and orders nothing. */
-void wf_futex_wait(_Atomic uint32_t *word, uint32_t seen, int64_t timeout_ns)
-{
-    thread_step();
-    heap_check(word, sizeof *word, false);
-    if (load_relaxed(word) != seen)
-        return;
-    trace("thread %u: sleeps", thread_self());
-    thread_sleep(word, timeout_ns >= 0);
-}
-
-void wf_futex_wake(_Atomic uint32_t *word, int n)
-{
-    thread_step();
-    trace("thread %u: wakes up to %d", thread_self(), n);
-    thread_wake(word, (unsigned)n);
-}
-
-void wf_sleep_while(_Atomic uint32_t *word, uint32_t seen, int64_t timeout_ns)
-{
-    wf_futex_wait(word, seen, timeout_ns);
-}
-
-void wf_wake_all(_Atomic uint32_t *word) { wf_futex_wake(word, THREADS); }
 
 int clock_gettime(clockid_t clock, struct timespec *now)
 {

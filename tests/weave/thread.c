@@ -20,6 +20,10 @@ static struct thread {
 } threads[THREADS];
 
 static const struct weave_test *test;
+static struct {
+    void *(*function)(void *); /* NULL: the test's */
+    void *arg, *result;
+} starts[THREADS];
 static unsigned self, count, steps;
 static void *outside; /* where who called thread_run() goes on */
 static bool failed;
@@ -160,13 +164,20 @@ unsigned weave_choose(unsigned n) { return choice_of(n); }
 
 static void play(void)
 {
-    test->threads[self - 1]();
+    if (starts[self].function)
+        starts[self].result = starts[self].function(starts[self].arg);
+    else
+        test->threads[self - 1]();
+    system_end_thread();
+    threads[self].view.epochs[self]++; /* who joins it comes after */
     threads[self].done = true;
+    thread_changed();
+    thread_wake(&threads[self], THREADS);
     pass_on();
     __builtin_trap();
 }
 
-static void begin_thread(unsigned i)
+static void begin_thread(unsigned i, void (*play_it)(void))
 {
     struct thread *t = &threads[i];
     char *stack = t->stack;
@@ -174,7 +185,37 @@ static void begin_thread(unsigned i)
     if (!stack)
         stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    *t = (struct thread){ .stack = stack };
+    *t = (struct thread){ .stack = stack,
+                          .place = fibre_on(stack, STACK, play_it) };
+    starts[i].function = NULL;
+}
+
+unsigned thread_start(void *(*function)(void *), void *arg)
+{
+    if (count == WEAVE_THREADS)
+        weave_fail("too many threads");
+    begin_thread(++count, play);
+    starts[count].function = function;
+    starts[count].arg = arg;
+    threads[self].view.epochs[self]++;
+    view_join(&threads[count].view, &threads[self].view);
+    thread_step();
+    return count;
+}
+
+void *thread_join(unsigned thread)
+{
+    thread_step();
+    while (!threads[thread].done)
+        thread_sleep(&threads[thread], false);
+    view_join(&threads[self].view, &threads[thread].view);
+    return starts[thread].result;
+}
+
+char *thread_stack(size_t *size)
+{
+    *size = STACK;
+    return threads[self].stack;
 }
 
 /* Thread 0. */
@@ -202,11 +243,8 @@ bool thread_run(const struct weave_test *the_test)
     self = steps = 0;
     for (count = 0; test->threads[count]; count++)
         ;
-    for (unsigned i = 0; i <= count; i++) {
-        begin_thread(i);
-        threads[i].place =
-            fibre_on(threads[i].stack, STACK, i ? play : play_test);
-    }
+    for (unsigned i = 0; i <= count; i++)
+        begin_thread(i, i ? play : play_test);
     fibre_switch(&outside, threads[0].place);
     return !failed;
 }

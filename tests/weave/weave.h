@@ -10,7 +10,7 @@
 #define WEFT_TESTS_WEAVE_H
 #include <stdbool.h>
 
-enum { WEAVE_THREADS = 5 };
+enum { WEAVE_THREADS = 7 };
 
 struct weave_test {
     const char *name; /* a claim */
