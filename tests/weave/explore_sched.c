@@ -1,22 +1,6 @@
 /* explore_sched.c: the scheduler as a whole, by its public interface, on a
  * machine of two cores: two workers and who uses them. */
-#include "tests/weave/weave.h"
-#include "weft/weft.h"
-
-static weft_sched *workers(unsigned n)
-{
-    weft_sched *sched;
-
-    weave_assert(!weft_sched_create(
-        &sched, weft_config(sched, .workers = n, .spin_us = 1), 0));
-    return sched;
-}
-
-static int count(weft_worker *self, void *counter)
-{
-    ++*(int *)counter;
-    return 0;
-}
+#include "tests/weave/world.h"
 
 /* The result is seen, and nothing is left over: no memory, no thread. */
 static void submit_and_wait(unsigned n)
@@ -51,7 +35,8 @@ int main(int argc, char **argv)
 {
     const struct weave_test tests[] = {
         { .name = "a_result_reaches_who_waits", .threads = { one_worker } },
-        { .name = "a_result_comes_from_one_of_two", .threads = { two_workers } },
+        { .name = "a_result_comes_from_one_of_two",
+          .threads = { two_workers } },
         { .name = "what_is_submitted_runs_before_the_end",
           .threads = { end_with_work } },
         { 0 },

@@ -77,6 +77,8 @@ void *weave_realloc(void *old, size_t size);
 void *weave_aligned_alloc(size_t alignment, size_t size);
 int weave_posix_memalign(void **out, size_t alignment, size_t size);
 void weave_free(void *at);
+char *weave_strdup(const char *text);
+char *weave_strndup(const char *text, size_t most);
 
 void *weave_malloc(size_t size) { return take(UNIT, size ? size : 1); }
 
@@ -96,6 +98,21 @@ int weave_posix_memalign(void **out, size_t alignment, size_t size)
 {
     *out = weave_aligned_alloc(alignment, size);
     return 0;
+}
+
+char *weave_strndup(const char *text, size_t most)
+{
+    size_t n = strnlen(text, most);
+    char *copy = weave_malloc(n + 1);
+
+    memcpy(copy, text, n);
+    copy[n] = '\0';
+    return copy;
+}
+
+char *weave_strdup(const char *text)
+{
+    return weave_strndup(text, strlen(text));
 }
 
 static struct block *block_at(const void *at)

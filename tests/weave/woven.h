@@ -11,4 +11,6 @@
 #define memcpy         weave_memcpy
 #define memmove        weave_memmove
 #define memset         weave_memset
+#define strdup         weave_strdup
+#define strndup        weave_strndup
 #endif

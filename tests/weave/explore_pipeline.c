@@ -1,0 +1,164 @@
+/* explore_pipeline.c: pipelines of a few items, by two workers. */
+#include <errno.h>
+
+#include "tests/weave/world.h"
+
+enum { ITEMS = 3 };
+
+struct number {
+    int value, stages;
+};
+
+static int made;          /* plain: one item of the source at a time */
+static int seen[ITEMS];   /* plain: of each item its own */
+static int alone, in_row; /* plain: of the stage that has one token */
+
+static int make(weft_worker *self, void *item, void *ctx)
+{
+    if (made == ITEMS)
+        return WEFT_END;
+    *(struct number *)item = (struct number){ .value = made++ };
+    return 0;
+}
+
+static int work(weft_worker *self, void *item, void *ctx)
+{
+    ((struct number *)item)->stages++;
+    return 0;
+}
+
+static int work_alone(weft_worker *self, void *item, void *ctx)
+{
+    alone++;
+    return work(self, item, ctx);
+}
+
+static int in_order(weft_worker *self, void *item, void *ctx)
+{
+    weave_assert(((struct number *)item)->value == in_row++);
+    return work(self, item, ctx);
+}
+
+static int fails(weft_worker *self, void *item, void *ctx)
+{
+    return ((struct number *)item)->value == 1 ? -EIO : 0;
+}
+
+static int end(weft_worker *self, void *item, void *ctx)
+{
+    struct number *n = item;
+
+    weave_assert(n->stages == 2);
+    weave_assert(seen[n->value]++ == 0);
+    return 0;
+}
+
+static weft_pipeline *drawing(unsigned slots)
+{
+    return weft_pipeline_create(weft_config(
+        pipeline, .items = { .bytes = sizeof(struct number), .slots = slots }));
+}
+
+static weft_plan *compiled(weft_pipeline *p)
+{
+    weft_plan *plan;
+
+    weave_assert(!weft_pipeline_compile(&plan, p, 0));
+    weft_pipeline_destroy(p);
+    return plan;
+}
+
+/* A stage of any order, one that is in order or has one token, and a last. */
+static weft_plan *three_stages(weft_stage_fn *fn, enum weft_order order,
+                               unsigned tokens)
+{
+    weft_pipeline *p = drawing(2);
+
+    weft_source(p, "make", make, 0);
+    weft_stage(p, weft_config(stage, .name = "work", .fn = work, .tokens = 2));
+    weft_stage(p, weft_config(stage, .name = "second", .fn = fn, .order = order,
+                              .tokens = tokens));
+    weft_stage(p, weft_config(stage, .name = "end", .fn = end, .tokens = 2));
+    return compiled(p);
+}
+
+static void run(weft_plan *plan, int result)
+{
+    weft_sched *sched = workers(2);
+
+    weave_assert(weft_run(sched, plan, 0) == result);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+    for (unsigned i = 0; i < ITEMS && !result; i++)
+        weave_assert(seen[i] == 1);
+}
+
+static void any_order(void) { run(three_stages(work, WEFT_ANY, 2), 0); }
+static void one_token(void) { run(three_stages(work_alone, WEFT_ANY, 1), 0); }
+static void in_input_order(void)
+{
+    run(three_stages(in_order, WEFT_INPUT, 1), 0);
+}
+
+static void with_a_failure(void)
+{
+    weft_pipeline *p = drawing(2);
+
+    weft_source(p, "make", make, 0);
+    weft_stage(p,
+               weft_config(stage, .name = "fails", .fn = fails, .tokens = 2));
+    run(compiled(p), -EIO);
+}
+
+/* Who takes the items does so while they come. */
+static void take_them(void)
+{
+    weft_pipeline *p = drawing(2);
+    struct weft_run *r;
+    void *item;
+
+    weft_source(p, "make", make, 0);
+    weft_stage(p, weft_config(stage, .name = "work", .fn = work, .tokens = 2));
+    weft_consumer(p, WEFT_INPUT);
+    weft_plan *plan = compiled(p);
+    weft_sched *sched = workers(2);
+    weave_assert(!weft_start(&r, sched, plan, 0));
+    for (int i = 0; i < ITEMS; i++) {
+        weave_assert(weft_next(r, &item, -1, 0) == 1);
+        weave_assert(((struct number *)item)->value == i);
+        weft_release(item);
+    }
+    weave_assert(weft_next(r, &item, -1, 0) == 0);
+    weft_run_destroy(r);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
+
+static void stop_it(void)
+{
+    weft_plan *plan = three_stages(work, WEFT_ANY, 2);
+    weft_sched *sched = workers(2);
+    struct weft_run *r;
+
+    weave_assert(!weft_start(&r, sched, plan, 0));
+    weft_cancel(r);
+    int rc = weft_wait(r, -1, 0);
+    weave_assert(rc == 0 || rc == -ECANCELED);
+    weft_run_destroy(r);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
+
+int main(int argc, char **argv)
+{
+    const struct weave_test tests[] = {
+        { .name = "each_item_passes_all_stages", .threads = { any_order } },
+        { .name = "one_token_keeps_items_apart", .threads = { one_token } },
+        { .name = "items_enter_in_order", .threads = { in_input_order } },
+        { .name = "a_failure_ends_the_run", .threads = { with_a_failure } },
+        { .name = "a_consumer_gets_all_in_order", .threads = { take_them } },
+        { .name = "a_cancelled_pipeline_ends", .threads = { stop_it } },
+        { 0 },
+    };
+    return weave_main(tests, argc, argv);
+}
