@@ -8,7 +8,8 @@
  *      it is; the one that passes stores the new turn, then looks for that
  *      ticket. All four are seq_cst: at least one of them sees the other. If
  *      both do, the exchange of the ticket decides who takes the task out:
- *      once.
+ *      once. It orders nothing: who reads the ticket before has acquired the
+ *      task with it.
  *
  *  [N] No mistaken identity. Once it has stored the new turn, the one that
  *      passes may be delayed for as long as you like: the next task may come
@@ -45,7 +46,7 @@ static bool take_ticket(struct early *e, uint64_t number)
     uint64_t ticket = number + 1;
 
     return load_seq_cst(&e->ticket) == ticket && /* [E] */
-           cas_seq_cst(&e->ticket, &ticket, 0);  /* [E] [T] */
+           cas_relaxed(&e->ticket, &ticket, 0);
 }
 
 bool wf_turn_is(struct turn *t, uint64_t number)

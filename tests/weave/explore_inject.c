@@ -82,6 +82,35 @@ static void nothing_is_lost(void)
     wf_inject_finish(&queue);
 }
 
+/* [W]: of who puts a task and then asks whether anybody sleeps, and who says
+ * that it sleeps and then looks, one sees the other. */
+static _Atomic bool sleeps, seen_asleep, seen_task;
+
+static void put_and_ask(void)
+{
+    put(0, 1);
+    store_relaxed(&seen_asleep, load_seq_cst(&sleeps));
+}
+
+static void put_first_and_ask(void)
+{
+    filled[0] = 1;
+    wf_inject_put_first(&queue, &tasks[0]);
+    store_relaxed(&seen_asleep, load_seq_cst(&sleeps));
+}
+
+static void sleep_and_look(void)
+{
+    store_seq_cst(&sleeps, true);
+    store_relaxed(&seen_task, wf_inject_visible(&queue));
+}
+
+static void one_saw_the_other(void)
+{
+    weave_assert(seen_asleep || seen_task);
+    nothing_is_lost();
+}
+
 int main(int argc, char **argv)
 {
     const struct weave_test tests[] = {
@@ -120,6 +149,16 @@ int main(int argc, char **argv)
           .interruptions = 4,
           .stale = 3,
           .most = 200000 },
+        { .name = "who_puts_or_who_falls_asleep_sees_the_other",
+          .setup = set_up,
+          .threads = { put_and_ask, sleep_and_look },
+          .check = one_saw_the_other,
+          .interruptions = 4, .stale = 3, .most = 200000 },
+        { .name = "so_it_is_with_what_is_put_first",
+          .setup = set_up,
+          .threads = { put_first_and_ask, sleep_and_look },
+          .check = one_saw_the_other,
+          .interruptions = 4, .stale = 3, .most = 200000 },
         { 0 },
     };
     return weave_main(tests, argc, argv);
