@@ -333,6 +333,11 @@ static void finish(struct pass *p)
         make_ready(p->first, wf_worker_here());
 }
 
+static unsigned wanted(const struct weft_use *use)
+{
+    return use->tokens ? use->tokens : 1;
+}
+
 /* No more is written than there is: wf_claim_size; and not what wf_claim_hurry
  * looks at, which is 0 of what does not wait. */
 static void begin(struct claim *c, const struct weft_use *uses, unsigned count)
@@ -340,12 +345,10 @@ static void begin(struct claim *c, const struct weft_use *uses, unsigned count)
     c->next = NULL;
     c->count = (uint8_t)count;
     c->first = 0;
-    for (unsigned i = 0; i < count; i++) {
-        unsigned tokens = uses[i].tokens ? uses[i].tokens : 1;
+    for (unsigned i = 0; i < count; i++)
         c->uses[i] = (struct claim_use){ .limit = uses[i].limit,
-                                         .tokens = tokens,
+                                         .tokens = wanted(&uses[i]),
                                          .index = (uint8_t)i };
-    }
 }
 
 static void close_all(const struct claim *c)
@@ -354,10 +357,9 @@ static void close_all(const struct claim *c)
         wf_close(c->uses[i].limit);
 }
 
-bool wf_claim_take_at_once(struct claim *c, const struct weft_use *use)
+bool wf_claim_take_alone(const struct weft_use *use)
 {
-    begin(c, use, 1);
-    return wf_open_take(&c->uses[0]);
+    return wf_open_take(use->limit, wanted(use));
 }
 
 bool wf_claim_take(struct claim *c, const struct weft_use *uses, unsigned count,
@@ -412,7 +414,8 @@ static void give(struct claim *c, struct pass *p)
 {
     bool alone = c->count == 1;
 
-    if (alone && !c->uses[0].weight && wf_open_give(&c->uses[0]))
+    if (alone && !c->uses[0].weight &&
+        wf_open_give(c->uses[0].limit, c->uses[0].tokens))
         return;
     lock();
     close_all(c);
@@ -440,12 +443,22 @@ struct task *wf_claim_pass_on(weft_worker *self, struct claim *c)
 
     give(c, &p);
     struct claim *first = p.first;
-    if (first && first->sched == weft_worker_sched(self)) {
+    if (first && self && first->sched == weft_worker_sched(self)) {
         next = first->task;
         first = first->next; /* [X] */
     }
     make_ready(first, self);
     return next;
+}
+
+struct task *wf_claim_give_alone(weft_worker *self, const struct weft_use *use)
+{
+    struct claim c;
+
+    if (wf_open_give(use->limit, wanted(use)))
+        return NULL;
+    begin(&c, use, 1);
+    return wf_claim_pass_on(self, &c);
 }
 
 unsigned wf_limit_tokens(weft_limit *l) { return load_relaxed(&l->tokens); }

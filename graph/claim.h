@@ -82,9 +82,10 @@ void wf_named_limit_init(struct weft_limit *l, const char *name,
 const char *wf_limit_name(const weft_limit *l);
 unsigned wf_limit_tokens(weft_limit *l); /* that there are now */
 
-/* [any] True: the claim, of this use alone, has its tokens. False: ask with
- * wf_claim_take; it may have had to wait. */
-bool wf_claim_take_at_once(struct claim *c, const struct weft_use *use);
+/* [any] True: who needs these tokens alone has them, without a claim, and gives
+ * them back with wf_claim_give_alone. False: ask with wf_claim_take; it may
+ * have had to wait. */
+bool wf_claim_take_alone(const struct weft_use *use);
 
 /* [any] Each use names another limit. True: the claim has all its tokens.
  * False: it waits and has none; `task` is made ready on `sched` when it has
@@ -111,4 +112,8 @@ void wf_claim_give(struct claim *c);
  * it is of this scheduler: where there is one token, nobody else can do
  * anything before that has run. Else NULL. */
 struct task *wf_claim_pass_on(weft_worker *self, struct claim *c);
+
+/* [any] The same, of what was taken with wf_claim_take_alone. `self` is the
+ * caller, or NULL: it is no worker. */
+struct task *wf_claim_give_alone(weft_worker *self, const struct weft_use *use);
 #endif

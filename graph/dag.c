@@ -152,11 +152,7 @@ void wf_dag_release(struct dag_run *run) { count_out(run, 1); }
  * either it is found here, or it finds the error. */
 void wf_dag_stop(struct dag_run *run)
 {
-    const struct dag_plan *plan = wf_dag_plan_of(run);
-
-    for (uint32_t i = 0; i < plan->special_count; i++)
-        if (plan->special[i].use.count)
-            wf_claim_hurry(wf_node_claim(run, &plan->special[i]));
+    wf_nodeuse_stop(run);
     wf_subplans_visit(&run->subplans, weft_cancel);
 }
 
@@ -217,7 +213,7 @@ static void free_run(struct dag_run *run)
         return;
     wf_subplans_finish(&run->subplans);
     wf_ready_destroy(run->ready);
-    free(run->claims);
+    wf_nodeuse_free(run->claims);
     free(run->active);
     free(run->times);
     free(run);
@@ -229,11 +225,9 @@ static int make_extras(struct dag_run *run, const struct dag_plan *plan,
 {
     if (times)
         run->times = calloc(plan->node_count, sizeof *run->times);
-    if (plan->claim_bytes)
-        run->claims = calloc(1, plan->claim_bytes);
     if (plan->priority || run->takes_turns)
         run->ready = wf_ready_create(run);
-    return (times && !run->times) || (plan->claim_bytes && !run->claims) ||
+    return (times && !run->times) || wf_nodeuse_make(&run->claims, plan) ||
                    ((plan->priority || run->takes_turns) && !run->ready) ||
                    (plan->conditional && wf_conditions_make(run))
                ? -ENOMEM

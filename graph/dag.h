@@ -41,7 +41,7 @@ struct dag_plan {
     char *names;
     struct special *special;
     uint32_t special_count;
-    size_t claim_bytes; /* of a run: special.h */
+    unsigned most_uses; /* of one node */
     uint32_t *choice;   /* what nodes choose from */
     bool conditional;   /* a node chooses */
     int *priority;      /* of each node, or NULL: all have none */

@@ -39,7 +39,7 @@ struct dag_run {
     _Atomic bool draining;      /* also what its nodes will start */
     _Atomic bool stopped;       /* by a cancel, or its deadline */
     bool goes_on;               /* after a failure */
-    char *claims;               /* one for each node that takes tokens */
+    struct node_claims *claims; /* or NULL: no node takes tokens */
     struct ready *ready;        /* or NULL: no priorities */
     bool takes_turns;           /* with other runs: it was given a priority */
     struct node_times *times;   /* or NULL: none are taken */
@@ -67,13 +67,6 @@ static inline const struct special *wf_node_special(const struct dag_run *run,
 {
     const struct dag_node *node = &wf_dag_plan_of(run)->node[n->index];
     return node->fn == wf_special_node ? node->ctx : NULL;
-}
-
-/* Of a node that takes tokens. */
-static inline struct claim *wf_node_claim(const struct dag_run *run,
-                                          const struct special *s)
-{
-    return (struct claim *)(void *)(run->claims + s->claim);
 }
 
 static inline _Atomic uint32_t *wf_node_word(struct dag_run *run,

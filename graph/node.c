@@ -169,14 +169,9 @@ static struct task *begin(weft_worker *self, struct dag_run *run,
 {
     if (!wf_node_may_run(run, n))
         return go_on(self, run, n, WEFT_NO_CHOICE);
-    if (s && s->use.count && !wf_nodeuse_take_at_once(run, s)) {
+    if (s && s->use.count && !wf_nodeuse_take_at_once(s)) {
         n->task.run = granted;
-        wf_dag_hold(run);
-        bool has = wf_nodeuse_take(run, s, &n->task);
-        if (!has && wf_dag_is_stopped(run))
-            wf_claim_hurry(wf_node_claim(run, s));
-        wf_dag_release(run);
-        if (!has)
+        if (!wf_nodeuse_take(run, s, &n->task))
             return NULL; /* [X] in claim.c: it may already run elsewhere */
     }
     return granted(self, &n->task);

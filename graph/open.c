@@ -33,13 +33,11 @@ static bool needs_lock(const struct weft_limit *l, uint64_t in_use,
            wf_is_timed(request) || wf_limit_paused(l);
 }
 
-bool wf_open_take(const struct claim_use *use)
+bool wf_open_take(struct weft_limit *l, unsigned tokens)
 {
-    struct weft_limit *l = use->limit;
-
     for (unsigned looks = 0; looks < LOOKS && load_relaxed(&l->is_fast);) {
         uint64_t open = load_acquire(&l->open); /* [A] */
-        uint64_t in_use = (uint64_t)in_use_of(open) + use->tokens;
+        uint64_t in_use = (uint64_t)in_use_of(open) + tokens;
         if (in_use > load_relaxed(&l->tokens)) { /* or it is closed */
             looks++;
             cpu_pause();
@@ -54,13 +52,12 @@ bool wf_open_take(const struct claim_use *use)
     return false;
 }
 
-bool wf_open_give(const struct claim_use *use)
+bool wf_open_give(struct weft_limit *l, unsigned tokens)
 {
-    struct weft_limit *l = use->limit;
     uint64_t open = load_relaxed(&l->open);
 
     while (!is_closed(open))
-        if (cas_acq_rel(&l->open, &open, open - use->tokens)) /* [H] */
+        if (cas_acq_rel(&l->open, &open, open - tokens)) /* [H] */
             return true;
     return false;
 }

@@ -44,13 +44,13 @@ static inline bool wf_is_timed(uint32_t request)
 /* Whether it is a while since one was timed; costs next to nothing. */
 bool wf_limit_paused(const struct weft_limit *l);
 
-/* [any] True: the use has its tokens, and is not timed. False: ask under the
- * lock. */
-bool wf_open_take(const struct claim_use *use);
+/* [any] True: a request that is not timed has so many tokens. False: ask under
+ * the lock. */
+bool wf_open_take(struct weft_limit *l, unsigned tokens);
 
-/* [any] True: a use that is not timed has given its tokens back. False: do so
- * under the lock. */
-bool wf_open_give(const struct claim_use *use);
+/* [any] True: what is not timed has given its tokens back. False: do so under
+ * the lock. */
+bool wf_open_give(struct weft_limit *l, unsigned tokens);
 
 /* Under the lock. Opens the limit if it may be. */
 void wf_open(struct weft_limit *l);

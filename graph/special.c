@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph/claim.h"
 #include "graph/dag.h"
 #include "graph/drawing.h"
 #include "sched/sched.h"
@@ -70,13 +69,9 @@ int wf_special_compile(struct dag_plan *p, const weft_graph *g, weft_error *why)
         return -ENOMEM;
     memcpy(p->special, g->specials, g->special_count * sizeof *p->special);
     p->special_count = (uint32_t)g->special_count;
-    for (size_t i = 0; i < g->special_count; i++) {
-        struct special *s = &p->special[i];
-        if (!s->use.count)
-            continue;
-        s->claim = p->claim_bytes;
-        p->claim_bytes += wf_claim_size(s->use.count);
-    }
+    for (size_t i = 0; i < g->special_count; i++)
+        if (p->special[i].use.count > p->most_uses)
+            p->most_uses = p->special[i].use.count;
     int rc = sort_choices(p, g);
     for (uint32_t i = 0; !rc && i < g->node_count; i++) {
         if (!g->nodes[i].special)

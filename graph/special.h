@@ -14,9 +14,8 @@ struct special {
     weft_task_io_fn *io;
     weft_choose_fn *choose;
     void *ctx;
-    struct weft_place place; /* where it had better run */
-    struct node_use use;     /* what it takes */
-    size_t claim;            /* where its own is in the run's claims: bytes */
+    struct weft_place place;        /* where it had better run */
+    struct node_use use;            /* what it takes */
     uint32_t first_choice, choices; /* in the plan's `choice` */
 };
 

@@ -27,6 +27,7 @@ struct asker {
     struct weft_use uses[LIMITS];
     unsigned count, random, left;
     bool has;
+    bool alone; /* it has no claim */
     _Atomic bool busy;
 };
 
@@ -218,7 +219,10 @@ static struct task *have(weft_worker *self, struct task *task)
     struct asker *a = (struct asker *)task;
 
     guarded++;
-    wf_claim_give(&a->claim);
+    if (a->alone)
+        cr_assert(!wf_claim_give_alone(NULL, a->uses));
+    else
+        wf_claim_give(&a->claim);
     store_release(&a->busy, false);
     return NULL;
 }
@@ -230,7 +234,8 @@ static void *ask_for_one(void *pool)
         while (load_acquire(&a->busy)) /* what its last round did */
             sched_yield();
         store_relaxed(&a->busy, true);
-        if (wf_claim_take_at_once(&a->claim, a->uses) ||
+        a->alone = wf_claim_take_alone(a->uses);
+        if (a->alone ||
             wf_claim_take(&a->claim, a->uses, 1, a->sched, &a->task))
             have(NULL, &a->task);
     }

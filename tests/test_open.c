@@ -12,6 +12,8 @@
 struct asker {
     struct task task;
     struct claim claim;
+    struct weft_use use;
+    bool alone; /* it has no claim */
 };
 
 static weft_sched *sched;
@@ -70,14 +72,21 @@ static bool take(struct asker *a, unsigned tokens)
     return wf_claim_take(&a->claim, &use, 1, sched, &a->task);
 }
 
-static bool take_at_once(struct asker *a, unsigned tokens)
+static bool take_alone(struct asker *a, unsigned tokens)
 {
-    const struct weft_use use = { limit, tokens };
-    *a = (struct asker){ .task = { serve, NULL } };
-    return wf_claim_take_at_once(&a->claim, &use);
+    *a = (struct asker){ .task = { serve, NULL }, .use = { limit, tokens } };
+    a->alone = wf_claim_take_alone(&a->use);
+    return a->alone;
 }
 
-static void give(struct asker *a) { wf_claim_give(&a->claim); }
+/* Who has its tokens now is made ready. */
+static void give(struct asker *a)
+{
+    if (!a->alone)
+        wf_claim_give(&a->claim);
+    else
+        cr_assert(!wf_claim_give_alone(NULL, &a->use));
+}
 
 /* So that as many have been in use: else the lock is needed to say so. */
 static void reach(unsigned tokens)
@@ -92,7 +101,7 @@ Test(open, a_limit_of_which_nothing_is_known_is_closed)
 {
     struct asker a;
     begin(1);
-    cr_assert(!take_at_once(&a, 1));
+    cr_assert(!take_alone(&a, 1));
     cr_assert(take(&a, 1));
     give(&a);
     end(1, 0);
@@ -104,9 +113,9 @@ Test(open, what_is_taken_without_the_lock_is_counted)
     begin(3);
     reach(3);
     open_it();
-    cr_assert(take_at_once(&a, 1));
+    cr_assert(take_alone(&a, 1));
     open_it();
-    cr_assert(take_at_once(&b, 0)); /* as 1 */
+    cr_assert(take_alone(&b, 0)); /* as 1 */
     cr_assert_eq(stats().in_use, 2);
     cr_assert_eq(stats().granted, 3);
     open_it();
@@ -122,10 +131,10 @@ Test(open, there_are_no_more_tokens_than_under_the_lock)
     begin(3);
     reach(3);
     open_it();
-    cr_assert(take_at_once(&a, 2));
+    cr_assert(take_alone(&a, 2));
     open_it();
-    cr_assert(!take_at_once(&b, 2));
-    cr_assert(take_at_once(&b, 1));
+    cr_assert(!take_alone(&b, 2));
+    cr_assert(take_alone(&b, 1));
     give(&a);
     give(&b);
     end(3, 0);
@@ -137,9 +146,9 @@ Test(open, the_most_in_use_is_exact)
     begin(3);
     reach(1);
     open_it();
-    cr_assert(take_at_once(&a, 1));
+    cr_assert(take_alone(&a, 1));
     open_it();
-    cr_assert(!take_at_once(&b, 2)); /* it would be more than ever */
+    cr_assert(!take_alone(&b, 2)); /* it would be more than ever */
     cr_assert(take(&b, 2));
     cr_assert_eq(stats().peak, 3);
     give(&a);
@@ -153,10 +162,10 @@ Test(open, nobody_overtakes_who_waits)
     begin(2);
     reach(2);
     open_it();
-    cr_assert(take_at_once(&a, 1));
+    cr_assert(take_alone(&a, 1));
     cr_assert(!take(&wide, 2));
     wf_open(limit);
-    cr_assert(!take_at_once(&b, 1)); /* though a token is free */
+    cr_assert(!take_alone(&b, 1)); /* though a token is free */
     give(&a);
     cr_assert_eq(stats().in_use, 2);
     give(&wide);
@@ -169,13 +178,13 @@ Test(open, fewer_tokens_count_at_once)
     begin(2);
     reach(2);
     open_it();
-    cr_assert(take_at_once(&a, 1));
+    cr_assert(take_alone(&a, 1));
     open_it();
     uint64_t before = load_relaxed(&limit->open);
     weft_limit_set(limit, 1);
     open_it();
     cr_assert(load_relaxed(&limit->open) != before);
-    cr_assert(!take_at_once(&b, 1));
+    cr_assert(!take_alone(&b, 1));
     give(&a);
     end(2, 0);
 }
@@ -194,7 +203,7 @@ Test(open, one_of_each_group_needs_the_lock)
     while (!wf_is_timed((uint32_t)limit->asked))
         limit->asked++;
     wf_open(limit);
-    cr_assert(!take_at_once(&a, 1));
+    cr_assert(!take_alone(&a, 1));
     end(1, 0);
 }
 
@@ -205,7 +214,7 @@ Test(open, after_a_pause_the_lock_is_needed)
     reach(1);
     open_it();
     usleep(30000);
-    cr_assert(!take_at_once(&a, 1));
+    cr_assert(!take_alone(&a, 1));
     end(1, 0);
 }
 
