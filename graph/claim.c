@@ -76,7 +76,7 @@
 #include "sched/sched.h"
 
 /* A group of requests in less than this is fast: [T]. */
-enum { FAST_NS = 12000 };
+enum { FAST_NS = 1500 * GROUP };
 
 static pthread_mutex_t all_limits = PTHREAD_MUTEX_INITIALIZER; /* [L] */
 

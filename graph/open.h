@@ -31,14 +31,14 @@
 #include "graph/claim.h"
 
 /* A power of two: of so many requests one is timed: [T] in claim.c. */
-enum { GROUP = 8 };
+enum { GROUP = 32 };
 
 /* Whether this one stands for its group. */
 static inline bool wf_is_timed(uint32_t request)
 {
     uint64_t hash =
         request / GROUP * 0x9e3779b97f4a7c15u; /* the golden ratio */
-    return hash >> 61 == request % GROUP;
+    return hash >> 59 == request % GROUP;
 }
 
 /* Whether it is a while since one was timed; costs next to nothing. */

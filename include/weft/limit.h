@@ -38,7 +38,7 @@ void weft_limit_set(weft_limit *limit, unsigned tokens);
 /* [any] Exact at that instant. `in_use` is above `tokens` after these were
  * lowered, until enough are given back, and while a request runs alone. Where
  * requests come faster than one in 1.5 microseconds the times are those of one
- * in eight, and count for all; the numbers of requests are exact. */
+ * in 32, and count for all; the numbers of requests are exact. */
 struct weft_limit_stats {
     const char *name; /* lives as long as the limit */
     unsigned tokens;
