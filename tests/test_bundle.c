@@ -124,6 +124,53 @@ static int have_memory(weft_worker *self, void *ctx)
     return 0;
 }
 
+static _Atomic unsigned sums[3];
+
+static int add_one(weft_worker *self, void *ctx)
+{
+    add_relaxed((_Atomic unsigned *)ctx, 1);
+    return 0;
+}
+
+static int add_two(weft_worker *self, void *ctx)
+{
+    add_relaxed((_Atomic unsigned *)ctx, 2);
+    return 0;
+}
+
+/* Each function once, twice, three times in a row ..., and again. */
+static void submit_both(unsigned expected[3])
+{
+    for (unsigned i = 0, row = 1, more = 1; i < MANY; i++) {
+        unsigned sum = i % 3, is_two = row % 2;
+        cr_assert_eq(weft_submit(sched, is_two ? add_two : add_one, &sums[sum],
+                                 NULL, NULL),
+                     0);
+        expected[sum] += 1 + is_two;
+        if (--more == 0)
+            more = ++row;
+    }
+}
+
+/* Also where it is added to a bundle of which a part has been run. */
+Test(bundle, each_has_its_function_and_its_argument, .timeout = 60)
+{
+    unsigned expected[3] = { 0 };
+
+    begin(1, 0);
+    cr_assert_eq(weft_submit(sched, have_no_memory, NULL, NULL, NULL), 0);
+    while (!load_acquire(&ran)) /* what stop() did */
+        usleep(100);
+    submit_both(expected);
+    open_gate();
+    submit_both(expected);
+    cr_assert_eq(weft_submit(sched, have_memory, NULL, NULL, NULL), 0);
+    submit_both(expected);
+    weft_sched_destroy(sched);
+    for (unsigned i = 0; i < 3; i++)
+        cr_assert_eq(load_relaxed(&sums[i]), expected[i]);
+}
+
 Test(bundle, all_run_on_a_worker_without_memory, .timeout = 60)
 {
     begin(1, 0);
