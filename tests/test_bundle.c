@@ -6,10 +6,16 @@
 #include "tests/futures.h"
 #include "tests/live.h"
 
-enum { THREADS = 4, MANY = 5000, IN_ONE_ALLOCATION = 50 };
+enum {
+    THREADS = 4,
+    MANY = 5000,
+    IN_ONE_ALLOCATION = 50,
+    SUMS = 3,
+    SPARE = 20, /* a worker has memory for less, when it gets no more */
+};
 
 static weft_sched *sched;
-static _Atomic unsigned ran, gate;
+static _Atomic unsigned ran, gate, sums[SUMS];
 
 /* Until the gate is open. */
 static int stop(weft_worker *self, void *ctx)
@@ -28,6 +34,8 @@ static void begin(unsigned count, unsigned stopped)
     sched = workers(count);
     store_relaxed(&gate, 0);
     store_relaxed(&ran, 0);
+    for (unsigned i = 0; i < SUMS; i++)
+        store_relaxed(&sums[i], 0);
     for (unsigned i = 1; i <= stopped; i++) {
         cr_assert_eq(weft_submit(sched, stop, NULL, NULL, NULL), 0);
         while (load_acquire(&ran) < i) /* what stop() did */
@@ -124,8 +132,6 @@ static int have_memory(weft_worker *self, void *ctx)
     return 0;
 }
 
-static _Atomic unsigned sums[3];
-
 static int add_one(weft_worker *self, void *ctx)
 {
     add_relaxed((_Atomic unsigned *)ctx, 1);
@@ -139,10 +145,13 @@ static int add_two(weft_worker *self, void *ctx)
 }
 
 /* Each function once, twice, three times in a row ..., and again. */
-static void submit_both(unsigned expected[3])
+Test(bundle, each_has_its_function_and_its_argument, .timeout = 60)
 {
+    unsigned expected[SUMS] = { 0 };
+
+    begin(2, 0);
     for (unsigned i = 0, row = 1, more = 1; i < MANY; i++) {
-        unsigned sum = i % 3, is_two = row % 2;
+        unsigned sum = i % SUMS, is_two = row % 2;
         cr_assert_eq(weft_submit(sched, is_two ? add_two : add_one, &sums[sum],
                                  NULL, NULL),
                      0);
@@ -150,25 +159,53 @@ static void submit_both(unsigned expected[3])
         if (--more == 0)
             more = ++row;
     }
+    weft_sched_destroy(sched);
+    for (unsigned i = 0; i < SUMS; i++)
+        cr_assert_eq(load_relaxed(&sums[i]), expected[i]);
 }
 
-/* Also where it is added to a bundle of which a part has been run. */
-Test(bundle, each_has_its_function_and_its_argument, .timeout = 60)
-{
-    unsigned expected[3] = { 0 };
+static weft_future *pending;
 
-    begin(1, 0);
-    cr_assert_eq(weft_submit(sched, have_no_memory, NULL, NULL, NULL), 0);
-    while (!load_acquire(&ran)) /* what stop() did */
+/* Without an argument it pends. */
+static int pend_or_add_one(weft_worker *self, void *ctx)
+{
+    if (ctx)
+        return add_one(self, ctx);
+    pending = weft_future_self(self);
+    add_release(&ran, 1); /* for the test, which waits */
+    return WEFT_PENDING;
+}
+
+static void submit_and_wait(weft_fn *fn, unsigned until)
+{
+    cr_assert_eq(weft_submit(sched, fn, NULL, NULL, NULL), 0);
+    while (load_acquire(&ran) < until) /* what the task did */
         usleep(100);
-    submit_both(expected);
+}
+
+/* The first of it pends in the bundle, for there is no memory; the worker stops
+ * in another task. */
+Test(bundle, one_of_which_a_part_has_run_takes_more, .timeout = 60)
+{
+    begin(1, 0);
+    submit_and_wait(have_no_memory, 1);
+    for (int i = 0; i < SPARE; i++)
+        cr_assert_eq(weft_submit(sched, add_one, &sums[2], NULL, NULL), 0);
+    cr_assert_eq(weft_submit(sched, pend_or_add_one, NULL, NULL, NULL), 0);
+    cr_assert_eq(weft_submit(sched, pend_or_add_one, &sums[0], NULL, NULL), 0);
     open_gate();
-    submit_both(expected);
+    while (load_acquire(&ran) < 2) /* that it pends */
+        usleep(100);
+    store_relaxed(&gate, 0);
+    submit_and_wait(stop, 3);
+    weft_future_complete(pending, 0);
+    cr_assert_eq(weft_submit(sched, add_two, &sums[1], NULL, NULL), 0);
     cr_assert_eq(weft_submit(sched, have_memory, NULL, NULL, NULL), 0);
-    submit_both(expected);
+    open_gate();
     weft_sched_destroy(sched);
-    for (unsigned i = 0; i < 3; i++)
-        cr_assert_eq(load_relaxed(&sums[i]), expected[i]);
+    cr_assert_eq(load_relaxed(&sums[2]), SPARE);
+    cr_assert_eq(load_relaxed(&sums[0]), 1);
+    cr_assert_eq(load_relaxed(&sums[1]), 2);
 }
 
 Test(bundle, all_run_on_a_worker_without_memory, .timeout = 60)
