@@ -153,12 +153,16 @@ int main(int argc, char **argv)
           .setup = set_up,
           .threads = { put_and_ask, sleep_and_look },
           .check = one_saw_the_other,
-          .interruptions = 4, .stale = 3, .most = 200000 },
+          .interruptions = 4,
+          .stale = 3,
+          .most = 200000 },
         { .name = "so_it_is_with_what_is_put_first",
           .setup = set_up,
           .threads = { put_first_and_ask, sleep_and_look },
           .check = one_saw_the_other,
-          .interruptions = 4, .stale = 3, .most = 200000 },
+          .interruptions = 4,
+          .stale = 3,
+          .most = 200000 },
         { 0 },
     };
     return weave_main(tests, argc, argv);
