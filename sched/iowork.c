@@ -9,6 +9,9 @@
  * One byte more, so that the end of an unchanged file is known from the first
  * read; and a file that has grown, or has no size (/proc), is read to its end.
  *
+ * A LOAD that is to be direct is not where the file system cannot do it, nor
+ * from where on the file is read beside its blocks: it has grown.
+ *
  * Files are opened with O_NONBLOCK: nobody waits for the other side of a FIFO.
  * It comes off again. OPEN gives what was asked for; LOAD, which would pay a
  * system call for that, needs it off only where a ring refuses to wait. */
@@ -16,12 +19,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "sched/iowork.h"
 
-enum { LEAST_ROOM = 4096, MOST_AT_ONCE = 1 << 30 };
+enum { LEAST_ROOM = 4096, MOST_AT_ONCE = 1 << 30, LINE = 64, BLOCK = 4096 };
 
 void wf_iowork_begin(struct weft_io *io)
 {
@@ -32,6 +36,12 @@ void wf_iowork_begin(struct weft_io *io)
 static bool moves_bytes(enum weft_io_op op)
 {
     return op == WEFT_IO_READ || op == WEFT_IO_WRITE;
+}
+
+/* LOAD: how its file is open. */
+static int direct(struct weft_io *io)
+{
+    return work_of(io)->buffered ? 0 : io->flags & O_DIRECT;
 }
 
 struct iostep wf_iowork_step(struct weft_io *io)
@@ -48,11 +58,12 @@ struct iostep wf_iowork_step(struct weft_io *io)
 
     if (io->op == WEFT_IO_LOAD && !w->opened) {
         step.op = WEFT_IO_OPEN;
-        step.flags = O_RDONLY | O_NOCTTY;
+        step.flags = O_RDONLY | O_NOCTTY | direct(io);
     } else if (io->op == WEFT_IO_LOAD) {
         step.op = WEFT_IO_READ;
         step.fd = w->file;
         step.bytes = io->room;
+        step.buffered = !direct(io);
     } else if (moves_bytes(io->op)) {
         step.bytes = io->bytes;
         step.offset = io->offset;
@@ -97,20 +108,27 @@ void wf_iowork_put_off(struct weft_io *io)
     w->opened = w->waits = false;
 }
 
-/* Room for `bytes`, in steps that double: 0 or -ENOMEM. */
+/* Room for `bytes`, in steps that double: 0 or -ENOMEM. The kernel copies as
+ * fast as it can only to where a cache line begins, and a device only writes to
+ * where a block does. */
 static int make_room(struct weft_io *io, uint64_t bytes)
 {
     size_t room = io->room < LEAST_ROOM ? LEAST_ROOM : io->room;
+    size_t alignment = direct(io) ? BLOCK : LINE;
+    bool fits = !direct(io) || (uintptr_t)io->data % BLOCK == 0;
 
     while (room < bytes && room <= SIZE_MAX / 2)
         room *= 2;
     if (room < bytes)
         return -ENOMEM;
-    if (room == io->room)
+    if (room == io->room && fits)
         return 0;
-    void *grown = realloc(io->data, room);
-    if (!grown)
+    void *grown = NULL;
+    if (posix_memalign(&grown, alignment, room))
         return -ENOMEM;
+    if (work_of(io)->moved)
+        memcpy(grown, io->data, work_of(io)->moved);
+    free(io->data);
     io->data = grown;
     io->room = room;
     return 0;
@@ -151,11 +169,19 @@ static bool loaded(struct weft_io *io, uint64_t bytes)
 }
 
 /* True: the step is to be done again. */
-static bool again(struct iowork *w, int64_t result)
+static bool again(struct weft_io *io, int64_t result)
 {
+    struct iowork *w = work_of(io);
+
     if (result == -EAGAIN && w->file >= 0 && !w->waits) {
-        fcntl(w->file, F_SETFL, 0);
+        fcntl(w->file, F_SETFL, direct(io));
         w->waits = true;
+        return true;
+    }
+    if (result == -EINVAL && io->op == WEFT_IO_LOAD && direct(io)) {
+        w->buffered = true;
+        if (w->file >= 0)
+            fcntl(w->file, F_SETFL, w->waits ? 0 : O_NONBLOCK);
         return true;
     }
     return result == -EINTR;
@@ -165,7 +191,7 @@ static bool advance(struct weft_io *io, int64_t result)
 {
     struct iowork *w = work_of(io);
 
-    if (again(w, result))
+    if (again(io, result))
         return false;
     if (result == -ENXIO && io->op == WEFT_IO_LOAD)
         result = -EINVAL; /* a socket, or a device that is not there */

@@ -34,6 +34,7 @@ struct iowork {
     uint64_t expected; /* LOAD: the size that the file said it has */
     bool opened;       /* LOAD: its first step is done */
     bool waits;        /* LOAD: the file is no longer O_NONBLOCK */
+    bool buffered;     /* LOAD: though it was to be direct */
     bool told;         /* ring: the kernel has been told of the mark */
     _Atomic bool mark; /* it is to be cancelled: [C] */
     unsigned group;    /* of the worker that started it: whose ring */
@@ -50,6 +51,7 @@ struct iostep {
     const char *path, *path2;
     int flags;
     unsigned mode;
+    bool buffered; /* READ, WRITE: the file surely is; else who knows */
     void *data;
     size_t bytes;
     uint64_t offset;

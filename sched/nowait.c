@@ -2,8 +2,12 @@
  *
  * What is cached is read without leaving the worker: as cheap as I/O gets. A
  * kernel or a file system that cannot promise not to wait says so; that, too,
- * is -EAGAIN, and the driver takes over. */
+ * is -EAGAIN, and the driver takes over. A file that is open with O_DIRECT
+ * makes no such promise: the kernel waits for the device there, whatever it is
+ * told.
+ */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <sys/syscall.h>
@@ -34,11 +38,22 @@ static int64_t poll_now(const struct iostep *s)
     return ready > 0 ? p.revents : -1;
 }
 
+/* One that is not open is for the call itself to tell. */
+static bool is_direct(const struct iostep *s)
+{
+    if (s->buffered || (s->op != WEFT_IO_READ && s->op != WEFT_IO_WRITE))
+        return false;
+    int flags = fcntl(s->fd, F_GETFL);
+    return flags >= 0 && flags & O_DIRECT;
+}
+
 int64_t wf_step_nowait(const struct iostep *s)
 {
     struct iovec part = { .iov_base = s->data, .iov_len = s->bytes };
     int64_t result = -1;
 
+    if (is_direct(s))
+        return -EAGAIN;
     errno = EAGAIN;
     if (s->op == WEFT_IO_OPEN)
         result = open_cached(s);

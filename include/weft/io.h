@@ -22,8 +22,10 @@
 #include "weft/base.h"
 
 enum weft_io_op {
-    WEFT_IO_LOAD,   /* the whole file `path` into `data`, grown with realloc,
-                       also where it fails */
+    WEFT_IO_LOAD,   /* the whole file `path` into `data`, which malloc gave and
+                       which is replaced by a larger one, also where it fails.
+                       `flags`: O_DIRECT, to go past the page cache where that
+                       can be done */
     WEFT_IO_OPEN,   /* `path`, `flags`, `mode`; result: a descriptor. Never
                        waits for the other side of a FIFO */
     WEFT_IO_READ,   /* `bytes` at `offset`; result: bytes, short only at end */
