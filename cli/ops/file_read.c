@@ -1,5 +1,6 @@
 /* file_read.c: file.read, a file's contents and their checksum. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -10,17 +11,21 @@
 
 struct read_params {
     uint64_t max_bytes;
+    bool direct;
 };
 
 static const struct param params[] = {
     { "max_bytes", PARAM_SIZE, offsetof(struct read_params, max_bytes), "1GiB",
       .unit = "bytes", .help = "a larger file fails", .min = 1 },
+    { "direct", PARAM_BOOL, offsetof(struct read_params, direct), "false",
+      .help = "past the page cache, where the file system can" },
     { 0 },
 };
 
 struct reader {
     struct job *job;
     uint64_t max_bytes;
+    int flags; /* to open with */
 };
 
 static int fail(struct item *item, const struct reader *r, int error)
@@ -88,6 +93,7 @@ static int read_item(weft_worker *self, void *item_, void *state)
     item->op = r;
     item->io = (struct weft_io){ .op = WEFT_IO_LOAD,
                                  .path = item->path,
+                                 .flags = r->flags,
                                  .data = item->bytes.data,
                                  .room = item->bytes.room,
                                  .limit = r->max_bytes,
@@ -104,7 +110,7 @@ static int read_open(void **state, struct job *job, const void *params_,
     struct reader *r = malloc(sizeof *r);
     if (!r)
         return op_error(why, -ENOMEM, "no memory");
-    *r = (struct reader){ job, p->max_bytes };
+    *r = (struct reader){ job, p->max_bytes, p->direct ? O_DIRECT : 0 };
     *state = r;
     return 0;
 }

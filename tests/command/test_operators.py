@@ -300,6 +300,17 @@ class Shards(OperatorTest):
         self.assertEqual(counts, [3, 3, 1])
         self.assertEqual(report["files_written"], 3)
 
+    def test_read_directly_it_is_the_same(self):
+        for i in range(5):
+            self.add(f"{i}.txt", bytes([i]) * 30000 * i)
+        digests = []
+        for direct in (False, True):
+            self.succeed(self.stages(
+                {"use": "file.read", "with": {"direct": direct}},
+                self.shard(0)))
+            digests.append(self.digests())
+        self.assertEqual(digests[0], digests[1])
+
     def test_a_locale_changes_nothing(self):
         for name in ("grün.txt", b"latin-\xfc.txt", "x" * 150 + "/ü.txt"):
             self.add(name, b"same")
