@@ -91,7 +91,8 @@ void wf_segment_finish(struct segment *s)
 /* Under the lock. */
 static struct slot *take_free(struct segment *s)
 {
-    struct task *task = vacant_take(&s->free);
+    unsigned near;
+    struct task *task = vacant_take(&s->free, &near);
 
     s->hungry = !task;
     if (!task) {
@@ -100,6 +101,7 @@ static struct slot *take_free(struct segment *s)
     }
     s->in_hand++;
     struct slot *slot = slot_of_task(task);
+    slot->near = near;
     slot->number = s->flow.fed; /* if it is filled */
     slot->epoch = s->epoch;
     slot->weight = sample_next(&s->sample);
@@ -127,6 +129,31 @@ struct slot *wf_segment_take(struct segment *s)
     struct slot *slot = take_free(s);
     pthread_mutex_unlock(&s->lock);
     return slot;
+}
+
+struct slot *wf_segment_nearer(struct segment *s, struct slot *slot)
+{
+    unsigned here = vacant_group();
+    struct slot *own = slot;
+
+    if (slot->near == here)
+        return slot;
+    pthread_mutex_lock(&s->lock);
+    if (s->free.some >> here & 1) {
+        own = slot_of_task(vacant_take_from(&s->free, here));
+        own->task.run = slot->task.run;
+        own->near = here;
+        own->stage = slot->stage;
+        own->ready = slot->ready;
+        own->number = slot->number;
+        own->epoch = slot->epoch;
+        own->weight = slot->weight;
+        put_at(own, IN_HAND);
+        put_at(slot, FREE);
+        vacant_add_to(&s->free, &slot->task, slot->near);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return own;
 }
 
 void wf_segment_filling(struct segment *s, struct slot *slot)

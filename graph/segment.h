@@ -70,6 +70,10 @@ void wf_segment_finish(struct segment *s);
 /* A slot for the feeder; or NULL: it is hungry now, and may already be fed. */
 struct slot *wf_segment_take(struct segment *s);
 
+/* [worker] The source is to be called for the slot, which may have been taken
+ * on another worker: that, or one that is in the cache of this one. */
+struct slot *wf_segment_nearer(struct segment *s, struct slot *slot);
+
 /* A source that can be asked to end is called for the slot, or, NULL, has
  * returned. [any] It is asked. */
 void wf_segment_filling(struct segment *s, struct slot *slot);

@@ -59,6 +59,7 @@ struct slot {
     enum outcome outcome;
     int result;            /* of the attempt */
     unsigned attempt;      /* 1 is the first */
+    unsigned near;         /* whose cache has it: vacant.h */
     unsigned weight;       /* its times count for so many items: sampling.h */
     bool passed;           /* the end of its segment */
     bool yields;           /* its task, to what has begun: feed.c */

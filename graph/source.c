@@ -43,6 +43,8 @@ struct task *wf_source_fill(weft_worker *self, struct slot *slot)
     }
     if (wf_burst_may_fill(self, slot))
         return wf_burst_fill(self, slot);
+    if (stage_of(slot)->burst > 1) /* else slots are few */
+        slot = wf_segment_nearer(segment_of(slot), slot);
     uint64_t now = ticks_of(slot);
     if (stage_of(slot)->stage->cancel)
         wf_segment_filling(segment_of(slot), slot);
