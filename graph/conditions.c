@@ -146,13 +146,13 @@ struct task_list wf_conditions_go_on(struct dag_run *run, struct run_node *n,
                                      unsigned which)
 {
     const struct dag_plan *plan = wf_dag_plan_of(run);
-    const struct dag_node *node = &plan->node[n->index];
     const struct special *s = wf_node_special(run, n);
     struct activations a = { 0 };
 
     if (wf_node_may_run(run, n)) {
-        for (uint32_t i = 0; i < node->edges; i++)
-            count_down(run, &a, &run->node[plan->edge[node->first_edge + i]]);
+        const uint32_t *end = wf_dag_edges(plan, n->index + 1);
+        for (const uint32_t *to = wf_dag_edges(plan, n->index); to < end; to++)
+            count_down(run, &a, &run->node[*to]);
         if (which != WEFT_NO_CHOICE)
             add(run, &a, &run->node[plan->choice[s->first_choice + which]]);
     }

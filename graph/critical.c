@@ -61,8 +61,9 @@ static uint32_t search(const struct dag_run *run, struct search *s)
         s->longest[i] += load_relaxed(&run->times[i].spent);
         if (s->longest[i] > s->longest[last])
             last = i;
-        for (uint32_t e = 0; e < plan->node[i].edges; e++) {
-            uint32_t to = plan->edge[plan->node[i].first_edge + e];
+        const uint32_t *edge = wf_dag_edges(plan, i);
+        while (edge < wf_dag_edges(plan, i + 1)) {
+            uint32_t to = *edge++;
             if (s->longest[i] > s->longest[to]) {
                 s->longest[to] = s->longest[i];
                 s->from[to] = i;

@@ -30,7 +30,7 @@ struct sentence {
 static void add(struct sentence *s, const struct dag_plan *plan, uint32_t node,
                 const char *arrow, size_t most)
 {
-    struct label label = wf_label(plan->names + plan->node[node].name, node);
+    struct label label = wf_label(wf_dag_name(plan, node), node);
 
     if (strlen(label.text) > most)
         memcpy(label.text + most - 3, "...", 4);
@@ -69,12 +69,12 @@ int wf_cycle_error(const struct dag_plan *plan, uint32_t count, uint32_t *left,
     uint32_t node = 0;
 
     for (uint32_t from = 0; from < count; from++) {
-        const struct dag_node *n = &plan->node[from];
         if (!left[from])
             continue;
         node = from;
-        for (uint32_t i = 0; i < n->edges; i++)
-            before[plan->edge[n->first_edge + i]] = from;
+        const uint32_t *end = wf_dag_edges(plan, from + 1);
+        for (const uint32_t *to = wf_dag_edges(plan, from); to < end; to++)
+            before[*to] = from;
     }
     for (uint32_t i = 0; i < count; i++)
         node = before[node];

@@ -40,10 +40,11 @@
 #include <string.h>
 
 #include "graph/dagrun.h"
+#include "graph/large.h"
 #include "graph/map.h"
 
 /* Where a million tasks are usual, each byte is a megabyte. */
-_Static_assert(sizeof(struct dag_node) + sizeof(struct run_node) <= 56,
+_Static_assert(sizeof(struct dag_node) + sizeof(struct run_node) <= 48,
                "what a node takes in a plan and a run");
 
 enum { PUSHED_AT_ONCE = 32 };
@@ -55,7 +56,7 @@ struct run_pool {
 
 struct label wf_dag_label(const struct dag_plan *plan, uint32_t index)
 {
-    return wf_label(plan->names + plan->node[index].name, index);
+    return wf_label(wf_dag_name(plan, index), index);
 }
 
 /* Counts down one node; true: it is ready now. */
@@ -69,12 +70,12 @@ static inline bool counts_down(const struct dag_plan *plan, struct dag_run *run,
            (sub_acq_rel(missing, 1) & COUNT) == 1; /* [D] */
 }
 
-void wf_dag_count_down(struct dag_run *run, const struct dag_node *node,
+void wf_dag_count_down(struct dag_run *run, uint32_t index,
                        struct task_list *ready)
 {
     const struct dag_plan *plan = wf_dag_plan_of(run);
-    const uint32_t *edge = plan->edge + node->first_edge;
-    const uint32_t *end = edge + node->edges;
+    const uint32_t *edge = wf_dag_edges(plan, index);
+    const uint32_t *end = wf_dag_edges(plan, index + 1);
 
     while (edge < end) {
         uint32_t to = *edge++;
@@ -88,8 +89,8 @@ static struct run_node *count_down(weft_worker *self, struct dag_run *run,
                                    const struct dag_plan *plan,
                                    const struct dag_node *n)
 {
-    const uint32_t *edge = plan->edge + n->first_edge;
-    const uint32_t *end = edge + n->edges;
+    const uint32_t *edge = plan->edge + n[0].first_edge;
+    const uint32_t *end = plan->edge + n[1].first_edge;
     struct run_node *next = NULL;
     struct task *more[PUSHED_AT_ONCE];
     unsigned count = 0;
@@ -116,13 +117,12 @@ static struct run_node *count_down(weft_worker *self, struct dag_run *run,
 void wf_dag_pass_on(struct dag_run *run, struct run_node *n)
 {
     const struct dag_plan *plan = wf_dag_plan_of(run);
-    const struct dag_node *node = &plan->node[n->index];
+    const uint32_t *end = wf_dag_edges(plan, n->index + 1);
 
     if (!run->goes_on || !(load_relaxed(&n->missing) & IS_BAD))
         return;
-    for (uint32_t i = 0; i < node->edges; i++)
-        or_relaxed(&run->node[plan->edge[node->first_edge + i]].missing,
-                   IS_BAD);
+    for (const uint32_t *to = wf_dag_edges(plan, n->index); to < end; to++)
+        or_relaxed(&run->node[*to].missing, IS_BAD);
 }
 
 /* So many parties are out. */
@@ -184,7 +184,7 @@ static struct task *execute(weft_worker *self, struct task *task)
         if (load_relaxed(&run->run.error))
             wf_dag_pass_on(run, n);
         store_relaxed(&n->missing, node->before); /* [R] */
-        if (!node->edges) {
+        if (node[0].first_edge == node[1].first_edge) {
             wf_dag_end(run);
             n = NULL;
             break;
@@ -238,7 +238,8 @@ static struct dag_run *make_run(const struct dag_plan *plan, bool times,
                                 bool takes_turns)
 {
     size_t nodes = plan->node_count * sizeof(struct run_node);
-    struct dag_run *run = malloc(sizeof *run + nodes + wf_starters_size(plan));
+    struct dag_run *run =
+        wf_large_alloc(sizeof *run + nodes + wf_starters_size(plan));
 
     if (!run)
         return NULL;
@@ -424,6 +425,7 @@ void wf_dag_destroy(struct dag_plan *plan)
     free(plan->node);
     free(plan->edge);
     free(plan->root);
+    free(plan->name);
     free(plan->names);
     free(plan->special);
     free(plan->choice);

@@ -5,11 +5,10 @@
  *
  *     drawn       a -> b, a -> c, b -> d, c -> d
  *
- *     node        a        b        c        d
+ *     node        a        b        c        d       (the end)
  *     before      0        1        1        2
- *     first_edge  0        2        3        -
- *     edges       2        1        1        0
- *                 |        |        |
+ *     first_edge  0        2        3        4        4
+ *                 |        |        |        |
  *     edge      [ b  c ] [ d ]    [ d ]
  *
  * Exactly one node has nothing after it: the last one, whose end is the end of
@@ -24,9 +23,8 @@
 struct dag_node {
     weft_fn *fn; /* NULL: a join that compile.c has added */
     void *ctx;
-    uint32_t name;   /* where it starts in `names` */
-    uint32_t before; /* how many nodes it waits for */
-    uint32_t first_edge, edges;
+    uint32_t before;     /* how many nodes it waits for */
+    uint32_t first_edge; /* its edges end where those of the next one begin */
 };
 
 struct run_pool; /* the runs that have ended, to be used again: dag.c */
@@ -34,10 +32,12 @@ struct run_pool; /* the runs that have ended, to be used again: dag.c */
 struct dag_plan {
     struct weft_plan plan;
     uint32_t node_count, edge_count, root_count;
-    uint32_t drawn_count; /* the other nodes are joins */
-    struct dag_node *node;
+    uint32_t drawn_count;  /* the other nodes are joins */
+    struct dag_node *node; /* and one more, for its first_edge */
     uint32_t *edge;
     uint32_t *root; /* the nodes that wait for nothing */
+    uint32_t *name; /* of the first nodes, where it starts in `names` */
+    uint32_t name_count;
     char *names;
     struct special *special;
     uint32_t special_count;
@@ -47,6 +47,20 @@ struct dag_plan {
     int *priority;      /* of each node, or NULL: all have none */
     struct run_pool *pool;
 };
+
+/* What follows the node, up to what follows the next one. */
+static inline const uint32_t *wf_dag_edges(const struct dag_plan *plan,
+                                           uint32_t node)
+{
+    return plan->edge + plan->node[node].first_edge;
+}
+
+/* "": it has none. */
+static inline const char *wf_dag_name(const struct dag_plan *plan,
+                                      uint32_t node)
+{
+    return node < plan->name_count ? plan->names + plan->name[node] : "";
+}
 
 /* In dag.c: makes the empty plan one that can be run; 0 or -ENOMEM. */
 int wf_dag_init(struct dag_plan *plan);

@@ -109,7 +109,7 @@ node_step *wf_dag_first_step(const struct dag_run *run, uint32_t index);
 
 /* Counts down what is behind the node, and adds to `ready` what is ready now.
  */
-void wf_dag_count_down(struct dag_run *run, const struct dag_node *node,
+void wf_dag_count_down(struct dag_run *run, uint32_t index,
                        struct task_list *ready);
 
 /* If the node is bad, so is what is behind it. */

@@ -9,9 +9,10 @@
 
 struct special *wf_drawing_special(weft_graph *g, weft_node node)
 {
-    struct drawn_node *drawn = &g->nodes[node.id - 1];
+    const struct drawn_node *drawn = &g->nodes[node.id - 1];
+    uint32_t which = wf_drawing_get(&g->special, node.id - 1);
 
-    if (!drawn->special) {
+    if (!which) {
         struct special *all = wf_drawing_room(g, g->specials, &g->special_room,
                                               g->special_count, 1, sizeof *all);
         if (!all)
@@ -19,9 +20,11 @@ struct special *wf_drawing_special(weft_graph *g, weft_node node)
         g->specials = all;
         all[g->special_count++] =
             (struct special){ .fn = drawn->fn, .ctx = drawn->ctx };
-        drawn->special = (uint32_t)g->special_count;
+        which = (uint32_t)g->special_count;
+        if (!wf_drawing_set(g, &g->special, node.id - 1, which))
+            return NULL;
     }
-    return &g->specials[drawn->special - 1];
+    return &g->specials[which - 1];
 }
 
 static void mistake(weft_graph *g, const char *name, const char *what)
@@ -46,33 +49,13 @@ static const char *wrong(const struct weft_task_config *c)
     return NULL;
 }
 
-/* Of the last node. */
-static bool set_priority(weft_graph *g, int priority)
-{
-    size_t more = g->node_count - g->priority_count;
-    int *all = wf_drawing_room(g, g->priorities, &g->priority_room,
-                               g->priority_count, more, sizeof *all);
-
-    if (!all)
-        return false;
-    g->priorities = all;
-    while (g->priority_count < g->node_count)
-        all[g->priority_count++] = 0;
-    all[g->node_count - 1] = priority;
-    return true;
-}
-
+/* There is room for it. */
 static bool add(weft_graph *g, const struct weft_task_config *c, uint32_t name)
 {
-    struct drawn_node *nodes = wf_drawing_room(g, g->nodes, &g->node_room,
-                                               g->node_count, 1, sizeof *nodes);
-
-    if (!nodes)
+    if (!wf_drawing_add(g, c->fn, c->ctx, name))
         return false;
-    g->nodes = nodes;
-    nodes[g->node_count++] =
-        (struct drawn_node){ .fn = c->fn, .ctx = c->ctx, .name = name };
-    if (c->priority && !set_priority(g, c->priority))
+    if (c->priority && !wf_drawing_set(g, &g->priority, g->node_count - 1,
+                                       (uint32_t)c->priority))
         return false;
     if (!c->plan && !c->draw && !c->io && !c->choose && !c->use_count &&
         !c->place.kind)
@@ -145,8 +128,8 @@ void weft_task_uses(weft_graph *g, weft_node node, const struct weft_use *uses,
     struct special *s = wf_drawing_special(g, node);
     if (!s)
         return;
-    struct label task =
-        wf_label(g->names + g->nodes[node.id - 1].name, node.id - 1);
+    uint32_t name = wf_drawing_get(&g->name, node.id - 1);
+    struct label task = wf_label(name ? g->names + name : "", node.id - 1);
     g->error = wf_nodeuse_add(&s->use, uses, n, task.text, &g->mistake);
 }
 
@@ -163,8 +146,7 @@ void weft_edges(weft_graph *g, const struct weft_edge *edges, size_t n)
         if (!wf_drawing_has(g, edges[i].from, "dependency") ||
             !wf_drawing_has(g, edges[i].to, "dependency"))
             return;
-        drawn[g->edge_count++] =
-            (struct drawn_edge){ edges[i].from.id - 1, edges[i].to.id - 1 };
+        wf_drawing_edge(g, edges[i].from, edges[i].to);
     }
 }
 

@@ -102,8 +102,9 @@ static void draw_edges(const struct map *m, uint32_t i)
 {
     const struct dag_node *node = &m->plan->node[i];
 
-    for (uint32_t e = 0; e < node->edges; e++) {
-        uint32_t to = m->plan->edge[node->first_edge + e];
+    const uint32_t *edge = wf_dag_edges(m->plan, i);
+    while (edge < wf_dag_edges(m->plan, i + 1)) {
+        uint32_t to = *edge++;
         bool marked = m->run && m->path.next[i] == to;
         if (to < m->plan->drawn_count)
             wf_picture_edge_as(m->picture, i, to, "", marked ? MARKED : PLAIN);
@@ -175,7 +176,7 @@ int weft_run_task(struct weft_run *base, weft_node node,
         return -ENODATA;
     uint32_t i = node.id - 1;
     const struct node_times *t = &run->times[i];
-    *out = (struct weft_task_stats){ .name = plan->names + plan->node[i].name,
+    *out = (struct weft_task_stats){ .name = wf_dag_name(plan, i),
                                      .runs = load_relaxed(&t->runs),
                                      .begin_ns = load_relaxed(&t->begin),
                                      .end_ns = load_relaxed(&t->end),

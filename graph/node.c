@@ -112,11 +112,11 @@ static struct task *go_on(weft_worker *self, struct dag_run *run,
         if (load_relaxed(&run->run.error))
             wf_dag_pass_on(run, n);
         store_relaxed(&n->missing, node->before); /* [R] in dag.c */
-        if (!node->edges) {
+        if (node[0].first_edge == node[1].first_edge) {
             wf_dag_end(run);
             return NULL;
         }
-        wf_dag_count_down(run, node, &ready);
+        wf_dag_count_down(run, n->index, &ready);
     }
     if (!ready.first)
         return NULL; /* maybe of the run, too */

@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "graph/dag.h"
-#include "graph/drawing.h"
+#include "graph/dagrun.h"
 #include "sched/sched.h"
 
 int wf_special_node(weft_worker *self, void *special) { return -ENOSYS; }
@@ -19,7 +18,7 @@ int wf_special_node(weft_worker *self, void *special) { return -ENOSYS; }
 static int check(const struct dag_plan *p, uint32_t node, weft_error *why)
 {
     const struct special *s = p->node[node].ctx;
-    struct label task = wf_label(p->names + p->node[node].name, node);
+    struct label task = wf_dag_label(p, node);
 
     if (s->choose && !s->choices)
         return wf_error(why, -EINVAL,
@@ -39,22 +38,20 @@ static int sort_choices(struct dag_plan *p, const weft_graph *g)
 {
     uint32_t position = 0;
 
-    p->conditional = g->choice_count;
     if (!g->choice_count)
         return 0;
     p->choice = malloc(g->choice_count * sizeof *p->choice);
     if (!p->choice)
         return -ENOMEM;
     for (size_t i = 0; i < g->choice_count; i++)
-        p->special[g->nodes[g->choices[i].from].special - 1].choices++;
+        p->special[g->special.of[g->choices[i].from] - 1].choices++;
     for (size_t i = 0; i < g->special_count; i++) {
         p->special[i].first_choice = position;
         position += p->special[i].choices;
         p->special[i].choices = 0;
     }
     for (size_t i = 0; i < g->choice_count; i++) {
-        struct special *s =
-            &p->special[g->nodes[g->choices[i].from].special - 1];
+        struct special *s = &p->special[g->special.of[g->choices[i].from] - 1];
         p->choice[s->first_choice + s->choices++] = g->choices[i].to;
     }
     return 0;
@@ -73,11 +70,11 @@ int wf_special_compile(struct dag_plan *p, const weft_graph *g, weft_error *why)
         if (p->special[i].use.count > p->most_uses)
             p->most_uses = p->special[i].use.count;
     int rc = sort_choices(p, g);
-    for (uint32_t i = 0; !rc && i < g->node_count; i++) {
-        if (!g->nodes[i].special)
+    for (uint32_t i = 0; !rc && i < g->special.count; i++) {
+        if (!g->special.of[i])
             continue;
         p->node[i].fn = wf_special_node;
-        p->node[i].ctx = &p->special[g->nodes[i].special - 1];
+        p->node[i].ctx = &p->special[g->special.of[i] - 1];
         rc = check(p, i, why);
     }
     return rc;

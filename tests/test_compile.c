@@ -22,6 +22,71 @@ Test(compile, edge_drawn_twice_counts_once)
     cr_assert_eq(ran, 3);
 }
 
+/* ---- drawn in any order ------------------------------------------------- */
+
+enum { MANY = 500, MOST_EDGES = 3000 };
+
+/* Some come after others, by their ranks, whichever was drawn first. */
+static struct tangle {
+    unsigned rank[MANY], edges;
+    struct pair {
+        unsigned from, to;
+    } edge[MOST_EDGES];
+    _Atomic unsigned ran[MANY];
+    _Atomic bool wrong;
+} tangle;
+
+static int after_all_before_it(weft_worker *self, void *ctx)
+{
+    unsigned i = (unsigned)(uintptr_t)ctx;
+
+    for (unsigned e = 0; e < tangle.edges; e++)
+        if (tangle.edge[e].to == i &&
+            !load_relaxed(&tangle.ran[tangle.edge[e].from]))
+            store_relaxed(&tangle.wrong, true);
+    add_relaxed(&tangle.ran[i], 1);
+    return 0;
+}
+
+/* Every third edge twice, or more often. */
+static weft_graph *entangle(unsigned seed, unsigned edges)
+{
+    weft_graph *g = weft_graph_create();
+    weft_node node[MANY];
+
+    srand(seed);
+    tangle = (struct tangle){ .edges = edges };
+    for (unsigned i = 0; i < MANY; i++) {
+        unsigned other = (unsigned)rand() % (i + 1);
+        tangle.rank[i] = tangle.rank[other];
+        tangle.rank[other] = i;
+        node[i] = weft_task(g, NULL, after_all_before_it, (void *)(uintptr_t)i);
+    }
+    for (unsigned e = 0; e < edges; e++) {
+        struct pair *p = &tangle.edge[e];
+        do
+            *p = (struct pair){ (unsigned)rand() % MANY,
+                                (unsigned)rand() % MANY };
+        while (tangle.rank[p->from] >= tangle.rank[p->to]);
+        if (e && e % 3 == 0)
+            *p = tangle.edge[(unsigned)rand() % e];
+        weft_after(g, node[p->to], node[p->from]);
+    }
+    return g;
+}
+
+Test(compile, tasks_drawn_in_any_order_come_after_those_before_them,
+     .timeout = 60)
+{
+    for (unsigned seed = 1; seed <= TIMES(60, 6); seed++) {
+        weft_graph *g = entangle(seed, MOST_EDGES * seed / 60);
+        cr_assert_eq(run_once(g, 2, NULL), 0);
+        cr_assert(!load_relaxed(&tangle.wrong));
+        for (unsigned i = 0; i < MANY; i++)
+            cr_assert_eq(load_relaxed(&tangle.ran[i]), 1);
+    }
+}
+
 /* Every number of last tasks around the limits of the joins. */
 Test(compile, end_comes_after_all_the_last_tasks, .timeout = 60)
 {

@@ -36,6 +36,31 @@ Test(cycle, cycle_leaves_out_what_is_before_and_behind_it)
     refused(g, -EINVAL, "cycle: a -> b -> c -> a");
 }
 
+/* More tasks without a successor than one join of weft's own has before it. */
+Test(cycle, cycle_leaves_out_many_last_tasks_behind_it)
+{
+    weft_graph *g = weft_graph_create();
+    weft_node a = weft_task(g, "a", nothing, NULL);
+    weft_node b = weft_task(g, "b", nothing, NULL);
+    weft_after(g, b, a);
+    weft_after(g, a, b, b);
+    for (unsigned i = 0; i < 100; i++)
+        weft_after(g, weft_task(g, NULL, nothing, NULL), b);
+    refused(g, -EINVAL, "cycle: a -> b -> a");
+}
+
+Test(cycle, tasks_drawn_last_first_are_no_cycle)
+{
+    weft_graph *g = weft_graph_create();
+    weft_node last = weft_task(g, "last", nothing, NULL);
+    for (unsigned i = 0; i < 100; i++) {
+        weft_node before = weft_task(g, NULL, nothing, NULL);
+        weft_after(g, last, before);
+        last = before;
+    }
+    cr_assert_eq(run_once(g, 2, NULL), 0);
+}
+
 Test(cycle, unnamed_tasks_have_a_number_in_a_cycle)
 {
     weft_graph *g = weft_graph_create();
