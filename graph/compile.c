@@ -74,6 +74,9 @@ static void lay_out(struct dag_plan *p, const weft_graph *g, const char *chosen,
     p->edge_count = edges;
 }
 
+/* What weft adds does nothing. */
+static int join_node(weft_worker *self, void *ctx) { return 0; }
+
 static void add_joins(struct dag_plan *p, struct level l)
 {
     while (l.count > 1) {
@@ -82,6 +85,7 @@ static void add_joins(struct dag_plan *p, struct level l)
                                rest == 1 ? l.last : l.first_join + joins - 1 };
         for (uint32_t i = 0; i < joins; i++) {
             p->node[l.first_join + i] = (struct dag_node){
+                .fn = join_node,
                 .before = i < l.count / JOIN ? JOIN : rest,
                 .first_edge = p->edge_count,
             };
@@ -95,7 +99,7 @@ static void add_joins(struct dag_plan *p, struct level l)
     }
     p->node_count = l.first_join;
     if (!p->node_count) {
-        p->node[p->node_count++] = (struct dag_node){ 0 };
+        p->node[p->node_count++] = (struct dag_node){ .fn = join_node };
         p->root[p->root_count++] = 0;
     }
     p->node[p->node_count].first_edge = p->edge_count;

@@ -16,7 +16,9 @@
  *  [R] Run again. A node sets its count anew before it goes on to those behind
  *      it: nobody counts it down any more in this run, and those of the next
  *      run come after the end of this one. So a run that has ended is ready to
- *      start, with no pass over its nodes. The plan keeps all of these.
+ *      start, with no pass over its nodes. The plan keeps all of these. One
+ *      that has no count need not: only after a failure, or if it has asked for
+ *      its handle, is there anything else in its word.
  *
  *  [E] End. A run has parties that may still touch it: its nodes; its deadline,
  *      until that was cancelled or has gone off; and whoever cancels or drains
@@ -48,6 +50,7 @@ _Static_assert(sizeof(struct dag_node) + sizeof(struct run_node) <= 48,
                "what a node takes in a plan and a run");
 
 enum { PUSHED_AT_ONCE = 32 };
+#define NO_NODE UINT32_MAX
 
 struct run_pool {
     pthread_mutex_t lock;
@@ -60,12 +63,12 @@ struct label wf_dag_label(const struct dag_plan *plan, uint32_t index)
 }
 
 /* Counts down one node; true: it is ready now. */
-static inline bool counts_down(const struct dag_plan *plan, struct dag_run *run,
+static inline bool counts_down(const struct dag_node *node, struct dag_run *run,
                                uint32_t to)
 {
     _Atomic uint32_t *missing = &run->node[to].missing;
 
-    return plan->node[to].before <= 1 ||
+    return node->before <= 1 ||
            (load_acquire(missing) & COUNT) == 1 || /* [D] */
            (sub_acq_rel(missing, 1) & COUNT) == 1; /* [D] */
 }
@@ -79,30 +82,34 @@ void wf_dag_count_down(struct dag_run *run, uint32_t index,
 
     while (edge < end) {
         uint32_t to = *edge++;
-        if (counts_down(plan, run, to))
+        if (counts_down(&plan->node[to], run, to))
             task_list_add(ready, &run->node[to].task);
     }
 }
 
-/* The same for the fast path: one of them, and the others to the deque. */
-static struct run_node *count_down(weft_worker *self, struct dag_run *run,
-                                   const struct dag_plan *plan,
-                                   const struct dag_node *n)
+/* The same for the fast path: one of them, and the others to the deque. Not a
+ * part of it, or a chain would have no registers left. */
+static __attribute__((noinline)) uint32_t count_down(weft_worker *self,
+                                                     struct dag_run *run,
+                                                     const uint32_t *edge,
+                                                     uint32_t edges)
 {
-    const uint32_t *edge = plan->edge + n[0].first_edge;
-    const uint32_t *end = plan->edge + n[1].first_edge;
-    struct run_node *next = NULL;
+    const struct dag_plan *plan = wf_dag_plan_of(run);
+    const uint32_t *end = edge + edges;
+    uint32_t next = NO_NODE;
     struct task *more[PUSHED_AT_ONCE];
     unsigned count = 0;
 
     while (edge < end) {
         uint32_t to = *edge++;
-        if (!counts_down(plan, run, to))
+        if (!counts_down(&plan->node[to], run, to))
             continue;
-        if (!next) {
-            next = &run->node[to];
+        __builtin_prefetch(wf_dag_edges(plan, to)); /* it runs soon */
+        if (next == NO_NODE) {
+            next = to;
             continue;
         }
+        __builtin_prefetch(&run->node[to]); /* its task */
         more[count++] = &run->node[to].task;
         if (count == PUSHED_AT_ONCE) {
             wf_push_many(self, more, count);
@@ -164,37 +171,70 @@ void wf_dag_end(struct dag_run *run)
     count_out(run, cancelled ? 2 : 1);
 }
 
+/* The rest of a node that was called and returned rc, or was not, where it is
+ * pending, or something has failed. False: it may have ended elsewhere. */
+static __attribute__((noinline)) bool
+end_one(struct dag_run *run, uint32_t index, bool was_called, int rc)
+{
+    struct run_node *n = &run->node[index];
+
+    if (was_called && !wf_node_returned(run, n, rc))
+        return false;
+    wf_dag_pass_on(run, n);
+    store_relaxed(&n->missing,
+                  wf_dag_plan_of(run)->node[index].before); /* [R] */
+    return true;
+}
+
+static inline bool execute_one(weft_worker *self, struct dag_run *run,
+                               const struct dag_node *node, uint32_t index)
+{
+    struct run_node *n = &run->node[index];
+    int rc;
+
+    if (load_relaxed(&run->run.error) && !wf_node_may_run(run, n))
+        return end_one(run, index, false, 0);
+    if (!wf_node_just_ends(self, n, node->fn, node->ctx, &rc) ||
+        load_relaxed(&run->run.error))
+        return end_one(run, index, true, rc);
+    if (node->before > 1) /* else the word is as it was */
+        store_relaxed(&n->missing, node->before); /* [R] */
+    return true;
+}
+
 /* The node, and what follows it for as long as that is of its kind and the
- * worker need not look at the clock: what the worker runs next. */
+ * worker need not look at the clock: what the worker runs next. All that it
+ * takes is in the plan: of a node behind only one other the run's cache line is
+ * not touched. */
 static struct task *execute(weft_worker *self, struct task *task)
 {
     struct run_node *n = (struct run_node *)task; /* its first member */
     struct dag_run *run = wf_dag_run_of(n);
-    const struct dag_plan *plan = wf_dag_plan_of(run);
-    unsigned left = wf_steps_left(self), steps = 0;
+    const struct dag_node *nodes = wf_dag_plan_of(run)->node;
+    const uint32_t *edges = wf_dag_plan_of(run)->edge;
+    unsigned most = wf_steps_left(self), left = most;
+    uint32_t next = n->index;
 
-    for (;; steps++) {
-        const struct dag_node *node = &plan->node[n->index];
-
-        if (node->fn && wf_node_may_run(run, n) &&
-            !wf_node_call(self, run, n, node->fn, node->ctx)) {
-            n = NULL;
-            break;
-        }
-        if (load_relaxed(&run->run.error))
-            wf_dag_pass_on(run, n);
-        store_relaxed(&n->missing, node->before); /* [R] */
-        if (node[0].first_edge == node[1].first_edge) {
+    for (;; left--) {
+        const struct dag_node *node = &nodes[next];
+        uint32_t first = node[0].first_edge, count = node[1].first_edge - first;
+        if (!execute_one(self, run, node, next)) {
+            next = NO_NODE;
+        } else if (count == 1) {
+            next = edges[first];
+            if (!counts_down(&nodes[next], run, next))
+                next = NO_NODE;
+        } else if (count) {
+            next = count_down(self, run, &edges[first], count);
+        } else {
             wf_dag_end(run);
-            n = NULL;
-            break;
+            next = NO_NODE;
         }
-        n = count_down(self, run, plan, node);
-        if (!n || steps == left || n->task.run != execute)
+        if (next == NO_NODE || !left || nodes[next].fn == wf_special_node)
             break;
     }
-    wf_count_steps(self, steps);
-    return n ? &n->task : NULL;
+    wf_count_steps(self, most - left);
+    return next == NO_NODE ? NULL : &run->node[next].task;
 }
 
 node_step *wf_dag_first_step(const struct dag_run *run, uint32_t index)

@@ -21,7 +21,7 @@
 #include "weft/graph.h"
 
 struct dag_node {
-    weft_fn *fn; /* NULL: a join that compile.c has added */
+    weft_fn *fn;
     void *ctx;
     uint32_t before;     /* how many nodes it waits for */
     uint32_t first_edge; /* its edges end where those of the next one begin */

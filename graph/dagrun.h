@@ -152,16 +152,26 @@ void wf_node_returned_error(struct dag_run *run, struct run_node *n, int rc);
 /* What fn has returned: true if the node has ended. */
 bool wf_node_returned(struct dag_run *run, struct run_node *n, int rc);
 
+/* Calls the node's function. True: it returned 0, and has asked for nothing. */
+static inline bool wf_node_just_ends(weft_worker *self, struct run_node *n,
+                                     weft_fn *fn, void *ctx, int *rc)
+{
+    wf_task_here = (uintptr_t)n;
+    *rc = fn(self, ctx);
+    bool asked = wf_task_here != (uintptr_t)n;
+    wf_task_here = 0;
+    return !*rc && !asked;
+}
+
 /* Calls the node's function. True: it has ended; false: it is pending, and may
  * have ended elsewhere. */
 static inline bool wf_node_call(weft_worker *self, struct dag_run *run,
                                 struct run_node *n, weft_fn *fn, void *ctx)
 {
-    wf_task_here = (uintptr_t)n;
-    int rc = fn(self, ctx);
-    bool asked = wf_task_here != (uintptr_t)n;
-    wf_task_here = 0;
-    return (!rc && !asked) || wf_node_returned(run, n, rc);
+    int rc;
+
+    return wf_node_just_ends(self, n, fn, ctx, &rc) ||
+           wf_node_returned(run, n, rc);
 }
 
 /* ---- ionode.c ---------------------------------------------------------- */

@@ -90,7 +90,7 @@ static bool act(weft_worker *self, struct dag_run *run, struct run_node *n)
     const struct special *s = wf_node_special(run, n);
 
     if (!s)
-        return !node->fn || wf_node_call(self, run, n, node->fn, node->ctx);
+        return wf_node_call(self, run, n, node->fn, node->ctx);
     if (s->io)
         return wf_ionode_start(self, run, n, s);
     if (s->draw)

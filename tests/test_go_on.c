@@ -173,6 +173,45 @@ Test(go_on, the_result_is_the_first_failure)
     weft_sched_destroy(s);
 }
 
+/* Without a priority: each time the run that ended before. */
+static int run_going_on(weft_sched *s, const weft_plan *plan)
+{
+    struct weft_run *run = NULL;
+    cr_assert_eq(weft_start_with(&run, s, plan,
+                                 weft_config(run, .on_failure = WEFT_GO_ON),
+                                 NULL),
+                 0);
+    int rc = weft_wait(run, -1, NULL);
+    weft_run_destroy(run);
+    return rc;
+}
+
+/* The task that fails in the second run is the first that is called there. */
+Test(go_on, what_a_failure_has_left_out_runs_in_the_next_run)
+{
+    int other = 0, first = -ENOENT;
+    _Atomic unsigned ran = 0;
+    weft_sched *s = workers(1);
+    weft_graph *g = weft_graph_create();
+    weft_task(g, "other", fails, &other);
+    weft_node last = weft_task(g, "first", fails, &first);
+    for (int i = 0; i < 5; i++) {
+        weft_node next = weft_task(g, "chain", count, &ran);
+        weft_after(g, next, last);
+        last = next;
+    }
+    weft_plan *plan = compiled(g);
+    cr_assert_eq(run_going_on(s, plan), -ENOENT);
+    cr_assert_eq(ran, 0);
+
+    other = -EPERM;
+    first = 0;
+    cr_assert_eq(run_going_on(s, plan), -EPERM);
+    cr_assert_eq(ran, 5);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(s);
+}
+
 /* ---- a cancel is another matter ---------------------------------------- */
 
 struct open {
