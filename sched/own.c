@@ -50,7 +50,8 @@ bool wf_may_share(weft_worker *self)
 
 struct task *wf_steal_from(weft_worker *self, weft_worker *victim)
 {
-    struct task *task = wf_deque_steal(&victim->deque);
+    struct task *task = self == victim ? wf_deque_pop_oldest(&self->deque)
+                                       : wf_deque_steal(&victim->deque);
 
     if (task)
         count_one(&self->steals, 1);

@@ -19,7 +19,8 @@
  *          [S] change the state (seq_cst), then, if that left no searcher,
  *          [R] look at everything that is published (seq_cst),
  *
- *      and acts as if it had just published what it sees. Take a task T, and
+ *      and acts as if it had just published what it sees. (Some publish with
+ *      less, and [R] pays for it: [W] in deque.c.) Take a task T, and
  *      all that follows in the one order of the seq_cst operations.
  *       - [N] saw a searcher. It stops searching later than [N]; and the last
  *         of those who search then does [R] after [N], so it sees T, or T is
@@ -29,6 +30,9 @@
  *       - [N] saw neither. Then every worker's next [S] comes after [N]. It
  *         leaves no searcher, and [R] sees T; or it leaves one, whose own [S]
  *         comes later still, and the last of them does [R].
+ *
+ *      A worker that stops searching when nobody sleeps need not do [R]: all
+ *      others are awake, and whoever falls asleep first does it.
  *
  *  [B] Whoever moved a sleeper to the searchers in the state finds a bit to
  *      take in `asleep`: a worker sets its bit before it counts itself a
@@ -148,7 +152,8 @@ void wf_park_end_search(struct park *p)
 {
     uint64_t before = sub_seq_cst(&p->state, SEARCHER); /* [W]: this is [S] */
 
-    if (searchers(before) == 1 && p->visible(p->ctx)) /* [R] */
+    if (searchers(before) == 1 && sleepers(before) && /* [W] */
+        p->visible(p->ctx))                           /* [R] */
         wf_park_notify(p, 0);
 }
 

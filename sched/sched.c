@@ -26,6 +26,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "sched/barrier.h"
 #include "sched/thread.h"
 #include "sched/worker.h"
 
@@ -55,11 +56,8 @@ int wf_error(weft_error *why, int error, const char *format, ...)
     return error;
 }
 
-/* Whether a task waits anywhere: for [W] in park.c. */
-static bool visible(void *ctx)
+static bool sees_task(weft_sched *s)
 {
-    weft_sched *s = ctx;
-
     for (unsigned i = 0; i < s->group_count; i++)
         if (wf_inject_visible(&s->injects[i]) ||
             wf_inject_visible(&s->lasts[i]))
@@ -69,6 +67,18 @@ static bool visible(void *ctx)
             wf_inject_visible(&s->workers[i]->mail))
             return true;
     return false;
+}
+
+/* Whether a task waits anywhere: for [W] in park.c, and in deque.c. Where that
+ * cannot be known, there may be one. */
+static bool visible(void *ctx)
+{
+    weft_sched *s = ctx;
+    bool alone = false;
+
+    for (unsigned i = 0; i < s->worker_count; i++)
+        alone |= wf_deque_is_alone(&s->workers[i]->deque); /* [W] */
+    return sees_task(s) || (alone && (!wf_barrier_heavy() || sees_task(s)));
 }
 
 /* One queue for each group; NULL: no memory. */
@@ -156,6 +166,7 @@ int weft_sched_create(weft_sched **out, const struct weft_sched_config *config,
         return wf_error(why, -ENOMEM, "no memory for a scheduler");
     memset(s, 0, sizeof *s);
     wf_helpers_init(&s->helpers, s, HELPER_IDLE_NS);
+    wf_barrier_prepare();
 
     int rc = wf_topo_load(&s->topo, c.workers, c.pin, why);
     if (rc)

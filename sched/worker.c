@@ -191,7 +191,7 @@ static struct task *take_own(weft_worker *self)
     if (!task && ++self->tick % FAIR_TICK == 0) {
         task = wf_take_injected(self, self->group);
         if (!task)
-            task = wf_deque_steal(&self->deque);
+            task = wf_deque_pop_oldest(&self->deque);
     }
     if (!task && wf_inject_has(&self->mail))
         task = wf_inject_take(&self->mail, 1).first;
@@ -262,6 +262,7 @@ static struct task *find_task(weft_worker *self)
     struct park *park = &self->sched->park;
     bool searching = wf_park_start_search(park);
 
+    wf_deque_share(&self->deque); /* [W]: nobody pays for one that sleeps */
     for (;;) {
         if (wf_park_closed(park))
             return find_last(self);
