@@ -71,10 +71,18 @@ enum {
     PAUSE_NS = 200000,
 };
 
+#ifdef NDEBUG
+enum { COUNTS_OPEN = false }; /* wf_misuse would say nothing */
+#else
+enum { COUNTS_OPEN = true };
+#endif
+
+static struct child root; /* the parent of those whose parent is none */
+
 static _Thread_local struct {
-    struct child *child; /* that runs, or NULL */
+    struct child *child; /* that runs, or the root */
     unsigned open;       /* children it has spawned and not synced */
-} now __attribute__((tls_model("initial-exec"))); /* each child writes it */
+} now __attribute__((tls_model("initial-exec"))) = { &root, 0 };
 
 static struct weft_child *child_of(struct child *c)
 {
@@ -90,15 +98,17 @@ static int call(weft_worker *self, struct child *c)
     uintptr_t here = wf_task_here;
 
     now.child = c;
-    now.open = 0;
+    if (COUNTS_OPEN)
+        now.open = 0;
     wf_task_here = c->here; /* [T] */
     int rc = child->fn(self, child->ctx);
-    if (now.open)
+    if (COUNTS_OPEN && now.open)
         wf_misuse("a function has returned while %u of the children that it "
                   "spawned were not synced: they lie in a frame that is gone",
                   now.open);
     now.child = outer;
-    now.open = open;
+    if (COUNTS_OPEN)
+        now.open = open;
     wf_task_here = here;
     return rc > 0 ? -EINVAL : rc;
 }
@@ -136,7 +146,7 @@ static bool descends(const struct task *task, const struct child *from,
 
     if (task->run != run_child)
         return false;
-    for (; c && c->depth > from->depth; c = c->parent)
+    for (; c->depth > from->depth; c = c->parent)
         if (!levels--)
             return false;
     return c == from;
@@ -215,10 +225,26 @@ static bool await(weft_worker *self, struct child *c)
     return true;
 }
 
-int weft_spawn(weft_worker *self, struct weft_child *child)
+/* All of it is zeroed but what is written here: by the program, or when the
+ * child was synced. */
+static inline int spawn(weft_worker *self, struct child *c)
 {
-    struct child *c = state_of(child);
+    c->task.run = run_child;
+    c->here = wf_task_here | MAY_NOT_ASK; /* [T] */
+    c->parent = now.child;
+    c->depth = c->parent->depth + 1;
+    if (COUNTS_OPEN)
+        now.open++;
+    c->place = PUSHED;
+    if (!wf_push_own(self, &c->task))
+        c->place = KEPT;
+    return 0;
+}
 
+/* Where it is not obvious that it may be. */
+static __attribute__((noinline)) int spawn_seldom(weft_worker *self,
+                                                  struct child *c)
+{
     if (c->place == PUSHED || c->place == KEPT) {
         wf_misuse("weft_spawn was called for a child that is spawned already, "
                   "or was not zeroed");
@@ -233,54 +259,68 @@ int weft_spawn(weft_worker *self, struct weft_child *child)
     } else if (wf_stack_out()) {
         c->result = -ENOBUFS;
     }
-    if (c->result)
-        return c->result;
-    c->task.run = run_child;
-    c->here = wf_task_here | MAY_NOT_ASK; /* [T] */
-    c->parent = now.child;
-    c->depth = c->parent ? c->parent->depth + 1 : 0;
-    store_relaxed(&c->thief, NULL);
-    store_relaxed(&c->state, 0);
-    now.open++;
-    c->place = wf_push_own(self, &c->task) ? PUSHED : KEPT;
-    return 0;
+    return c->result ? c->result : spawn(self, c);
 }
 
-/* The result of a child that has been pushed. */
-static int join(weft_worker *self, struct child *c)
+static inline bool is_usual(weft_worker *self)
 {
-    if (wf_stack_low()) {
-        if (!await(self, c))
-            return -ENOBUFS;
-    } else if (wf_take_back(self, &c->task)) {
-        return call(self, c);
-    } else {
+    return self && self == wf_worker_here() && wf_stack_is_ample();
+}
+
+int weft_spawn(weft_worker *self, struct weft_child *child)
+{
+    struct child *c = state_of(child);
+
+    return c->place == NOT_SPAWNED && is_usual(self) ? spawn(self, c)
+                                                     : spawn_seldom(self, c);
+}
+
+/* The result of a child that has been pushed, and is not here any more; or is,
+ * but there is too little stack. */
+static __attribute__((noinline)) int wait_for(weft_worker *self,
+                                              struct child *c)
+{
+    if (!wf_stack_low())
         help(self, c);
-        if (!await(self, c))
-            return -ENOBUFS;
+    int rc = await(self, c) ? c->result : -ENOBUFS;
+    store_relaxed(&c->thief, NULL);
+    store_relaxed(&c->state, 0);
+    return rc;
+}
+
+static __attribute__((noinline)) int sync_seldom(weft_worker *self,
+                                                 struct child *c)
+{
+    enum place place = c->place;
+    int rc = c->result;
+
+    if (place == NOT_SPAWNED ||
+        (place != REFUSED && (!self || self != wf_worker_here()))) {
+        wf_misuse("weft_sync was called for a child that was not spawned, or "
+                  "not by this worker");
+        return place == NOT_SPAWNED ? -EINVAL : -EPERM;
     }
-    return c->result;
+    if (COUNTS_OPEN && place != REFUSED)
+        now.open--;
+    if (place == PUSHED)
+        rc = !wf_stack_low() && wf_take_back(self, &c->task)
+                 ? call(self, c)
+                 : wait_for(self, c);
+    else if (place == KEPT)
+        rc = wf_stack_low() ? -ENOBUFS : call(self, c);
+    c->place = NOT_SPAWNED;
+    return rc;
 }
 
 int weft_sync(weft_worker *self, struct weft_child *child)
 {
     struct child *c = state_of(child);
-    enum place place = c->place;
-    int rc;
 
-    if (place == REFUSED) {
-        rc = c->result;
-    } else if (place == NOT_SPAWNED || !self || self != wf_worker_here()) {
-        wf_misuse("weft_sync was called for a child that was not spawned, or "
-                  "not by this worker");
-        return place == NOT_SPAWNED ? -EINVAL : -EPERM;
-    } else {
+    if (c->place != PUSHED || !is_usual(self))
+        return sync_seldom(self, c);
+    if (COUNTS_OPEN)
         now.open--;
-        if (place == PUSHED)
-            rc = join(self, c);
-        else
-            rc = wf_stack_low() ? -ENOBUFS : call(self, c);
-    }
+    int rc = wf_take_back(self, &c->task) ? call(self, c) : wait_for(self, c);
     c->place = NOT_SPAWNED;
     return rc;
 }

@@ -18,7 +18,9 @@ enum {
     MOST = 256 * 1024,
 };
 
-static _Thread_local uintptr_t half, low, out; /* addresses: it grows down */
+/* Addresses: it grows down. */
+_Thread_local uintptr_t wf_stack_low_from = UINTPTR_MAX;
+static _Thread_local uintptr_t half, out;
 
 /* In a frame of its own, so that a caller that it is part of has one too. */
 __attribute__((noinline)) static uintptr_t here(void)
@@ -42,13 +44,16 @@ static bool look(void)
     if (reserve < LEAST)
         reserve = bytes / 4 < LEAST ? bytes / 4 : LEAST;
     half = (uintptr_t)bottom + bytes / 2;
-    low = (uintptr_t)bottom + reserve;
+    wf_stack_low_from = (uintptr_t)bottom + reserve;
     out = (uintptr_t)bottom + reserve / 2;
     return true;
 }
 
 bool wf_stack_half(void) { return (!half && !look()) || here() < half; }
 
-bool wf_stack_low(void) { return (!low && !look()) || here() < low; }
+bool wf_stack_low(void)
+{
+    return (!out && !look()) || here() < wf_stack_low_from;
+}
 
-bool wf_stack_out(void) { return (!low && !look()) || here() < out; }
+bool wf_stack_out(void) { return (!out && !look()) || here() < out; }

@@ -9,17 +9,17 @@
  * like anything that is pushed, [W] in park.c. */
 #include "sched/worker.h"
 
-bool wf_push_own(weft_worker *self, struct task *task)
+inline bool wf_push_own(weft_worker *self, struct task *task)
 {
     if (!wf_deque_push(&self->deque, task))
         return false;
-    wf_park_notify(&self->sched->park, self->index);
+    wf_tell_sleepers(self);
     return true;
 }
 
 /* The same where `above`, which has been popped, lies above the task. */
-static bool take_from_below(weft_worker *self, struct task *above,
-                            struct task *task)
+static __attribute__((noinline)) bool
+take_from_below(weft_worker *self, struct task *above, struct task *task)
 {
     struct task_list back = { .first = above, .last = above, .count = 1 };
     struct task *next;
@@ -34,7 +34,7 @@ static bool take_from_below(weft_worker *self, struct task *above,
     return next;
 }
 
-bool wf_take_back(weft_worker *self, struct task *task)
+inline bool wf_take_back(weft_worker *self, struct task *task)
 {
     struct task *youngest = wf_deque_pop(&self->deque);
 

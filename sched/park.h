@@ -44,6 +44,13 @@ void wf_park_sleep(struct park *p, unsigned worker, bool searching);
  * wake. If not, it need not be called. */
 bool wf_park_expects(struct park *p);
 
+/* [any] The same in a few instructions, of those who sleep only: if not, nobody
+ * need be asked. */
+static inline bool wf_park_any_sleeps(struct park *p)
+{
+    return load_seq_cst(&p->state) >> 32; /* [W]: this is [N] */
+}
+
 /* [any] After publishing a task: wakes one worker, if any sleeps and none
  * searches, preferably `near` or one numbered close to it. */
 void wf_park_notify(struct park *p, unsigned near);

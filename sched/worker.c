@@ -32,14 +32,20 @@ enum {
     SEED_STEPS = 32,   /* of a chain, at most, where there is a seed */
 };
 
-static _Thread_local weft_worker *here;
+static _Thread_local weft_worker *here
+    __attribute__((tls_model("initial-exec"))); /* each child looks at it */
 
 weft_worker *wf_worker_here(void) { return here; }
+
+__attribute__((noinline)) void wf_wake_sleeper(weft_worker *self)
+{
+    wf_park_notify(&self->sched->park, self->index);
+}
 
 void wf_push(weft_worker *self, struct task *task)
 {
     if (wf_deque_push(&self->deque, task)) {
-        wf_park_notify(&self->sched->park, self->index);
+        wf_tell_sleepers(self);
         return;
     }
     struct task_list list = { 0 };
@@ -53,7 +59,7 @@ void wf_push_list(weft_worker *self, struct task_list *list)
     if (list->first)
         wf_inject(self->sched, list);
     else
-        wf_park_notify(&self->sched->park, self->index);
+        wf_tell_sleepers(self);
 }
 
 void wf_push_many(weft_worker *self, struct task *const tasks[], unsigned n)
@@ -65,7 +71,7 @@ void wf_push_many(weft_worker *self, struct task *const tasks[], unsigned n)
     if (rest.first)
         wf_inject(self->sched, &rest);
     else
-        wf_park_notify(&self->sched->park, self->index);
+        wf_tell_sleepers(self);
 }
 
 void wf_ready(weft_sched *sched, weft_worker *self, struct task *task)

@@ -75,6 +75,16 @@ void wf_victims_finish(weft_worker *self);
 struct task *wf_steal(weft_worker *self); /* one pass over all victims */
 uint64_t wf_random(weft_worker *self);
 
+/* In worker.c. */
+void wf_wake_sleeper(weft_worker *self);
+
+/* After a push: wf_park_notify. */
+static inline void wf_tell_sleepers(weft_worker *self)
+{
+    if (wf_park_any_sleeps(&self->sched->park))
+        wf_wake_sleeper(self);
+}
+
 /* In worker.c: the oldest of a group's injected tasks, more of them into the
  * worker's own deque. */
 struct task *wf_take_injected(weft_worker *self, unsigned group);
