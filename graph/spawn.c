@@ -292,7 +292,7 @@ static __attribute__((noinline)) int sync_seldom(weft_worker *self,
                                                  struct child *c)
 {
     enum place place = c->place;
-    int rc = c->result;
+    int rc = 0;
 
     if (place == NOT_SPAWNED ||
         (place != REFUSED && (!self || self != wf_worker_here()))) {
@@ -302,7 +302,9 @@ static __attribute__((noinline)) int sync_seldom(weft_worker *self,
     }
     if (COUNTS_OPEN && place != REFUSED)
         now.open--;
-    if (place == PUSHED)
+    if (place == REFUSED)
+        rc = c->result;
+    else if (place == PUSHED)
         rc = !wf_stack_low() && wf_take_back(self, &c->task)
                  ? call(self, c)
                  : wait_for(self, c);
