@@ -38,6 +38,13 @@ static void push_two_pop_two(void)
     have(wf_deque_pop(&deque));
 }
 
+static void pop_and_push_two_pop_two(void)
+{
+    have(wf_deque_pop(&deque)); /* after a move that nobody asked for: */
+    weave_assert(wf_deque_is_alone(&deque));
+    push_two_pop_two();
+}
+
 static void push_and_pop_thrice(void)
 {
     for (unsigned i = 0; i < TASKS; i++) {
@@ -75,6 +82,12 @@ int main(int argc, char **argv)
           .threads = { push_two_pop_two, steal_two },
           .check = nothing_is_lost,
           .interruptions = 4,
+          .stale = 2,
+          .most = 1000000 },
+        { .name = "so_it_is_by_an_owner_who_was_alone",
+          .threads = { pop_and_push_two_pop_two, steal_two },
+          .check = nothing_is_lost,
+          .interruptions = 3,
           .stale = 2,
           .most = 1000000 },
         { .name = "two_thieves_take_different_tasks",

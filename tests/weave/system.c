@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 
+#include "sched/barrier.h"
 #include "sched/futex.h"
 #include "sched/sched.h"
 #include "tests/weave/inner.h"
@@ -96,6 +97,15 @@ int pthread_setspecific(pthread_key_t key, const void *value)
 {
     values[thread_self()][key] = (void *)(uintptr_t)value;
     return 0;
+}
+
+void wf_barrier_prepare(void) {}
+bool wf_barrier_exists(void) { return true; }
+
+bool wf_barrier_heavy(void)
+{
+    weave_barrier_of_all();
+    return true;
 }
 
 pthread_t pthread_self(void) { return thread_self(); }
