@@ -1,4 +1,4 @@
-/* burst.c: several items at a time, where items are tiny.
+/* burst.c: several items in one turn of the source, where items are tiny.
  *
  * A source that goes from worker to worker after each item, and a slot that is
  * given back for each, cost more than the item where that takes less than a
@@ -14,10 +14,11 @@
  *                          [source]  runs 1, with 2 3 4 behind it
  *                          [source] [2 3 4]    while 1 runs
  *
- * So a thief finds the source, or what is left of the chain. Slots that have
- * been passed through are given back when the worker has run its items, leaves
- * them, or sleeps in one: they are less than MOST, and of all workers together
- * at most half of the slots.
+ * So a thief finds the source, or what is left of the chain. While all is quick
+ * the chain goes from stage to stage as a pack: pack.c. Slots that have been
+ * passed through are given back when the worker has run its items, leaves them,
+ * or sleeps in one: they are no more than MOST_BURST, and of all workers
+ * together at most half of the slots.
  *
  * A worker that is alone has no need of it, and there the source is called only
  * when nothing else can go on.
@@ -30,8 +31,6 @@
  * were. Each worker looks at the clock only around what it runs in one go. */
 #include "graph/pause.h"
 #include "graph/pipeline.h"
-
-enum { MOST = 16 };
 
 /* Every so many turns what others have left comes first. */
 enum { FAIR_TURN = 16 };
@@ -50,7 +49,7 @@ unsigned wf_burst_most(const struct stage_run *sr)
         stage->deadline_ms || stage->cancel || plan->config.hook ||
         plan->budgeted || stage->next == NOWHERE || workers == 1 || !share)
         return 1;
-    return share < MOST ? share : MOST;
+    return share < MOST_BURST ? share : MOST_BURST;
 }
 
 static struct hand *hand_of(weft_worker *self, const struct slot *slot)
@@ -199,6 +198,8 @@ struct task *wf_burst_older(weft_worker *self, const struct slot *slot)
 static struct task *run_one(weft_worker *self, struct slot *slot,
                             struct task_list *spent)
 {
+    if (slot->stage == NOWHERE && wf_flow_spend(slot, spent))
+        return NULL;
     for (;; wf_follow(self, true)) {
         struct task *next = wf_flow_door(self, slot);
         if (next != &slot->task || place_of(slot) != AT_DOOR ||
@@ -259,7 +260,7 @@ static bool is_next(weft_worker *self, struct slot *rest, struct task **next)
 
 struct task *wf_burst_run(weft_worker *self, struct slot *slot)
 {
-    if (slot->stage == NOWHERE || !may_burst(slot))
+    if ((slot->stage == NOWHERE && !slot->behind) || !may_burst(slot))
         return wf_flow_door(self, slot);
     struct spent spent = { .pause = { give_back_early } };
     struct pause *outer = wf_pause_here;
@@ -269,9 +270,11 @@ struct task *wf_burst_run(weft_worker *self, struct slot *slot)
 
     wf_pause_here = &spent.pause;
     for (struct slot *rest;; slot = rest) {
+        slot->fresh = false;
+        if (wf_pack_goes(self, slot, &spent.slots, &items, &next))
+            break;
         rest = slot->behind;
         slot->behind = NULL;
-        slot->fresh = false;
         if (rest)
             wf_push(self, &rest->task);
         if (rest || items)

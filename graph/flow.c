@@ -544,7 +544,12 @@ struct task *wf_flow_step(weft_worker *self, struct task *task)
         has_waited(self, slot);
         return enter(self, slot);
     case WANTS_TURN:
-        has_waited(self, slot);
+        for (struct slot *one = slot; one; one = one->behind)
+            has_waited(self, one);
+        if (slot->behind) {
+            put_at(slot, AT_DOOR);
+            return wf_burst_run(self, slot);
+        }
         wf_flow_hold(slot);
         return has_turn(self, slot);
     case AT_BORDER:

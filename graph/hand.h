@@ -4,6 +4,7 @@
 #include <stdalign.h>
 #include <stdbool.h>
 
+#include "graph/pack.h"
 #include "sched/atomic.h"
 #include "sched/task.h"
 
@@ -16,6 +17,7 @@ struct hand {
     alignas(64) _Atomic uint64_t kept; /* a bit for each stage */
     bool quick;     /* were the last items that it ran: burst.c */
     unsigned turns; /* of sources: burst.c */
+    struct pack packs[MOST_PACKS];
 };
 
 /* The bit of a stage, or 0: its tokens are not kept. */

@@ -5,7 +5,7 @@
  * where a stage takes less than a microsecond the engine must take less yet.
  * It begins where an item has the token of the first such stage, and leaves to
  * flow.c who has to wait, and to attempt.c what is not simply a success. */
-#include "graph/pipeline.h"
+#include "graph/plain.h"
 
 bool wf_stage_is_plain(const struct pipeline_plan *plan,
                        const struct stage *stage)
@@ -29,24 +29,6 @@ struct way {
     bool times;                  /* are taken */
 };
 
-/* The stage has returned 0, and the item leaves it. */
-static void leaves(const struct way *way)
-{
-    struct slot *slot = way->slot;
-
-    count_past(&way->counts->done, 1);
-    if (!way->times)
-        return;
-    uint64_t now = ticks_of(slot);
-    if (slot->weight) {
-        count_time(&way->counts->run, slot, slot->began, now);
-        wf_histogram_add(&way->counts->latency, since(slot->entered, now),
-                         slot->weight);
-    }
-    slot->arrived = slot->entered = slot->ready = slot->began = now;
-    note_time(way->segment, slot, now);
-}
-
 /* Whether the stage may be entered at once, but for a token. */
 static bool is_open(const struct way *way, struct stage_run *sr)
 {
@@ -69,10 +51,7 @@ static void enters(const struct way *way)
         if (next)
             wf_push(way->self, next);
     }
-    count(&way->counts->in, 1);
-    count_past(&way->counts->started, 1);
-    slot->attempt = 1;
-    slot->told = false;
+    plain_enters(way->counts, slot);
 }
 
 /* From one stage to the next: true, it may be called. */
@@ -119,7 +98,7 @@ struct task *wf_plain(weft_worker *self, struct slot *slot, uint64_t now)
             next = wf_attempt_returned(self, slot, rc);
             break;
         }
-        leaves(&way);
+        plain_leaves(way.counts, way.segment, slot, way.times);
         if (!goes_on(&way, steps < left)) {
             put_at(slot, AT_DOOR);
             break;
