@@ -185,10 +185,13 @@ bool wf_burst_may_fill(weft_worker *self, const struct slot *slot)
 
 struct task *wf_burst_older(weft_worker *self, const struct slot *slot)
 {
-    return stage_of(slot)->burst > 1 &&
-                   ++hand_of(self, slot)->turns % FAIR_TURN == 0
-               ? wf_take_elsewhere(self)
-               : NULL;
+    if (stage_of(slot)->burst == 1 || ++hand_of(self, slot)->turns % FAIR_TURN)
+        return NULL;
+    struct task *older = wf_take_elsewhere(self);
+    if (!older || !wf_pack_is_quick(older))
+        return older;
+    wf_push(self, older);
+    return NULL;
 }
 
 /* ---- the items --------------------------------------------------------- */

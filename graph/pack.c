@@ -41,6 +41,8 @@
  *      the turn of the last, or, where the pack parts, that of the item it is
  *      at; if the pack is taken, the taker does, and the worker never. The
  *      token is given back before that: who has the turn next finds it. */
+#include <sched.h>
+
 #include "graph/plain.h"
 
 /* What pack.at is beside the number of an item. */
@@ -142,10 +144,6 @@ static struct task *watch(weft_worker *self, struct task *task)
     for (unsigned i = 0; i < LOOKS; i++) {
         if (is_over(self, pack, &next))
             return next;
-        if (wf_has_other_work(self)) {
-            wf_ready(pack->of[0]->run->run.sched, NULL, task);
-            return NULL;
-        }
         next = wf_take_elsewhere(self);
         if (next) {
             wf_push(self, task);
@@ -153,7 +151,15 @@ static struct task *watch(weft_worker *self, struct task *task)
         }
         cpu_pause();
     }
+    sched_yield(); /* its worker may have no core */
     return task;
+}
+
+bool wf_pack_is_quick(const struct task *task)
+{
+    const struct pack *pack = (const struct pack *)task;
+
+    return task->run == watch && !is_slow(pack);
 }
 
 /* ---- its worker: into a stage ------------------------------------------- */

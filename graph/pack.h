@@ -30,4 +30,7 @@ struct pack {
  * how many items there were. */
 bool wf_pack_goes(weft_worker *self, struct slot *first,
                   struct task_list *spent, unsigned *items, struct task **next);
+
+/* Whether it is the task of a pack that nobody has to take. */
+bool wf_pack_is_quick(const struct task *task);
 #endif
