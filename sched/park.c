@@ -48,9 +48,11 @@
  *
  *  [L] Call. The caller counts its call, then looks whether the bit is set; a
  *      worker sets its bit and counts itself a sleeper, then looks for calls,
- *      all seq_cst. If the caller sees the bit, it wakes one, this one before
- *      others; if it does not, or nobody is counted yet, the worker sees the
- *      call before it sleeps, and does that itself.
+ *      all seq_cst. If the caller does not see the bit, the worker sees the
+ *      call before it sleeps, and does what the caller does: wakes one, this
+ *      one before others. If it sees the bit and nobody is counted, the worker
+ *      is about to be; or it was, looked for calls, and its count served to
+ *      wake one that is about to be, [B]. So the caller tries again.
  *
  * The same protocol, with the counts in one word, is Go's (proc.go) and tokio's
  * (idle.rs). */
@@ -157,26 +159,28 @@ void wf_park_end_search(struct park *p)
         wf_park_notify(p, 0);
 }
 
-/* Wakes one that sleeps, this one before others. */
-static void rouse(struct park *p, unsigned worker)
+/* Wakes one that sleeps, this one before others; false: none is counted. */
+static bool rouse(struct park *p, unsigned worker)
 {
     uint64_t state = load_seq_cst(&p->state); /* [W] */
 
     do {
         if (!sleepers(state))
-            return;
+            return false;
     } while (!cas_seq_cst(&p->state, &state, /* [W] */
                           state + SEARCHER - SLEEPER));
     wake(p, take_sleeper(p, worker));
+    return true;
 }
 
 void wf_park_call(struct park *p, unsigned worker)
 {
     uint64_t mask = (uint64_t)1 << worker % 64;
 
-    add_seq_cst(&p->berths[worker].calls, 1);         /* [L] */
-    if (load_seq_cst(&p->asleep[worker / 64]) & mask) /* [L] */
-        rouse(p, worker);
+    add_seq_cst(&p->berths[worker].calls, 1);                /* [L] */
+    while ((load_seq_cst(&p->asleep[worker / 64]) & mask) && /* [L] */
+           !rouse(p, worker))
+        cpu_pause();
 }
 
 void wf_park_answer(struct park *p, unsigned worker)
