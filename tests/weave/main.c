@@ -112,6 +112,7 @@ static bool explore(const struct weave_test *test, enum way way,
     *all = !more;
     if (trace_on)
         trace_print(stdout);
+    trace_on = false;
     return true;
 }
 
