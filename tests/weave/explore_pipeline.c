@@ -3,7 +3,8 @@
 
 #include "tests/weave/world.h"
 
-enum { ITEMS = 3 };
+/* With SLOTS_FOR_BURSTS the source fills two items a turn. */
+enum { ITEMS = 4, FEW_SLOTS = 2, SLOTS_FOR_BURSTS = 8 };
 
 struct number {
     int value, stages;
@@ -69,10 +70,10 @@ static weft_plan *compiled(weft_pipeline *p)
 }
 
 /* A stage of any order, one that is in order or has one token, and a last. */
-static weft_plan *three_stages(weft_stage_fn *fn, enum weft_order order,
-                               unsigned tokens)
+static weft_plan *three_stages(unsigned slots, weft_stage_fn *fn,
+                               enum weft_order order, unsigned tokens)
 {
-    weft_pipeline *p = drawing(2);
+    weft_pipeline *p = drawing(slots);
 
     weft_source(p, "make", make, 0);
     weft_stage(p, weft_config(stage, .name = "work", .fn = work, .tokens = 2));
@@ -93,16 +94,31 @@ static void run(weft_plan *plan, int result)
         weave_assert(seen[i] == 1);
 }
 
-static void any_order(void) { run(three_stages(work, WEFT_ANY, 2), 0); }
-static void one_token(void) { run(three_stages(work_alone, WEFT_ANY, 1), 0); }
-static void in_input_order(void)
+static void any_order(unsigned slots)
 {
-    run(three_stages(in_order, WEFT_INPUT, 1), 0);
+    run(three_stages(slots, work, WEFT_ANY, 2), 0);
 }
 
-static void with_a_failure(void)
+static void one_token(unsigned slots)
 {
-    weft_pipeline *p = drawing(2);
+    run(three_stages(slots, work_alone, WEFT_ANY, 1), 0);
+}
+
+static void in_input_order(unsigned slots)
+{
+    run(three_stages(slots, in_order, WEFT_INPUT, 1), 0);
+}
+
+static void few_any(void) { any_order(FEW_SLOTS); }
+static void few_alone(void) { one_token(FEW_SLOTS); }
+static void few_in_order(void) { in_input_order(FEW_SLOTS); }
+static void bursts_any(void) { any_order(SLOTS_FOR_BURSTS); }
+static void bursts_alone(void) { one_token(SLOTS_FOR_BURSTS); }
+static void bursts_in_order(void) { in_input_order(SLOTS_FOR_BURSTS); }
+
+static void with_a_failure(unsigned slots)
+{
+    weft_pipeline *p = drawing(slots);
 
     weft_source(p, "make", make, 0);
     weft_stage(p,
@@ -110,10 +126,13 @@ static void with_a_failure(void)
     run(compiled(p), -EIO);
 }
 
+static void few_with_a_failure(void) { with_a_failure(FEW_SLOTS); }
+static void bursts_with_a_failure(void) { with_a_failure(SLOTS_FOR_BURSTS); }
+
 /* Who takes the items does so while they come. */
 static void take_them(void)
 {
-    weft_pipeline *p = drawing(2);
+    weft_pipeline *p = drawing(FEW_SLOTS);
     struct weft_run *r;
     void *item;
 
@@ -134,9 +153,9 @@ static void take_them(void)
     weft_sched_destroy(sched);
 }
 
-static void stop_it(void)
+static void stop_it(unsigned slots)
 {
-    weft_plan *plan = three_stages(work, WEFT_ANY, 2);
+    weft_plan *plan = three_stages(slots, work, WEFT_ANY, 2);
     weft_sched *sched = workers(2);
     struct weft_run *r;
 
@@ -149,15 +168,24 @@ static void stop_it(void)
     weft_sched_destroy(sched);
 }
 
+static void stop_few(void) { stop_it(FEW_SLOTS); }
+static void stop_bursts(void) { stop_it(SLOTS_FOR_BURSTS); }
+
 int main(int argc, char **argv)
 {
     const struct weave_test tests[] = {
-        { .name = "each_item_passes_all_stages", .threads = { any_order } },
-        { .name = "one_token_keeps_items_apart", .threads = { one_token } },
-        { .name = "items_enter_in_order", .threads = { in_input_order } },
-        { .name = "a_failure_ends_the_run", .threads = { with_a_failure } },
+        { .name = "each_item_passes_all_stages", .threads = { few_any } },
+        { .name = "one_token_keeps_items_apart", .threads = { few_alone } },
+        { .name = "items_enter_in_order", .threads = { few_in_order } },
+        { .name = "a_failure_ends_the_run", .threads = { few_with_a_failure } },
         { .name = "a_consumer_gets_all_in_order", .threads = { take_them } },
-        { .name = "a_cancelled_pipeline_ends", .threads = { stop_it } },
+        { .name = "a_cancelled_pipeline_ends", .threads = { stop_few } },
+        { .name = "a_burst_passes_all_stages", .threads = { bursts_any } },
+        { .name = "one_token_keeps_bursts_apart", .threads = { bursts_alone } },
+        { .name = "bursts_enter_in_order", .threads = { bursts_in_order } },
+        { .name = "a_failure_in_a_burst_ends_the_run",
+          .threads = { bursts_with_a_failure } },
+        { .name = "bursts_are_cancelled", .threads = { stop_bursts } },
         { 0 },
     };
     return weave_main(tests, argc, argv);
