@@ -10,7 +10,7 @@
 static struct {
     unsigned long random, pct, all, total;
     uint64_t seed;
-    bool only_one, trace;
+    bool trace;
     char **names;
 } options = { .random = 20000, .pct = 20000, .all = 200000 };
 

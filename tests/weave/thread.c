@@ -160,8 +160,6 @@ void weave_yield(void)
     pass_on();
 }
 
-unsigned weave_choose(unsigned n) { return choice_of(n); }
-
 static void play(void)
 {
     if (starts[self].function)

@@ -46,9 +46,6 @@ void weave_fail(const char *format, ...)
 /* In a loop that waits for another thread, which then has a turn. */
 void weave_yield(void);
 
-/* One of 0 .. n-1, to be tried like an interleaving. */
-unsigned weave_choose(unsigned n);
-
 /* All other threads execute a full barrier: membarrier(2). */
 void weave_barrier_of_all(void);
 #endif
