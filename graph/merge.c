@@ -195,6 +195,27 @@ static struct slot *take_exceeding(struct merge *m)
     return NULL;
 }
 
+/* Under the lock: takes an item that may cross while that of the chosen input
+ * has to wait; or returns NULL. Of one input, all or none may. */
+static struct slot *take_other(struct stage_run *sr)
+{
+    struct merge *m = &sr->merge;
+    struct slot *slot = take_exceeding(m);
+
+    if (slot) {
+        wf_budget_try_cross(&sr->run->budget, slot);
+        return slot;
+    }
+    for (unsigned i = 0; i < m->count && !m->in_turns; i++) {
+        struct merge_input *in = &m->inputs[(m->turn + i) % m->count];
+        if (in->waiting.first && !is_marked(in) &&
+            wf_budget_try_cross(&sr->run->budget,
+                                slot_of_task(in->waiting.first)))
+            return slot_of_task(task_list_take(&in->waiting));
+    }
+    return NULL;
+}
+
 /* Under the lock: the next item out of the input; or NULL: one that is not here
  * yet has to cross before it. */
 static struct slot *take_item(struct stage_run *sr, unsigned input)
@@ -208,10 +229,9 @@ static struct slot *take_item(struct stage_run *sr, unsigned input)
         wf_budget_try_cross(&run->budget, slot)) {
         task_list_take(&m->inputs[input].waiting);
     } else {
-        slot = take_exceeding(m);
+        slot = take_other(sr);
         if (!slot)
             return NULL;
-        wf_budget_try_cross(&run->budget, slot);
     }
     m->done++;
     if (m->in_turns && !dropped && ++m->taken == m->inputs[input].weight) {

@@ -182,6 +182,11 @@ static int give_small(weft_worker *self, void *item, void *ctx)
 
 static uint64_t forty(const void *item, void *ctx) { return 40; }
 
+static uint64_t value_as_bytes(const void *item, void *ctx)
+{
+    return value_of(item);
+}
+
 /* Two inputs; items that have passed the merge ask as well. */
 static weft_pipeline *two_inputs(weft_pipeline *a, weft_pipeline *b, int turn)
 {
@@ -232,6 +237,86 @@ Test(borders, R17_an_item_that_is_large_is_not_passed_for_ever, .timeout = 60)
         cr_assert(n.value < 1000);
     ended(run, 0);
     weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
+
+static void feed_to(struct weft_run *run, const char *source, uint64_t value)
+{
+    void *item;
+
+    cr_assert_eq(weft_reserve(run, source, &item, -1, NULL), 0);
+    *(struct number *)item = (struct number){ .value = value };
+    weft_feed(item);
+}
+
+static bool comes_within(struct weft_run *run, int timeout_ms)
+{
+    void *item;
+    int rc = weft_next(run, &item, timeout_ms, NULL);
+
+    if (rc == 1)
+        weft_release(item);
+    return rc == 1;
+}
+
+/* Three inputs that are fed, and a merge behind which items ask. What comes
+ * from `a` loads, and is held in a segment of its own before the merge. */
+static weft_pipeline *three_inputs(struct held *held)
+{
+    const char *names[] = { "a", "b", "c" };
+    weft_pipeline *part[3], *p = with_budget(8);
+    struct weft_path inputs[3] = { { 0 } };
+
+    for (unsigned i = 0; i < 3; i++) {
+        part[i] = weft_pipeline_create(NULL);
+        inputs[i] = (struct weft_path){ .name = names[i], .stages = part[i] };
+        weft_source_fed(part[i], "fed");
+    }
+    load(part[0], "load", value_as_bytes);
+    weft_gather(part[0], weft_config(gather, .name = "one", .fn = put_in,
+                                     .count = 1, .items = slots_of(2)));
+    weft_stage(part[0], weft_config(stage, .name = "hold", .fn = hold,
+                                    .ctx = held, .tokens = 2));
+    weft_merge(p, weft_config(merge, .name = "merge", .inputs = inputs,
+                              .input_count = 3));
+    for (unsigned i = 0; i < 3; i++)
+        weft_pipeline_destroy(part[i]);
+    load(p, "again", forty);
+    weft_consumer(p, WEFT_ANY);
+    return p;
+}
+
+/* A large item waits, and its way is kept free, while an earlier one is still
+ * on it: that comes to a merge where items of both other inputs have to wait.
+ * Whose turn it is there depends on how many came. */
+Test(borders, who_is_on_a_way_that_is_kept_free_is_let_through, .timeout = 60)
+{
+    weft_sched *sched = workers(1);
+
+    for (unsigned more = 0; more < 4; more++) {
+        struct held held = HELD;
+        struct weft_budget_stats b = { 0 };
+        weft_plan *plan = pipeline_plan(three_inputs(&held));
+        struct weft_run *run = started(sched, plan);
+        unsigned waiting = 0;
+        feed_to(run, "a.fed", 10);
+        UNTIL(held_by(&held) == 1);
+        feed_to(run, "a.fed", MOST);
+        UNTIL((weft_run_budget(run, &b), b.waiting == 1));
+        do
+            feed_to(run, "b.fed", 1);
+        while (comes_within(run, 200)); /* else its way is kept free */
+        feed_to(run, "c.fed", 1);
+        while (waiting < more)
+            feed_to(run, waiting++ % 2 ? "c.fed" : "b.fed", 1);
+        usleep(10000); /* they come to the merge */
+        open_up(&held);
+        for (unsigned i = 0; i < 4 + more; i++)
+            cr_assert(comes_within(run, 20000));
+        weft_cancel(run);
+        ended(run, -ECANCELED);
+        weft_plan_destroy(plan);
+    }
     weft_sched_destroy(sched);
 }
 
