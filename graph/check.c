@@ -189,11 +189,6 @@ int wf_check_stage(const struct stage *s, unsigned slots, bool budgeted,
                         "ordered stage '%s' has %u tokens, but only %u items "
                         "are in flight: give the pipeline as many slots",
                         s->name, s->tokens, slots);
-    if (s->tokens == WEFT_UNLIMITED && s->use_count)
-        return wf_error(why, -EINVAL,
-                        "stage '%s' is unlimited and takes of limits: say how "
-                        "many tokens it has itself",
-                        s->name);
     if (s->bytes && !budgeted)
         return wf_error(why, -EINVAL,
                         "stage '%s' takes of the budget, but the pipeline has "

@@ -23,7 +23,7 @@ static void tokens_of(struct stage_run *sr, struct weft_stage_stats *out)
     if (sr->stage->use_count) {
         struct weft_limit_stats own;
         weft_limit_stats(&sr->own, &own);
-        out->tokens = own.tokens;
+        out->tokens = own.tokens == WEFT_UNLIMITED ? 0 : own.tokens;
         out->running = own.in_use;
         out->peak = own.peak;
         return;

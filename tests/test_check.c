@@ -164,10 +164,6 @@ Test(check, what_a_stage_takes_of_limits_can_be_had)
                    .use_count = 1);
     STAGE_IS_WRONG("stage 'a' takes of 5 limits: at most 4 are possible",
                    .name = "a", .fn = pass, .uses = many, .use_count = 5);
-    STAGE_IS_WRONG("stage 'a' is unlimited and takes of limits: say how many "
-                   "tokens it has itself",
-                   .name = "a", .fn = pass, .uses = none, .use_count = 1,
-                   .tokens = WEFT_UNLIMITED);
     weft_limit_destroy(one);
     weft_limit_destroy(two);
 }

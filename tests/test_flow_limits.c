@@ -90,8 +90,11 @@ static int stay_a_while(weft_worker *self, void *item, void *ctx)
     return 0;
 }
 
-static void exact(unsigned tokens, enum weft_order order, bool by_limit)
+/* The stage has tokens of its own, and takes of limits that have as many, or
+ * plenty if the stage has not. */
+static void exact(unsigned tokens, enum weft_order order, unsigned own)
 {
+    bool by_limit = own > tokens;
     const uint64_t items = (uint64_t)tokens * TIMES(10000, 500);
     struct numbers source = { .end = items };
     struct crowd crowd = { .lock = PTHREAD_MUTEX_INITIALIZER, .size = tokens };
@@ -104,9 +107,8 @@ static void exact(unsigned tokens, enum weft_order order, bool by_limit)
 
     weft_pipeline *p = draw(&source);
     weft_stage(p, weft_config(stage, .name = "crowd", .fn = gather_round,
-                              .ctx = &crowd, .order = order,
-                              .tokens = by_limit ? SLOTS : tokens, .uses = uses,
-                              .use_count = 1));
+                              .ctx = &crowd, .order = order, .tokens = own,
+                              .uses = uses, .use_count = 1));
     weft_plan *plan = pipeline_plan(p);
     cr_assert_eq(ended(started(sched, plan), 0).delivered, items);
     weft_plan_destroy(plan);
@@ -118,13 +120,13 @@ static void exact(unsigned tokens, enum weft_order order, bool by_limit)
     source = (struct numbers){ .end = items };
     p = draw(&source);
     weft_stage(p, weft_config(stage, .name = "stay", .fn = stay_a_while,
-                              .ctx = &gauge, .order = order,
-                              .tokens = by_limit ? SLOTS : tokens, .uses = both,
-                              .use_count = 2));
+                              .ctx = &gauge, .order = order, .tokens = own,
+                              .uses = both, .use_count = 2));
     plan = pipeline_plan(p);
     struct weft_run *run = started(sched, plan);
     cr_assert_eq(weft_wait(run, -1, NULL), 0);
     cr_assert(stage_of(run, "stay").peak <= (by_limit ? SLOTS : tokens));
+    cr_assert_eq(stage_of(run, "stay").tokens, own == WEFT_UNLIMITED ? 0 : own);
     cr_assert_eq(ended(run, 0).delivered, items);
     weft_plan_destroy(plan);
     weft_sched_destroy(sched);
@@ -141,8 +143,8 @@ Test(flow_limits, R12_concurrency_is_exact_where_limits_are_taken_as_well,
 {
     const unsigned tokens[] = { 1, 2, 3, 8 };
     for (unsigned i = 0; i < 4; i++) {
-        exact(tokens[i], WEFT_ANY, false);
-        exact(tokens[i], WEFT_INPUT, false);
+        exact(tokens[i], WEFT_ANY, tokens[i]);
+        exact(tokens[i], WEFT_INPUT, tokens[i]);
     }
 }
 
@@ -151,8 +153,18 @@ Test(flow_limits, R12_concurrency_is_exact_where_the_limit_is_narrower,
 {
     const unsigned tokens[] = { 1, 2, 3, 8 };
     for (unsigned i = 0; i < 4; i++) {
-        exact(tokens[i], WEFT_ANY, true);
-        exact(tokens[i], WEFT_INPUT, true);
+        exact(tokens[i], WEFT_ANY, SLOTS);
+        exact(tokens[i], WEFT_INPUT, SLOTS);
+    }
+}
+
+Test(flow_limits, R12_concurrency_is_exact_where_only_the_limit_bounds_it,
+     .timeout = 120)
+{
+    const unsigned tokens[] = { 1, 3 };
+    for (unsigned i = 0; i < 2; i++) {
+        exact(tokens[i], WEFT_ANY, WEFT_UNLIMITED);
+        exact(tokens[i], WEFT_INPUT, WEFT_UNLIMITED);
     }
 }
 

@@ -222,7 +222,7 @@ struct weft_stage_config {
     void *ctx;
     unsigned tokens;       /* default: one per worker, also if it is pending;
                               blocking 16, I/O 64, pinned 1. WEFT_UNLIMITED: as
-                              many as come, where it takes of no limit */
+                              many as come */
     enum weft_order order; /* WEFT_INPUT: items enter in order */
     enum weft_kind kind;
     weft_describe_fn *describe;  /* WEFT_IO */
