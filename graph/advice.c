@@ -94,6 +94,7 @@ static struct words use_of(const struct finding *f, const struct resource *r)
 {
     double part = r->use < 1 ? 100 * r->use : 100;
     bool fed = stage_at(f, r->stage)->fed;
+    uint64_t budget = f->run->plan->config.budget_bytes;
     struct words w = { "" };
 
     if (f->full && r == f->best) {
@@ -137,7 +138,12 @@ static struct words use_of(const struct finding *f, const struct resource *r)
         break;
     case OF_BUDGET:
         WORDS(&w, "items at work had %.0f %% of its %" PRIu64 " bytes", part,
-              f->run->plan->config.budget_bytes);
+              budget);
+        if (r->bytes != (double)budget)
+            WORDS(&w,
+                  "items at work had %.0f %% of the %.0f bytes that they can "
+                  "use of its %" PRIu64,
+                  part, r->bytes, budget);
         break;
     case OF_PATH:
     case OF_SLOTS:

@@ -236,18 +236,25 @@ static bool orders(const struct pipeline_run *run, unsigned segment)
     return false;
 }
 
-/* Of the budget, in all its stages: what an item of the segment takes. */
+/* Of the budget: what an item has from this stage on, or 0: as before. */
+static double bytes_from(const struct bounds *b, unsigned stage)
+{
+    const struct stage_account *s = used_by(b, stage);
+
+    return b->run->plan->stages[stage].bytes && s->in > 0 ? s->bytes / s->in
+                                                          : 0;
+}
+
+/* The most that an item of the segment has. */
 static double bytes_of(const struct bounds *b, unsigned segment)
 {
     const struct pipeline_plan *plan = b->run->plan;
-    double bytes = (double)plan->segments[segment].items.cost;
+    double most = (double)plan->segments[segment].items.cost;
 
-    for (unsigned i = 0; i < plan->stage_count; i++) {
-        const struct stage_account *s = used_by(b, i);
-        if (plan->stages[i].segment == segment && s->in > 0)
-            bytes += s->bytes / s->in;
-    }
-    return bytes;
+    for (unsigned i = 0; i < plan->stage_count; i++)
+        if (plan->stages[i].segment == segment && bytes_from(b, i) > most)
+            most = bytes_from(b, i);
+    return most;
 }
 
 static void add_slots(struct bounds *b, unsigned segment)
@@ -292,24 +299,60 @@ static void add_paths(struct bounds *b, unsigned fork)
     }
 }
 
-/* Bytes are held from where they are taken to the end of the segment: each for
- * as long as an item is served from there on. */
+/* Bytes are held from where they are taken until the item has others, or to the
+ * end of the segment: for as long as it is served from there on. */
+static double bytes_held(const struct bounds *b, unsigned segment)
+{
+    const struct pipeline_plan *plan = b->run->plan;
+    double has = (double)plan->segments[segment].items.cost;
+    double sum = has * served_in(b, segment, 0, plan->stage_count);
+
+    for (unsigned i = 0; i < plan->stage_count; i++) {
+        double then = bytes_from(b, i);
+        if (plan->stages[i].segment != segment || then == 0)
+            continue;
+        sum += (then - has) * served_in(b, segment, i, plan->stage_count);
+        has = then;
+    }
+    return sum;
+}
+
+/* What each item takes where all take as much, and once; else 0. */
+static double taken_by_each(const struct bounds *b)
+{
+    const struct pipeline_plan *plan = b->run->plan;
+    unsigned times = 0;
+    double each = 0;
+
+    for (unsigned i = 0; i < plan->segment_count; i++) {
+        times += plan->segments[i].items.cost > 0;
+        each += bytes_of(b, i);
+    }
+    for (unsigned i = 0; i < plan->stage_count; i++)
+        times += plan->stages[i].bytes != NULL;
+    return times == 1 ? each : 0;
+}
+
+/* Of so many bytes, what items that take `each`, or nearly, can have at one
+ * time. */
+static double bytes_usable(double bytes, double each)
+{
+    if (each < 1)
+        return bytes;
+    double usable = (double)(uint64_t)(bytes / each + 0.05) * each;
+    return usable < each ? each : usable > bytes ? bytes : usable;
+}
+
 static void add_budget(struct bounds *b)
 {
     const struct pipeline_plan *plan = b->run->plan;
     double bytes = (double)plan->config.budget_bytes, busy = 0;
+    double each = taken_by_each(b), usable = bytes_usable(bytes, each);
 
-    for (unsigned i = 0; i < plan->segment_count; i++) {
-        const struct segment_plan *s = &plan->segments[i];
-        busy += (double)s->items.cost * served_in(b, i, 0, plan->stage_count);
-    }
-    for (unsigned i = 0; i < plan->stage_count; i++) {
-        const struct stage_account *s = used_by(b, i);
-        if (plan->stages[i].bytes && s->in > 0)
-            busy += s->bytes / s->in *
-                    served_in(b, plan->stages[i].segment, i, plan->stage_count);
-    }
-    add(b, OF_BUDGET, busy, bytes, 2 * bytes);
+    for (unsigned i = 0; i < plan->segment_count; i++)
+        busy += bytes_held(b, i);
+    add(b, OF_BUDGET, busy, usable, bytes_usable(2 * bytes, each))->bytes =
+        usable;
 }
 
 /* ---- all of them ------------------------------------------------------- */

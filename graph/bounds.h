@@ -28,7 +28,8 @@ struct resource {
                        that wait for a thread with them */
     double full;    /* SLOTS: over the time, who fills them had none to fill, or
                        (a source) was filling one */
-    double bytes;   /* SLOTS: of the budget, if all have an item */
+    double bytes;   /* SLOTS: of the budget, if all have an item; BUDGET: what
+                       of it can be used */
     bool orders;    /* SLOTS: where items overtake, one waits for another */
     /* What `use` would be at the same speed with one more of it (twice as many
      * slots or bytes), and with one more worker. */

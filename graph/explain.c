@@ -116,6 +116,7 @@ static void see_full(struct finding *f, struct resource *r, unsigned n,
 {
     const struct pipeline_plan *plan = f->run->plan;
     struct resource *slots = NULL, *full;
+    double grows; /* with more of it: so many times as much */
 
     for (unsigned i = 0; i < n; i++)
         if (r[i].held > most)
@@ -133,8 +134,9 @@ static void see_full(struct finding *f, struct resource *r, unsigned n,
             slots->bytes > (double)plan->config.budget_bytes)
             full = &r[i];
     f->full = true;
+    grows = full->with_more > 0 ? full->use / full->with_more : 2;
     full->use = slots->full < 1 ? slots->full : 1;
-    full->with_more = full->use / 2;
+    full->with_more = full->use / grows;
     full->with_worker = full->use;
 }
 

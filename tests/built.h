@@ -32,6 +32,7 @@ struct knot {
     const char *name;
     unsigned ms, tokens, count, slots;
     unsigned late_ms; /* NAP: so long naps every fourth, if not 0 */
+    uint64_t bytes;   /* of the budget, from there on, if not 0 */
     bool in_order;
 };
 
@@ -89,6 +90,11 @@ static inline int nap(weft_worker *self, void *item, struct weft_io **io,
         (struct weft_io){ .op = WEFT_IO_SLEEP, .ns = ms * (uint64_t)1000000 };
     *io = &b->io;
     return 0;
+}
+
+static inline uint64_t bytes_from(const void *item, void *ctx)
+{
+    return ((const struct knot *)ctx)->bytes;
 }
 
 static inline int hold(weft_worker *self, void *item, void *ctx)
@@ -201,6 +207,7 @@ static inline void draw_knot(weft_pipeline *p, const struct trial *t,
             p, weft_config(stage, .name = k->name, .ctx = ctx,
                            .tokens = k->tokens, .kind = where[k->kind],
                            .order = k->in_order ? WEFT_INPUT : WEFT_ANY,
+                           .bytes = k->bytes ? bytes_from : NULL,
                            .describe = where[k->kind] == WEFT_IO ? nap : NULL,
                            .fn = where[k->kind] == WEFT_IO ? NULL
                                  : k->kind == SPIN         ? spin

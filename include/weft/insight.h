@@ -48,7 +48,8 @@ struct weft_stage_stats {
                                     path, its turn behind the paths, the
                                     consumer to take; a source: for a free slot,
                                     while it, or who feeds it, wants one */
-    uint64_t bytes;              /* of the budget, that its items took there */
+    uint64_t bytes;              /* of the budget, what its items had from there
+                                    on, added up */
     struct weft_latency latency; /* of the items that left, from its door to the
                                     next: a merge's until they were moved, the
                                     consumer's until they were taken. A source:
