@@ -2,7 +2,10 @@
  *
  * Events, not libfyaml's own documents: the parser is then lazy, so that limits
  * on the depth and on the number of values end it before it has taken memory
- * for a document made to hurt. An alias is a copy, and copies count as well. */
+ * for a document made to hurt. An alias is a copy, and copies count as well.
+ *
+ * Where it finds no memory libfyaml ends the document, or gives an empty value,
+ * and says nothing: errno tells. */
 #include "cli/yaml.h"
 
 #include <errno.h>
@@ -49,7 +52,10 @@ static enum fy_event_type advance(struct parser *p)
 {
     if (p->event)
         fy_parser_event_free(p->fy, p->event);
+    errno = 0;
     p->event = p->failed ? NULL : fy_parser_parse(p->fy);
+    if (errno == ENOMEM)
+        arena_no_memory();
     if (!p->event)
         p->failed = true;
     return p->event ? p->event->type : FYET_NONE;
@@ -86,8 +92,9 @@ static const char *token_copy(struct parser *p, struct fy_token *token,
                               struct place place)
 {
     size_t size = 0;
+    errno = 0;
     const char *text = token ? fy_token_get_text(token, &size) : "";
-    if (!text)
+    if (!text || errno == ENOMEM)
         arena_no_memory();
     if (memchr(text, 0, size))
         FAIL(p, place, "text cannot contain a NUL");
@@ -263,24 +270,19 @@ struct node *yaml_parse(struct diag *diag, const char *text, size_t size,
     struct node *root = NULL;
     size_t before = diag->count;
 
-    errno = 0;
     if (fy)
         fy_diag_set_collect_errors(fy, true);
     p.fy = fy ? fy_parser_create(&config) : NULL;
-    if (p.fy && fy_parser_set_string(p.fy, text, size) == 0) {
-        root = document(&p);
-        if (p.event)
-            fy_parser_event_free(p.fy, p.event);
-        report(&p, fy);
-    }
-    if (!root && diag->count == before && errno == ENOMEM)
+    if (!p.fy || fy_parser_set_string(p.fy, text, size))
         arena_no_memory();
+    root = document(&p);
+    if (p.event)
+        fy_parser_event_free(p.fy, p.event);
+    report(&p, fy);
     if (!root && diag->count == before) /* it does not always say why */
         diag_at(diag, (struct place){ .origin = origin },
                 "libfyaml cannot read this as YAML 1.2");
-    if (p.fy)
-        fy_parser_destroy(p.fy);
-    if (fy)
-        fy_diag_destroy(fy);
+    fy_parser_destroy(p.fy);
+    fy_diag_destroy(fy);
     return root;
 }
