@@ -24,15 +24,9 @@ enum {
 struct codec *codec_create(void)
 {
     struct codec *codec = calloc(1, sizeof *codec);
-    if (!codec)
-        return NULL;
-    av_log_set_level(AV_LOG_QUIET);
-    codec->decoder = tjInitDecompress();
-    codec->encoder = tjInitCompress();
-    if (codec->decoder && codec->encoder)
-        return codec;
-    codec_destroy(codec);
-    return NULL;
+    if (codec)
+        av_log_set_level(AV_LOG_QUIET);
+    return codec;
 }
 
 void codec_destroy(struct codec *codec)
@@ -58,6 +52,12 @@ int decode_fail(struct codec *codec, int error, const char *format, ...)
     vsnprintf(codec->why, sizeof codec->why, format, args);
     va_end(args);
     return error;
+}
+
+bool decode_starved(const char *text)
+{
+    return strstr(text, "nsufficient memory") ||
+           strstr(text, "emory allocation failure");
 }
 
 int decode_check(struct codec *codec, const struct thumbnail *want,
@@ -133,7 +133,9 @@ static int resize(struct codec *codec, const struct decoded *photo,
     }
     rc = scaler_run(&codec->scaler, &photo->frame, want->fit, size, to->data);
     if (rc)
-        return decode_fail(codec, rc, "cannot resize %ux%u to %ux%u",
+        return decode_fail(codec, rc, "%s %ux%u to %ux%u",
+                           rc == -ENOMEM ? "no memory to resize"
+                                         : "cannot resize",
                            photo->frame.size.width, photo->frame.size.height,
                            size.width, size.height);
     if (photo->orientation != ORIENT_UPRIGHT)
@@ -161,19 +163,34 @@ int codec_thumbnail(struct codec *codec, const struct buffer *bytes,
     return rc;
 }
 
+/* Without memory the encoder is left half made, as the decoder in jpeg.c. */
+static int cannot_encode(struct codec *codec, int width, int height)
+{
+    const char *text = tjGetErrorStr2(codec->encoder);
+    if (!decode_starved(text))
+        return decode_fail(codec, -EINVAL, "cannot encode %dx%d as JPEG: %s",
+                           width, height, text);
+    tjDestroy(codec->encoder);
+    codec->encoder = NULL;
+    return decode_fail(codec, -ENOMEM, "no memory for a JPEG of %dx%d", width,
+                       height);
+}
+
 int codec_jpeg(struct codec *codec, const struct image *image, int quality,
                int subsampling, struct buffer *out)
 {
     int width = (int)image->width, height = (int)image->height;
     unsigned long size = tjBufSize(width, height, subsampling);
-    if (size == (unsigned long)-1 || buffer_reserve(out, size))
+    if (!codec->encoder)
+        codec->encoder = tjInitCompress();
+    if (!codec->encoder || size == (unsigned long)-1 ||
+        buffer_reserve(out, size))
         return decode_fail(codec, -ENOMEM, "no memory for a JPEG of %dx%d",
                            width, height);
     if (tjCompress2(codec->encoder, image->pixels.data, width, 0, height,
                     TJPF_RGB, &out->data, &size, subsampling, quality,
                     TJFLAG_NOREALLOC))
-        return decode_fail(codec, -EINVAL, "cannot encode %dx%d as JPEG: %s",
-                           width, height, tjGetErrorStr2(codec->encoder));
+        return cannot_encode(codec, width, height);
     out->size = size;
     return 0;
 }

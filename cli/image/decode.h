@@ -1,13 +1,14 @@
 /* decode.h: what the decoders share: a request, and the memory to answer it. */
 #ifndef WEFT_CLI_IMAGE_DECODE_H
 #define WEFT_CLI_IMAGE_DECODE_H
+#include <stdbool.h>
 #include <turbojpeg.h>
 
 #include "cli/image/codec.h"
 #include "cli/image/scaler.h"
 
 struct codec {
-    tjhandle decoder, encoder;
+    tjhandle decoder, encoder; /* NULL: made when they are needed */
     struct scaler scaler;
     struct buffer pixels; /* of the decoded photo */
     struct buffer turned; /* the thumbnail before it is upright */
@@ -30,6 +31,9 @@ int png_decode(struct codec *codec, const struct buffer *bytes,
 /* Keeps the sentence and returns `error`. */
 int decode_fail(struct codec *codec, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* What libturbojpeg says where it finds no memory. */
+bool decode_starved(const char *text);
 
 /* -EFBIG with a sentence if the photo has more pixels than allowed. */
 int decode_check(struct codec *codec, const struct thumbnail *want,

@@ -6,7 +6,10 @@
  * decoding in full.) What has no such planes is decoded to RGB.
  *
  * A file that is cut short decodes with a warning and a grey remainder: that is
- * an error here. Warnings about what does no harm are not. */
+ * an error here. Warnings about what does no harm are not.
+ *
+ * Where libjpeg finds no memory its decoder keeps half-made tables, and calls
+ * the next photos damaged: it is replaced. */
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -71,8 +74,11 @@ static int damaged(struct codec *c)
 {
     const char *text = tjGetErrorStr2(c->decoder);
     bool cut = strstr(text, "remature end");
-    if (strstr(text, "nsufficient memory"))
+    if (decode_starved(text)) {
+        tjDestroy(c->decoder);
+        c->decoder = NULL;
         return decode_fail(c, -ENOMEM, "no memory to decode it");
+    }
     return decode_fail(c, -EINVAL, "damaged JPEG: %s%s", text,
                        cut ? " (it was cut short)" : "");
 }
@@ -153,6 +159,8 @@ int jpeg_decode(struct codec *c, const struct buffer *bytes,
 {
     struct markers markers = read_markers(bytes->data, bytes->size);
     int width = 0, height = 0, subsampling = -1, colours = -1;
+    if (!c->decoder && !(c->decoder = tjInitDecompress()))
+        return decode_fail(c, -ENOMEM, "no memory for a decoder");
     /* An unusual subsampling is an error to this call, and to no other; a file
      * of tables without an image is none. */
     int rc = tjDecompressHeader3(c->decoder, bytes->data, bytes->size, &width,

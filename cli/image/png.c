@@ -1,13 +1,35 @@
 /* png.c: PNG files, every kind of them, decoded to packed RGB.
  *
- * What is transparent becomes white, 16 bits become 8. */
+ * What is transparent becomes white, 16 bits become 8. libspng calls a photo
+ * damaged for which zlib found no memory: so what it asks for is watched. */
 #include <errno.h>
 #include <spng.h>
+#include <stdlib.h>
 
 #include "cli/image/decode.h"
 #include "cli/image/orient.h"
 
 enum { CHUNK = 64 * 1024 * 1024 }; /* of text and profiles, which we ignore */
+
+static _Thread_local bool starved; /* of the photo that is decoded */
+
+static void *watched(void *memory)
+{
+    starved |= !memory;
+    return memory;
+}
+
+static void *get(size_t bytes) { return watched(malloc(bytes)); }
+
+static void *get_more(void *old, size_t bytes)
+{
+    return watched(realloc(old, bytes));
+}
+
+static void *get_zeroed(size_t n, size_t bytes)
+{
+    return watched(calloc(n, bytes));
+}
 
 static void flatten(unsigned char *pixels, size_t count)
 {
@@ -21,8 +43,9 @@ static void flatten(unsigned char *pixels, size_t count)
 
 static int damaged(struct codec *c, int error)
 {
-    return decode_fail(c, error == SPNG_EMEM ? -ENOMEM : -EINVAL,
-                       "damaged PNG: %s", spng_strerror(error));
+    if (starved || error == SPNG_EMEM)
+        return decode_fail(c, -ENOMEM, "no memory to decode it");
+    return decode_fail(c, -EINVAL, "damaged PNG: %s", spng_strerror(error));
 }
 
 static int decode(struct codec *c, spng_ctx *png, const struct thumbnail *want,
@@ -70,7 +93,9 @@ static int decode(struct codec *c, spng_ctx *png, const struct thumbnail *want,
 int png_decode(struct codec *c, const struct buffer *bytes,
                const struct thumbnail *want, struct decoded *out)
 {
-    spng_ctx *png = spng_ctx_new(0);
+    struct spng_alloc memory = { get, get_more, get_zeroed, free };
+    starved = false;
+    spng_ctx *png = spng_ctx_new2(&memory, 0);
     if (!png)
         return damaged(c, SPNG_EMEM);
     spng_set_chunk_limits(png, CHUNK, CHUNK);
