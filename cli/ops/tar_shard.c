@@ -7,7 +7,11 @@
  *
  * A shard of which a part cannot be written is lost with all its items, though
  * some of them were delivered before: it ends the run. The format is GNU's tar:
- * its names are bytes, whatever the locale. */
+ * its names are bytes, whatever the locale.
+ *
+ * Where it finds no memory for a name libarchive ends the process, with a
+ * sentence and the status 1, which here means that some items failed. Nobody
+ * else does while shards are open: then the status becomes the right one. */
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -19,6 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/args.h"
 #include "cli/ops/claims.h"
 #include "cli/ops/name.h"
 #include "cli/ops/ops.h"
@@ -68,6 +73,17 @@ struct shards {
 
     _Atomic uint64_t items, files; /* published */
 };
+
+static struct shards *_Atomic open_shards;
+
+static void end_as_environment(void)
+{
+    struct shards *s = open_shards;
+    if (!s)
+        return;
+    publish_discard(&s->file);
+    _exit(EXIT_ENVIRONMENT);
+}
 
 static la_ssize_t collect(struct archive *a, void *state, const void *data,
                           size_t size)
@@ -240,6 +256,7 @@ static int put(weft_worker *self, void *item_, void *state)
 static void shard_destroy(void *state)
 {
     struct shards *s = state;
+    open_shards = NULL;
     archive_entry_free(s->entry);
     claims_finish(&s->claims);
     buffer_free(&s->name);
@@ -255,12 +272,15 @@ static int shard_open(void **state, struct job *job, const void *params_,
 {
     const struct shard_params *p = params_;
     struct shards *s = calloc(1, sizeof *s);
-    if (!s)
+    if (!s || atexit(end_as_environment)) {
+        free(s);
         return op_error(why, -ENOMEM, "no memory");
+    }
     s->job = job;
     s->params = p;
     s->folder = -1;
     s->file.fd = -1;
+    open_shards = s;
     s->entry = archive_entry_new();
     int rc = s->entry ? 0 : -ENOMEM;
     if (!rc && !job->dry)
