@@ -87,17 +87,31 @@ static int get_topology(struct topo *t)
     return rc;
 }
 
-/* The CPUs that this thread, and so the threads it starts, may run on. */
+/* A mask as the kernel takes it. Affinity is asked and set with system calls:
+ * hwloc's own functions for that crash where there is no memory for a mask. */
+struct mask {
+    unsigned long bits[8192 / 8 / sizeof(unsigned long)]; /* Linux's most */
+};
+
+/* The CPUs that this thread, and so the threads it starts, may run on. NULL: no
+ * memory. */
 static hwloc_cpuset_t usable_cpus(const struct topo *t)
 {
+    struct mask mask = { 0 };
     hwloc_cpuset_t cpus =
         hwloc_bitmap_dup(hwloc_topology_get_topology_cpuset(t->hw));
-    hwloc_cpuset_t mask = hwloc_bitmap_alloc();
+    hwloc_cpuset_t allowed = hwloc_bitmap_alloc();
+    bool known = hwloc_topology_is_thissystem(t->hw) &&
+                 !sched_getaffinity(0, sizeof mask, (void *)&mask);
 
-    if (cpus && mask && hwloc_topology_is_thissystem(t->hw) &&
-        !hwloc_get_cpubind(t->hw, mask, HWLOC_CPUBIND_THREAD))
-        hwloc_bitmap_and(cpus, cpus, mask);
-    hwloc_bitmap_free(mask);
+    if (!cpus || !allowed ||
+        (known && (hwloc_bitmap_from_ulongs(
+                       allowed, sizeof mask / sizeof mask.bits[0], mask.bits) ||
+                   hwloc_bitmap_and(cpus, cpus, allowed)))) {
+        hwloc_bitmap_free(cpus);
+        cpus = NULL;
+    }
+    hwloc_bitmap_free(allowed);
     return cpus;
 }
 
@@ -386,8 +400,17 @@ unsigned wf_topo_distance(const struct topo *t, unsigned a, unsigned b)
 
 static void bind(struct topo *t, hwloc_const_cpuset_t cpus)
 {
-    if (hwloc_set_cpubind(t->hw, cpus, HWLOC_CPUBIND_THREAD))
-        store_relaxed(&t->refused, errno);
+    struct mask mask = { 0 };
+    int n = hwloc_bitmap_nr_ulongs(cpus);
+
+    if (!hwloc_topology_is_thissystem(t->hw))
+        return;
+    if (n < 0 || (size_t)n > sizeof mask / sizeof mask.bits[0])
+        errno = EINVAL;
+    else if (!hwloc_bitmap_to_ulongs(cpus, (unsigned)n, mask.bits) &&
+             !sched_setaffinity(0, sizeof mask, (void *)&mask))
+        return;
+    store_relaxed(&t->refused, errno);
 }
 
 void wf_topo_bind_group(struct topo *t, unsigned group)
