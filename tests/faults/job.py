@@ -88,10 +88,10 @@ class Job:
                                  for m in tar)
         return files, trouble
 
-    def judge(self, outcome):
+    def judge(self, outcome, codes=(0, 1, 3)):
         """What is wrong with it: a list of sentences."""
         wrong = list(outcome.trouble)
-        if outcome.code not in (0, 1, 3):
+        if outcome.code not in codes:
             wrong.append(f"ended with {outcome.code}")
         if outcome.code == 0 and outcome.files != self.whole.files:
             wrong.append("says that all is well, and other files are there")
