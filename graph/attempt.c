@@ -90,7 +90,8 @@ static bool sets_last(struct slot *slot, uint32_t bits)
 /* EXPIRED: the deadline of the attempt, if it has one, has passed. */
 static uint32_t is_late(const struct slot *slot)
 {
-    return stage_of(slot)->stage->deadline_ms && wf_now_ns() > slot->timer.when
+    return stage_of(slot)->stage->deadline_ms &&
+                   wf_timer_is_past(slot->run->run.sched, &slot->timer)
                ? EXPIRED
                : 0;
 }
@@ -158,6 +159,7 @@ static struct task *back_off(weft_worker *self, struct slot *slot)
     wf_flow_give_token(self, slot);
     put_at(slot, BACKS_OFF);
     slot->timer.task.run = backed_off;
+    slot->timer.timeout = false;
     wf_flow_hold(slot);
     int rc = wf_timer_start(sched, &slot->timer, next_attempt_at(slot));
     if (!rc && is_cancelled(slot)) /* [C] */
@@ -497,6 +499,7 @@ static int arm(struct slot *slot)
     if (stage->deadline_ms)
         when = wf_now_ns() + stage->deadline_ms * MILLISECOND;
     slot->timer.task.run = expired;
+    slot->timer.timeout = stage->deadline_ms;
     int rc = wf_timer_start(sched, &slot->timer, when);
     if (rc)
         return rc;

@@ -353,7 +353,7 @@ static int arm(struct dag_run *run, const struct weft_run_config *config)
     store_relaxed(&run->parties, run->deadline_ms ? 2 : 1);
     if (!run->deadline_ms)
         return 0;
-    run->deadline = (struct timer){ .task.run = out_of_time };
+    run->deadline = (struct timer){ .task.run = out_of_time, .timeout = true };
     return wf_timer_start(run->run.sched, &run->deadline,
                           wf_now_ns() + run->deadline_ms * (uint64_t)1000000);
 }

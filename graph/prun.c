@@ -357,6 +357,7 @@ static int start(struct weft_run **out, weft_sched *sched,
     run->run.on_end = config->on_end; /* if this fails, `finish` may ask for */
     run->run.end_ctx = config->ctx;   /* the context */
     run->deadline.task.run = out_of_time;
+    run->deadline.timeout = true;
     atomic_init(&run->parties, run->deadline_ms ? 2 : 1);
     int rc = init_run(run, &reason);
     if (rc) {

@@ -149,9 +149,11 @@ static inline uint64_t wf_ticks(void)
  * cancelled. Whoever starts one holds the scheduler until then. */
 struct timer {
     struct task task; /* task.run is yours */
-    uint64_t when;    /* of wf_now_ns; this and what follows is in timer.c */
+    uint64_t when;    /* this and what follows is timer.c's */
     struct timer *child, *next, *prev;
     bool armed;
+    bool timeout; /* yours, as run: time that the process did not run, because
+                     it was stopped, does not count */
 };
 
 /* [any] Not while it is armed or its task is still to run; from the task itself
@@ -166,6 +168,10 @@ bool wf_timer_cancel(weft_sched *sched, struct timer *timer);
 
 /* [any] The same, but if it was armed its time has come now. */
 bool wf_timer_hurry(weft_sched *sched, struct timer *timer);
+
+/* [any] Whether the time of a timeout that was started has passed: its task may
+ * be still to come. */
+bool wf_timer_is_past(weft_sched *sched, const struct timer *timer);
 
 /* Writes the sentence, if anyone wants it, and returns `error`. */
 int wf_error(weft_error *why, int error, const char *format, ...)

@@ -14,7 +14,19 @@
  * the pairs from the last to the first: O(log n), spread over all calls. Both
  * passes are loops, for the heap may be a row of 1e5.
  *
- * A timer is armed while it is in the heap. Whoever takes it out, under the
+ * A timeout must not pass while nothing ran: a process that was stopped, or its
+ * machine suspended, would find everything late, and no clock tells that. So
+ * while a timeout is armed the thread wakes every BEAT; where it comes back
+ * later than LATE after that, the process did not run. All of it since the
+ * thread slept is time that was not `lived`, and timeouts are in a heap of
+ * their own, by the lived clock: the monotonic one less what was lost. They
+ * come a BEAT too late at worst, never for time that was not lived, except that
+ * less than LATE is not noticed. Whoever asks what is past may be the first to
+ * run again, so that one looks as well, under the lock. If the thread was late
+ * twice in a row, perhaps because there are too many others, a BEAT counts as
+ * lived: each timeout comes at some time.
+ *
+ * A timer is armed while it is in its heap. Whoever takes it out, under the
  * lock, is the only one who has it then: the thread or wf_timer_hurry makes its
  * task ready, or wf_timer_cancel gives it back. So exactly one of "cancelled"
  * and "ran" is true, and nobody touches it after it was injected. */
@@ -24,9 +36,12 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "sched/atomic.h"
 #include "sched/thread.h"
 
 enum { MOST_AT_ONCE = 1000 };
+
+static const uint64_t BEAT = 100000000, LATE = 100000000; /* ns */
 
 _Static_assert(sizeof(struct timer) <= 8 * sizeof(void *),
                "a timer is in every operation");
@@ -36,8 +51,11 @@ struct timers {
     cpu_set_t cpus; /* of whoever made the scheduler: a worker is pinned */
     pthread_mutex_t lock; /* of what follows, and of each timer in the heap */
     pthread_cond_t changed;
-    struct timer *heap; /* its first: the earliest */
-    uint64_t until;     /* the thread sleeps until then; 0: it is awake */
+    struct timer *heaps[2]; /* by [timeout]; their first: the earliest */
+    uint64_t until;         /* the thread sleeps until then; 0: it is awake */
+    uint64_t slept;        /* when it began to, with a timeout armed; 0: none */
+    _Atomic uint64_t lost; /* ns that were not lived */
+    bool was_late;
     bool started, ends;
     pthread_t thread;
 };
@@ -82,10 +100,11 @@ static struct timer *meld_row(struct timer *row)
 static void take_out(struct timers *t, struct timer *timer)
 {
     struct timer *below = meld_row(timer->child);
+    struct timer **heap = &t->heaps[timer->timeout];
 
     timer->armed = false;
-    if (timer == t->heap) {
-        t->heap = below;
+    if (timer == *heap) {
+        *heap = below;
         return;
     }
     if (timer->prev->child == timer)
@@ -94,29 +113,70 @@ static void take_out(struct timers *t, struct timer *timer)
         timer->prev->next = timer->next;
     if (timer->next)
         timer->next->prev = timer->prev;
-    t->heap = meld(t->heap, below);
+    *heap = meld(*heap, below);
 }
 
-static struct task_list take_due(struct timers *t, uint64_t now)
+/* What the lived clock shows now. */
+static uint64_t lived(struct timers *t, uint64_t now)
+{
+    uint64_t lost = load_relaxed(&t->lost);
+
+    if (!t->slept || now < t->slept + BEAT + LATE)
+        return now - lost;
+    lost += now - t->slept - (t->was_late ? BEAT : 0);
+    store_relaxed(&t->lost, lost);
+    t->was_late = true;
+    t->slept = now;
+    return now - lost;
+}
+
+static struct task_list take_due(struct timers *t)
 {
     struct task_list due = { 0 };
+    uint64_t now = wf_now_ns(), is[2] = { now, lived(t, now) };
 
-    while (due.count < MOST_AT_ONCE && t->heap && t->heap->when <= now) {
-        struct timer *first = t->heap;
-        take_out(t, first);
-        task_list_add(&due, &first->task);
-    }
+    for (int i = 0; i < 2; i++)
+        while (due.count < MOST_AT_ONCE && t->heaps[i] &&
+               t->heaps[i]->when <= is[i]) {
+            struct timer *first = t->heaps[i];
+            take_out(t, first);
+            task_list_add(&due, &first->task);
+        }
     return due;
+}
+
+/* When the thread has to look again. */
+static uint64_t next_look(const struct timers *t)
+{
+    uint64_t when = t->heaps[0] ? t->heaps[0]->when : UINT64_MAX;
+
+    if (t->heaps[1]) {
+        uint64_t timeout = t->heaps[1]->when + load_relaxed(&t->lost);
+        if (timeout > t->slept + BEAT)
+            timeout = t->slept + BEAT;
+        if (timeout < when)
+            when = timeout;
+    }
+    return when;
 }
 
 /* Until the earliest, or something earlier. */
 static void sleep_in(struct timers *t)
 {
-    t->until = t->heap ? t->heap->when : UINT64_MAX;
+    t->slept = t->heaps[1] ? wf_now_ns() : 0;
+    t->until = next_look(t);
     struct timespec until = { .tv_sec = (time_t)(t->until / 1000000000),
                               .tv_nsec = (long)(t->until % 1000000000) };
+    uint64_t wakes = t->until;
     pthread_cond_timedwait(&t->changed, &t->lock, &until);
     t->until = 0;
+    if (!t->slept)
+        return;
+    uint64_t now = wf_now_ns();
+    lived(t, now);
+    t->slept = now; /* and it runs */
+    if (now < wakes || now - wakes < LATE)
+        t->was_late = false;
 }
 
 static void *serve(void *arg)
@@ -127,7 +187,7 @@ static void *serve(void *arg)
     sched_setaffinity(0, sizeof t->cpus, &t->cpus);
     pthread_mutex_lock(&t->lock);
     while (!t->ends) {
-        struct task_list due = take_due(t, wf_now_ns());
+        struct task_list due = take_due(t);
         if (!due.first) {
             sleep_in(t);
             continue;
@@ -173,12 +233,29 @@ void wf_timers_destroy(struct timers *t)
     free(t);
 }
 
+/* Under the lock. The thread wakes if it would look too late. */
+static void put_in(struct timers *t, struct timer *timer, uint64_t when,
+                   uint64_t now)
+{
+    if (timer->timeout && !t->slept)
+        t->slept = now;
+    timer->when = timer->timeout ? when - now + lived(t, now) : when;
+    timer->armed = true;
+    timer->child = NULL;
+    t->heaps[timer->timeout] = meld(t->heaps[timer->timeout], timer);
+    if (next_look(t) < t->until) {
+        t->until = 0; /* others need not wake it as well */
+        pthread_cond_signal(&t->changed);
+    }
+}
+
 int wf_timer_start(weft_sched *sched, struct timer *timer, uint64_t when)
 {
     struct timers *t = wf_timers_of(sched);
+    uint64_t now = wf_now_ns();
     int rc = 0;
 
-    if (when <= wf_now_ns()) {
+    if (when <= now) {
         wf_ready(sched, NULL, &timer->task);
         return 0;
     }
@@ -187,14 +264,7 @@ int wf_timer_start(weft_sched *sched, struct timer *timer, uint64_t when)
         rc = wf_thread_start(&t->thread, serve, t);
     if (!rc) {
         t->started = true;
-        timer->armed = true;
-        timer->when = when;
-        timer->child = NULL;
-        t->heap = meld(t->heap, timer);
-        if (when < t->until) {
-            t->until = 0; /* others need not wake it as well */
-            pthread_cond_signal(&t->changed);
-        }
+        put_in(t, timer, when, now);
     }
     pthread_mutex_unlock(&t->lock);
     return rc;
@@ -210,6 +280,19 @@ bool wf_timer_cancel(weft_sched *sched, struct timer *timer)
         take_out(t, timer);
     pthread_mutex_unlock(&t->lock);
     return armed;
+}
+
+bool wf_timer_is_past(weft_sched *sched, const struct timer *timer)
+{
+    struct timers *t = wf_timers_of(sched);
+    uint64_t now = wf_now_ns();
+
+    if (now - load_relaxed(&t->lost) <= timer->when)
+        return false;
+    pthread_mutex_lock(&t->lock);
+    now = lived(t, now);
+    pthread_mutex_unlock(&t->lock);
+    return now > timer->when;
 }
 
 bool wf_timer_hurry(weft_sched *sched, struct timer *timer)

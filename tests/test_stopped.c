@@ -1,0 +1,139 @@
+/* test_stopped.c: a process is stopped, for longer than its timeouts, and goes
+ * on: none of them has passed, for that time was not lived. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sched/sched.h"
+#include "tests/runs.h"
+#include "weft/pipeline.h"
+
+static const uint64_t MS = 1000000;
+enum { TIMEOUT = 500, STOPPED = 1500 };
+
+/* What the other process tells: it stops this one. */
+struct stop {
+    _Atomic uint64_t began, ended; /* 0: not yet */
+    pid_t pid;
+};
+
+static struct stop *stop_soon(void)
+{
+    struct stop *stop = mmap(NULL, sizeof *stop, PROT_READ | PROT_WRITE,
+                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    cr_assert(stop != MAP_FAILED);
+    stop->pid = fork();
+    cr_assert(stop->pid >= 0);
+    if (stop->pid)
+        return stop;
+    usleep(50000);
+    kill(getppid(), SIGSTOP);
+    stop->began = wf_now_ns();
+    usleep(STOPPED * 1000);
+    stop->ended = wf_now_ns();
+    kill(getppid(), SIGCONT);
+    _exit(0);
+}
+
+/* How long it was, when it is over. */
+static uint64_t stopped_for(struct stop *stop)
+{
+    waitpid(stop->pid, NULL, 0); /* Criterion may have done that */
+    uint64_t ns = stop->ended - stop->began;
+    cr_assert(ns >= STOPPED * MS);
+    munmap(stop, sizeof *stop);
+    return ns;
+}
+
+/* ---- a timer ----------------------------------------------------------- */
+
+struct alarm {
+    struct timer timer;
+    _Atomic uint64_t ran;
+};
+
+static struct task *note(weft_worker *self, struct task *task)
+{
+    store_release(&((struct alarm *)(void *)task)->ran, wf_now_ns());
+    return NULL;
+}
+
+static uint64_t ran(struct alarm *a)
+{
+    while (!load_acquire(&a->ran)) /* what note() did */
+        usleep(1000);
+    return a->ran;
+}
+
+Test(stopped, a_timeout_waits_for_time_that_is_lived, .timeout = 60)
+{
+    struct alarm timeout = { .timer = { .task.run = note, .timeout = true } };
+    struct alarm pause = { .timer.task.run = note };
+    weft_sched *sched = workers(1);
+    struct stop *stop = stop_soon();
+    uint64_t start = wf_now_ns(), when = start + TIMEOUT * MS;
+
+    cr_assert_eq(wf_timer_start(sched, &timeout.timer, when), 0);
+    cr_assert_eq(wf_timer_start(sched, &pause.timer, when), 0);
+    cr_assert(ran(&pause) - start < (TIMEOUT + STOPPED) * MS * 20);
+    cr_assert_eq(load_relaxed(&timeout.ran), 0);
+    uint64_t passed = ran(&timeout) - start;
+    /* 100 ms: after the thread was late once, as it is on a busy machine. */
+    cr_assert(passed >= stopped_for(stop) + (TIMEOUT - 100) * MS);
+    weft_sched_destroy(sched);
+}
+
+/* ---- an attempt, a run ------------------------------------------------- */
+
+static int one(weft_worker *self, void *item, void *ctx)
+{
+    return (*(int *)ctx)++ ? WEFT_END : 0;
+}
+
+/* At work until the stop is over, and no longer. */
+static int work(weft_worker *self, void *item, void *ctx)
+{
+    while (!((struct stop *)ctx)->ended)
+        usleep(100);
+    return 0;
+}
+
+static int run_through_a_stop(unsigned attempt_ms, unsigned run_ms)
+{
+    int made = 0;
+    weft_plan *plan = NULL;
+    struct weft_run *run = NULL;
+    weft_error why = { "" };
+    weft_sched *sched = workers(2);
+    struct stop *stop = stop_soon();
+    weft_pipeline *p = weft_pipeline_create(NULL);
+
+    weft_source(p, "one", one, &made);
+    weft_stage(p, weft_config(stage, .name = "work", .fn = work, .ctx = stop,
+                              .deadline_ms = attempt_ms));
+    cr_assert_eq(weft_pipeline_compile(&plan, p, &why), 0);
+    cr_assert_eq(weft_start_with(&run, sched, plan,
+                                 weft_config(run, .deadline_ms = run_ms), &why),
+                 0);
+    int rc = weft_wait(run, -1, &why);
+    stopped_for(stop);
+    weft_run_destroy(run);
+    weft_pipeline_destroy(p);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+    return rc;
+}
+
+Test(stopped, an_attempt_is_not_late, .timeout = 60)
+{
+    cr_assert_eq(run_through_a_stop(TIMEOUT, 0), 0);
+}
+
+Test(stopped, a_run_is_not_out_of_time, .timeout = 60)
+{
+    cr_assert_eq(run_through_a_stop(0, TIMEOUT), 0);
+}
