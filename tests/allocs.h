@@ -3,6 +3,7 @@
 #ifndef WEFT_TESTS_ALLOCS_H
 #define WEFT_TESTS_ALLOCS_H
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -23,12 +24,15 @@ int __wrap_posix_memalign(void **out, size_t align, size_t bytes);
  * negative else: all of them. */
 enum { NONE_DO = -2 };
 static _Thread_local int left = -1;
+static bool for_good; /* after the one that fails, none succeeds */
 
 static _Atomic uint64_t allocations; /* of all threads */
 
 static int fails(void)
 {
     add_relaxed(&allocations, 1);
+    if (left == 0 && for_good)
+        left = NONE_DO;
     return left == NONE_DO || (left >= 0 && left-- == 0);
 }
 

@@ -62,6 +62,9 @@ Test(nomem_pipeline, says_so_wherever_memory_ends, .timeout = 120)
     weft_thread *thread = w.thread;
     w.thread = NULL; /* each run makes its own */
     fail_in_turn(&w, sched);
+    for_good = true;
+    fail_in_turn(&w, sched);
+    for_good = false;
     w.thread = thread;
     world_finish(&w);
     weft_sched_destroy(sched);
