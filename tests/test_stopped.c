@@ -94,11 +94,12 @@ static int one(weft_worker *self, void *item, void *ctx)
     return (*(int *)ctx)++ ? WEFT_END : 0;
 }
 
-/* At work until the stop is over, and no longer. */
+/* At work until the stop is over, and for a little that is lived. */
 static int work(weft_worker *self, void *item, void *ctx)
 {
     while (!((struct stop *)ctx)->ended)
         usleep(100);
+    usleep(100000);
     return 0;
 }
 

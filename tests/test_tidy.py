@@ -59,8 +59,9 @@ MISTAKES = {
     ],
     "libraries_are_used_at_home": [
         (plant("sched/park.c", "#include <hwloc.h>\n"),
-         "sched/topo.c and cli/bench/machine.c only"),
-        (plant("cli/tar.c", "#include <liburing.h>\n"), "files_floor.c only"),
+         "cli/bench/machine.c and tests/faults only"),
+        (plant("cli/tar.c", "#include <liburing.h>\n"),
+         "and tests/faults only"),
         (plant("sched/park.c", "#include <linux/futex.h>\n"), "futex.c only"),
         (plant("sched/park.c", "int f(void) { return SYS_futex; }\n"),
          "futexes belong to sched/futex.c only"),

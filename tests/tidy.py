@@ -29,10 +29,11 @@ LAYERS = {
 
 # The only place of what is not libc; a place is a file or a folder.
 HOMES = {
-    "hwloc.h": ["sched/topo.c", "cli/bench/machine.c"],
-    "liburing.h": ["sched/ring.c", "perf/whole/files_floor.c"],
+    "hwloc.h": ["sched/topo.c", "cli/bench/machine.c", "tests/faults"],
+    "liburing.h": ["sched/ring.c", "perf/whole/files_floor.c",
+                   "tests/faults"],
     "linux/futex.h": ["sched/futex.c"],
-    "libfyaml.h": ["cli"],
+    "libfyaml.h": ["cli", "tests/faults"],
     "turbojpeg.h": ["cli", "perf"],
     "libswscale/": ["cli", "perf"],
     "libavutil/": ["cli", "perf"],

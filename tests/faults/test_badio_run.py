@@ -1,8 +1,9 @@
-"""test_badio_run.py: `weft run` when an operation on a file fails, at every one,
-done by the ring and by blocking threads.
+"""test_badio_run.py: `weft run` when a file operation fails, each of them, by
+the ring and by blocking threads.
 
     WEFT_IO=ring FAULT_CALL=read FAULT_AT=3 FAULT_ERROR=5 \\
-        LD_PRELOAD=build/gcc/tests/faults/libbadio.so build/gcc/cli/weft run SPEC
+        LD_PRELOAD=build/gcc/tests/faults/libbadio.so \\
+        build/gcc/cli/weft run SPEC
 
 repeats one. What the library does: badio.c.
 """
