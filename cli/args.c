@@ -21,6 +21,8 @@ enum {
     KEY_KEEP_GOING,
     KEY_FAIL_FAST,
     KEY_DRY_RUN,
+    KEY_RESUME,
+    KEY_RETRY_FAILED,
     KEY_QUICK,
     KEY_SVG,
 };
@@ -121,6 +123,7 @@ static bool parsed(const struct argp *parser, int argc, char **argv,
 struct run_options {
     struct spec_options spec;
     bool json, quiet, dry_run;
+    enum resume_mode mode;
 };
 
 static error_t parse_run(int key, char *arg, struct argp_state *state)
@@ -151,6 +154,13 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
     case KEY_DRY_RUN:
         o->dry_run = true;
         return 0;
+    case KEY_RESUME:
+        if (o->mode == RESUME_NOT)
+            o->mode = RESUME;
+        return 0;
+    case KEY_RETRY_FAILED:
+        o->mode = RESUME_FAILED;
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -168,6 +178,12 @@ int args_run(int argc, char **argv)
           2 },
         { "dry-run", KEY_DRY_RUN, NULL, 0,
           "Show the plan and the number of items; write nothing", 2 },
+        { "resume", KEY_RESUME, NULL, 0,
+          "Go on with a run that was cut off: what is out stays, what failed "
+          "stays left out",
+          2 },
+        { "retry-failed", KEY_RETRY_FAILED, NULL, 0,
+          "The same, and do what failed again", 2 },
         { "json", KEY_JSON, NULL, 0, "Print the report as JSON", 3 },
         { "quiet", KEY_QUIET, NULL, 0, "Print failures only", 3 },
         { 0 },
@@ -185,7 +201,11 @@ int args_run(int argc, char **argv)
                "what is in flight and closes the files. A second SIGINT "
                "aborts; more of the others mean nothing more. The code of an "
                "abort tells which came first: 130 SIGINT, 143 SIGTERM or "
-               "SIGHUP.",
+               "SIGHUP.\n\n"
+               "What is out is noted in a hidden journal beside the outputs, "
+               "which goes when all is out. After ^C, a crash or a power cut "
+               "run the same command with --resume; until then, without it, "
+               "nothing is touched.",
         .children = spec_child,
     };
     struct run_options o = { .spec = spec_options(argc) };
@@ -195,7 +215,8 @@ int args_run(int argc, char **argv)
         code = cmd_run(&(struct run_args){ .spec = o.spec.args,
                                            .json = o.json,
                                            .quiet = o.quiet,
-                                           .dry_run = o.dry_run });
+                                           .dry_run = o.dry_run,
+                                           .mode = o.mode });
     arena_destroy(o.spec.memory);
     return code;
 }

@@ -1,7 +1,7 @@
 /* args.h: the command line, taken apart. */
 #ifndef WEFT_CLI_ARGS_H
 #define WEFT_CLI_ARGS_H
-#include "cli/spec.h"
+#include "cli/resume.h"
 
 /* What the command returns. */
 enum {
@@ -21,6 +21,7 @@ struct run_args {
     bool json;    /* the report as JSON on stdout */
     bool quiet;   /* nothing but failures on stderr, and no summary */
     bool dry_run; /* the plan and the number of items; nothing is written */
+    enum resume_mode mode;
 };
 
 struct bench_args {

@@ -1,6 +1,7 @@
 /* buffer.c: bytes that grow and stay with their slot. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/item.h"
 
@@ -24,4 +25,28 @@ void buffer_free(struct buffer *buffer)
 {
     free(buffer->data);
     *buffer = (struct buffer){ 0 };
+}
+
+int buffer_add(struct buffer *buffer, uint64_t number)
+{
+    if (buffer_reserve(buffer, buffer->size + sizeof number))
+        return -ENOMEM;
+    memcpy(buffer->data + buffer->size, &number, sizeof number);
+    buffer->size += sizeof number;
+    return 0;
+}
+
+static int by_number(const void *a_, const void *b_)
+{
+    uint64_t a = *(const uint64_t *)a_, b = *(const uint64_t *)b_;
+    return (a > b) - (a < b);
+}
+
+uint64_t *buffer_sorted(struct buffer *buffer, size_t *count)
+{
+    uint64_t *numbers = (uint64_t *)(void *)buffer->data;
+    *count = buffer->size / sizeof *numbers;
+    if (*count)
+        qsort(numbers, *count, sizeof *numbers, by_number);
+    return numbers;
 }

@@ -83,7 +83,7 @@ static int exit_code(struct command *c, int rc)
         return EXIT_POLICY;
     if (rc < 0)
         return EXIT_ENVIRONMENT;
-    if (w->draining && progress_fed(&w->progress) < job_total(w))
+    if (w->draining && progress_fed(&w->progress) < job_left(w))
         return EXIT_WORK_LEFT;
     return w->failures.count > 0 ? EXIT_FAILED_ITEMS : EXIT_OK;
 }
@@ -108,7 +108,8 @@ static const char *status_of(int code)
 
 static void explain(struct report *r, const weft_error *why)
 {
-    uint64_t done = r->in - r->cancelled;
+    uint64_t done = r->in - r->cancelled + r->earlier + r->earlier_failed;
+    uint64_t out = r->out + r->earlier;
     size_t size = sizeof r->text;
 
     r->status = status_of(r->code);
@@ -118,31 +119,32 @@ static void explain(struct report *r, const weft_error *why)
     case EXIT_FAILED_ITEMS:
         snprintf(r->text, size,
                  "%" PRIu64 " failed, %" PRIu64 " of %" PRIu64 " items are out",
-                 r->failed, r->out, r->total);
+                 r->failed, out, r->total);
         break;
     case EXIT_ENVIRONMENT:
-        snprintf(r->text, size, "%s",
+        snprintf(r->text, size, "%s; --resume goes on when that is mended",
                  atomic_load(&r->work->job.fatal) ? r->work->job.fatal_text
                                                   : why->text);
         break;
     case EXIT_POLICY:
         snprintf(r->text, size,
                  "stopped by the failure policy: %" PRIu64 " failed, %" PRIu64
-                 " of %" PRIu64 " items are out; --keep-going leaves failed "
-                 "items out",
-                 r->failed, r->out, r->total);
+                 " of %" PRIu64 " items are out; --retry-failed goes on, "
+                 "and with --keep-going leaves out what fails again",
+                 r->failed, out, r->total);
         break;
     case EXIT_WORK_LEFT:
         snprintf(r->text, size,
                  "stopped: %" PRIu64 " of %" PRIu64 " items done, %" PRIu64
-                 " left; run again to do all",
+                 " left; run again with --resume to do them",
                  done, r->total, r->total - done);
         break;
     default:
         snprintf(r->text, size,
                  "aborted: %" PRIu64 " of %" PRIu64
-                 " items are in finished files; run again to do all",
-                 r->out, r->total);
+                 " items are in finished files; run again with --resume to do "
+                 "the others",
+                 out, r->total);
     }
 }
 
@@ -180,6 +182,64 @@ static int plan(struct command *c)
     return output_flush();
 }
 
+static int close_job(struct command *c, int code, weft_error *why)
+{
+    struct work *w = &c->work;
+    bool commit = code != EXIT_ENVIRONMENT && code < EXIT_SIGNAL;
+    bool complete = code == EXIT_OK || code == EXIT_FAILED_ITEMS;
+    weft_error close_why;
+
+    if (job_close(w, commit, complete, &close_why) < 0 && commit) {
+        code = EXIT_ENVIRONMENT;
+        *why = close_why;
+    }
+    if (complete && job_note_end(w) < 0)
+        code = EXIT_ENVIRONMENT;
+    return code;
+}
+
+/* There is something left to do, or to be asked. */
+static int keep(struct command *c, int code)
+{
+    struct journal *journal = &c->work.resume.journal;
+    int rc = journal->noted ? journal_sync(journal) : journal_remove(journal);
+    if (rc && !atomic_load(&c->work.job.fatal)) {
+        fprintf(stderr, "weft: cannot write to %s: %s\n", journal->path,
+                strerror(-rc));
+        code = EXIT_ENVIRONMENT;
+    }
+    return code;
+}
+
+/* All is out, and who asked knows. */
+static int forget(struct command *c)
+{
+    struct journal *journal = &c->work.resume.journal;
+    int rc = journal_remove(journal);
+    if (!rc)
+        return EXIT_OK;
+    fprintf(stderr, "weft: cannot remove %s: %s\n", journal->path,
+            strerror(-rc));
+    return EXIT_ENVIRONMENT;
+}
+
+/* What --resume has found. */
+static void tell_resumed(const struct command *c)
+{
+    const struct resume *r = &c->work.resume;
+
+    if (c->args->quiet || c->args->mode == RESUME_NOT)
+        return;
+    if (r->found)
+        fprintf(stderr,
+                "weft: %" PRIu64 " of %" PRIu64 " items are out already, "
+                "%" PRIu64 " failed and are left out\n",
+                r->out, r->count, r->failed);
+    else
+        fprintf(stderr, "weft: there is no journal %s; beginning anew\n",
+                r->journal.path);
+}
+
 static int run(struct command *c)
 {
     struct work *w = &c->work;
@@ -192,7 +252,8 @@ static int run(struct command *c)
     if (c->args->dry_run)
         return plan(c);
 
-    c->live.total = job_total(w);
+    tell_resumed(c);
+    c->live.total = job_left(w);
     c->live.workers = w->job.workers;
     if (job_start(w, &why) < 0)
         return complain(&why);
@@ -200,15 +261,11 @@ static int run(struct command *c)
         live_update(&c->live, &w->progress, signals_first(&c->signals) != 0);
 
     int code = exit_code(c, rc);
-    bool commit = code != EXIT_ENVIRONMENT && code < EXIT_SIGNAL;
-    weft_error close_why;
-    if (job_close(w, commit, &close_why) < 0 && commit) {
-        code = EXIT_ENVIRONMENT;
-        why = close_why;
-    }
+    code = close_job(c, code, &why);
     atomic_store(&c->reporting, true);
     live_erase(&c->live);
-    return report(c, code, job_now() - started, &why);
+    code = report(c, code, job_now() - started, &why);
+    return code == EXIT_OK ? forget(c) : keep(c, code);
 }
 
 /* No file of ours may become descriptor 0, 1 or 2: what is printed would end up
@@ -246,7 +303,7 @@ int cmd_run(const struct run_args *args)
     if (code)
         return code;
 
-    job_init(&c.work, &c.spec, args->dry_run);
+    job_init(&c.work, &c.spec, args->dry_run, args->mode);
     int rc = live_init(&c.live, &c.spec, args->quiet);
     if (rc == 0)
         rc = signals_start(&c.signals, &actions);

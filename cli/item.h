@@ -5,6 +5,7 @@
  * allocated. */
 #ifndef WEFT_CLI_ITEM_H
 #define WEFT_CLI_ITEM_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ struct image {
 };
 
 struct item {
+    uint64_t number;  /* of the source's items, in this run or a later one */
     const char *path; /* as opened; the source owns it until the run's end */
     const char *key;  /* the path below the source's folder, not escaped */
 
@@ -40,7 +42,9 @@ struct item {
 struct batch {
     struct buffer pixels; /* count * height * width * 3 */
     unsigned count, width, height;
-    struct buffer header; /* for the operator that writes it */
+    bool full;             /* it was not ended by the end of the items */
+    struct buffer numbers; /* of its items: uint64_t */
+    struct buffer header;  /* for the operator that writes it */
     struct weft_io io;
     void *op;
 };
@@ -48,4 +52,8 @@ struct batch {
 /* Makes room for `size` bytes, keeping what is there. 0 or -ENOMEM. */
 int buffer_reserve(struct buffer *buffer, size_t size);
 void buffer_free(struct buffer *buffer);
+
+/* A buffer of numbers. 0 or -ENOMEM. */
+int buffer_add(struct buffer *buffer, uint64_t number);
+uint64_t *buffer_sorted(struct buffer *buffer, size_t *count);
 #endif

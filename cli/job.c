@@ -47,9 +47,10 @@ int job_fatal(struct job *job, int error, const char *format, ...)
     return error;
 }
 
-void job_init(struct work *w, const struct spec *spec, bool dry)
+void job_init(struct work *w, const struct spec *spec, bool dry,
+              enum resume_mode mode)
 {
-    *w = (struct work){ .spec = spec, .job.dry = dry };
+    *w = (struct work){ .spec = spec, .job.dry = dry, .mode = mode };
     pthread_mutex_init(&w->lock, NULL);
     failures_init(&w->failures);
 }
@@ -87,6 +88,7 @@ static void free_batch(void *batch_, void *ctx)
     struct batch *batch = batch_;
     buffer_free(&batch->pixels);
     buffer_free(&batch->header);
+    buffer_free(&batch->numbers);
 }
 
 static struct weft_items items_of(const struct work *w, unsigned segment)
@@ -119,6 +121,32 @@ static unsigned find_stage(const struct spec *spec, const char *name,
     return 0;
 }
 
+static void journal_failed(struct work *w, int rc)
+{
+    job_fatal(&w->job, rc, "cannot write to %s: %s", w->resume.journal.path,
+              strerror(-rc));
+}
+
+/* What fails because the environment does is done again by who resumes. */
+static void note_failure(struct work *w, const struct failure *f, void *item)
+{
+    struct record record = { .kind = RECORD_FAILED,
+                             .unit = f->segment ? (int64_t)f->item : NO_UNIT,
+                             .items = &((struct item *)item)->number,
+                             .item_count = 1,
+                             .stage = job_stage(w->spec, f->stage)->name,
+                             .error = f->error,
+                             .text = f->text };
+    if (f->segment)
+        record.items =
+            buffer_sorted(&((struct batch *)item)->numbers, &record.item_count);
+    if (atomic_load(&w->job.fatal))
+        return;
+    int rc = journal_put(&w->resume.journal, &record);
+    if (rc)
+        journal_failed(w, rc);
+}
+
 static void on_failure(const struct weft_failure *failure, void *item, void *w_)
 {
     struct work *w = w_;
@@ -129,14 +157,30 @@ static void on_failure(const struct weft_failure *failure, void *item, void *w_)
     struct failure f = { .item = failure->item, .error = failure->error };
 
     f.stage = find_stage(w->spec, failure->stage, &f.segment);
+    f.item = f.segment == 0 ? ((struct item *)item)->number
+                            : resume_unit(&w->resume, failure->item);
     /* Borrowed for the call, which copies them and changes nothing. */
     f.path =
         f.segment == 0 ? (char *)(uintptr_t)((struct item *)item)->path : NULL;
     f.text = (char *)(uintptr_t)failure->text;
     failures_add(&w->failures, &f);
+    note_failure(w, &f, item);
 }
 
 /* The pipeline. */
+
+static int give(weft_worker *self, void *item_, void *w_)
+{
+    struct work *w = w_;
+    struct item *item = item_;
+    item->number = resume_next(&w->resume);
+    if (item->number == w->resume.count)
+        return WEFT_END;
+    w->spec->source.op->at(w->states[0], item->number, item);
+    if (resume_is_last(&w->resume))
+        atomic_store(&w->job.all_given, true);
+    return 0;
+}
 
 static void add_stage(weft_pipeline *p, const struct work *w, size_t i,
                       unsigned *segment)
@@ -168,7 +212,7 @@ static int compile(struct work *w, weft_error *why)
         .failures = { .policy = spec->policy, .most = spec->max_failures },
         .on_failure = on_failure, .ctx = w));
 
-    weft_source(p, spec->source.name, spec->source.op->fn, w->states[0]);
+    weft_source(p, spec->source.name, give, w);
     for (size_t i = 0; i < spec->stage_count; i++)
         add_stage(p, w, i, &segment);
     int rc = weft_pipeline_compile(&w->plan, p, why);
@@ -199,6 +243,50 @@ static int open_operators(struct work *w, weft_error *why)
     return 0;
 }
 
+/* An item that an earlier run has published. */
+static int restore(void *w_, uint64_t number, const char *name)
+{
+    struct work *w = w_;
+    size_t last = w->spec->stage_count;
+    const struct op *sink = job_stage(w->spec, last)->op;
+    struct item item = { .number = number };
+    w->spec->source.op->at(w->states[0], number, &item);
+    return sink->restore ? sink->restore(w->states[last], &item, name) : 0;
+}
+
+/* Who puts items together decides. */
+static bool is_in_order(const struct spec *spec)
+{
+    bool in_order = spec->stages[spec->stage_count - 1].ordered;
+    for (size_t i = spec->stage_count; i-- > 0;)
+        if (spec->stages[i].op->kind == OP_GATHER)
+            in_order = spec->stages[i].ordered;
+    return in_order;
+}
+
+static int open_journal(struct work *w, weft_error *why)
+{
+    size_t last = w->spec->stage_count;
+    const struct stage_spec *sink = job_stage(w->spec, last);
+    const struct resume_config config = { .spec = w->spec,
+                                          .source = w->states[0],
+                                          .mode = w->mode,
+                                          .dry = w->job.dry,
+                                          .failures = &w->failures,
+                                          .out = restore,
+                                          .ctx = w };
+    w->job.in_order = is_in_order(w->spec);
+    int rc = resume_open(&w->resume, &config, why);
+    if (rc)
+        return rc;
+    w->job.resume = &w->resume;
+    w->job.journal = w->job.dry ? NULL : &w->resume.journal;
+    snprintf(w->note.text, sizeof w->note.text, "%.250s", w->resume.note);
+    return w->resume.found && sink->op->resume
+               ? sink->op->resume(w->states[last], why)
+               : 0;
+}
+
 int job_open(struct work *w, weft_error *why)
 {
     int rc = weft_sched_create(
@@ -208,6 +296,8 @@ int job_open(struct work *w, weft_error *why)
     w->job.workers = weft_sched_workers(w->job.sched);
 
     rc = open_operators(w, why);
+    if (!rc)
+        rc = open_journal(w, why);
     return rc ? rc : compile(w, why);
 }
 
@@ -215,6 +305,11 @@ uint64_t job_total(const struct work *w)
 {
     const struct op *op = w->spec->source.op;
     return op->total ? op->total(w->states[0]) : 0;
+}
+
+uint64_t job_left(const struct work *w)
+{
+    return job_total(w) - w->resume.out - w->resume.failed;
 }
 
 /* The run. */
@@ -237,6 +332,17 @@ int job_start(struct work *w, weft_error *why)
     return rc;
 }
 
+/* Once a second, so that a power cut costs no more than what a second did. */
+static void sync_journal(struct work *w)
+{
+    if (w->progress.seconds < w->next_sync)
+        return;
+    int rc = journal_sync(&w->resume.journal);
+    if (rc)
+        journal_failed(w, rc);
+    w->next_sync = w->progress.seconds + 1;
+}
+
 bool job_wait(struct work *w, int timeout_ms, int *rc, weft_error *why)
 {
     struct weft_run *run = atomic_load(&w->job.run);
@@ -255,6 +361,7 @@ bool job_wait(struct work *w, int timeout_ms, int *rc, weft_error *why)
     double after = job_now();
     w->progress.seconds = after - w->started;
     progress_read(&w->progress, run);
+    sync_journal(w);
 
     /* A stage may fail with ETIMEDOUT too, but then it comes at once. */
     if (result == -ETIMEDOUT && (after - before) * 1000 >= timeout_ms)
@@ -288,9 +395,11 @@ void job_abort(struct work *w)
     pthread_mutex_unlock(&w->lock);
 }
 
-int job_close(struct work *w, bool commit, weft_error *why)
+int job_close(struct work *w, bool commit, bool complete, weft_error *why)
 {
     int first = 0;
+
+    w->job.complete = complete;
 
     for (size_t i = 0; i < w->opened; i++) {
         const struct op *op = job_stage(w->spec, i)->op;
@@ -306,6 +415,14 @@ int job_close(struct work *w, bool commit, weft_error *why)
         }
     }
     return first;
+}
+
+int job_note_end(struct work *w)
+{
+    int rc = resume_end(&w->resume);
+    if (rc)
+        journal_failed(w, rc);
+    return rc;
 }
 
 bool job_published(const struct work *w, uint64_t *items, uint64_t *files)
@@ -334,6 +451,7 @@ void job_destroy(struct work *w)
             op->destroy(w->states[i]);
     }
     free(w->states);
+    resume_finish(&w->resume);
     weft_sched_destroy(w->job.sched);
     progress_finish(&w->progress);
     failures_finish(&w->failures);

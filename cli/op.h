@@ -12,6 +12,10 @@
 
 #include "weft/weft.h"
 
+struct item;
+struct journal;
+struct resume;
+
 struct strings {
     char **at;
     size_t count;
@@ -54,7 +58,12 @@ enum op_kind { OP_SOURCE, OP_STAGE, OP_GATHER };
 struct job {
     weft_sched *sched;
     unsigned workers;
-    bool dry; /* nothing is written */
+    bool dry;                /* nothing is written */
+    struct journal *journal; /* of what is published; NULL: dry */
+    struct resume *resume;   /* gives the files their numbers */
+    atomic_bool all_given;   /* the source has no more items */
+    bool complete;           /* after the run: no item is left undone */
+    bool in_order;           /* who puts items together: in the source's */
     _Atomic uint64_t bytes_read, bytes_written;
     struct weft_run *_Atomic run; /* NULL until it has started */
     _Atomic int fatal;            /* the first error of the environment */
@@ -94,13 +103,24 @@ struct op {
      * may be created on disk. */
     int (*open)(void **state, struct job *job, const void *params,
                 weft_error *why);
-    weft_stage_fn *fn;      /* OP_SOURCE (item may be filled) and OP_STAGE */
-    weft_gather_fn *gather; /* OP_GATHER: (batch, item) */
+    weft_stage_fn *fn;                         /* OP_STAGE */
+    weft_gather_fn *gather;                    /* OP_GATHER: (batch, item) */
     size_t (*batch_count)(const void *params); /* OP_GATHER: items per batch */
     bool (*drops_rest)(const void *params); /* OP_GATHER: a short last batch */
 
-    /* OP_SOURCE: how many items there will be. */
+    /* OP_SOURCE: how many items there are, and each of them: sets its path and
+     * key, the same ones whenever it is asked. */
     uint64_t (*total)(const void *state);
+    void (*at)(const void *state, uint64_t number, struct item *item);
+
+    /* Sinks, [main thread], after `open`: an earlier run has published this
+     * item in a file of this name below the pattern's folder. 0 or a negative
+     * errno. May be NULL. */
+    int (*restore)(void *state, const struct item *item, const char *name);
+
+    /* Sinks, [main thread], after that: a negative errno and a sentence where
+     * this run cannot go on with the earlier one. May be NULL. */
+    int (*resume)(void *state, weft_error *why);
 
     /* [main thread] After the run: `commit` publishes what is unfinished, else
      * it is discarded. A negative errno and a sentence: exit code 3. With 0, a

@@ -3,8 +3,12 @@
  * The file is written under a temporary name in the same folder, synced, then
  * renamed: a rename replaces the name at one instant, and after a crash the
  * name stands for the old file or for the new one, with all its bytes. Syncing
- * the folder makes the rename itself last. The temporary name is random, not
- * made of the process id: containers that share a folder all have process 1. */
+ * the folder makes the rename itself last. Only then the journal hears of it.
+ *
+ * The temporary name is random, not made of the process id: containers that
+ * share a folder all have process 1. The random part of a run with a journal is
+ * the journal's, so that who goes on with it after a kill finds what the killed
+ * one was writing, and writes that anew. */
 #include "cli/publish.h"
 
 #include <errno.h>
@@ -15,6 +19,8 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "cli/journal.h"
 
 /* Makes `path`'s folder when all above it exist, and makes that last. */
 static int make_one(const char *path)
@@ -64,6 +70,12 @@ int publish_folder(const char *path, bool make)
     return fd < 0 ? -errno : fd;
 }
 
+static void name_temporary(struct publish *p, uint64_t random)
+{
+    snprintf(p->temporary, sizeof p->temporary, ".%.200s.%016" PRIx64 ".tmp",
+             p->name, random);
+}
+
 int publish_init(struct publish *p, int folder, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -80,10 +92,20 @@ int publish_init(struct publish *p, int folder, const char *path)
     p->size = 0;
     p->exists = false;
     p->step = PUBLISH_OPEN;
+    p->note = (struct publish_note){ 0 };
     snprintf(p->name, sizeof p->name, "%s", name);
-    snprintf(p->temporary, sizeof p->temporary, ".%.200s.%016" PRIx64 ".tmp",
-             name, random);
+    name_temporary(p, random);
     return 0;
+}
+
+void publish_journaled(struct publish *p, struct journal *journal,
+                       const char *name)
+{
+    if (!journal)
+        return;
+    p->note.journal = journal;
+    p->noted_name = name;
+    name_temporary(p, journal->id);
 }
 
 static void done(weft_worker *self, struct weft_io *io, int rc);
@@ -114,6 +136,10 @@ static void prepare(struct publish *p)
         break;
     case PUBLISH_SYNC_FOLDER:
         p->io.fd = p->folder;
+        p->io.op = WEFT_IO_FSYNC;
+        break;
+    case PUBLISH_SYNC_NOTE:
+        p->io.fd = p->note.journal->fd;
         p->io.op = WEFT_IO_FSYNC;
         break;
     default:
@@ -169,22 +195,56 @@ static enum publish_step after(struct publish *p)
     case PUBLISH_RENAME:
         p->exists = false;
         return PUBLISH_SYNC_FOLDER;
+    case PUBLISH_SYNC_FOLDER:
+        return p->note.journal ? PUBLISH_NOTE : PUBLISH_DONE;
+    case PUBLISH_NOTE:
+        return p->note.sync ? PUBLISH_SYNC_NOTE : PUBLISH_DONE;
     default:
         return PUBLISH_DONE;
     }
 }
 
+/* A line into the page cache: no worker waits for a disk. */
+static int put_note(const struct publish *p)
+{
+    return journal_put(p->note.journal,
+                       &(struct record){ .kind = RECORD_OUT,
+                                         .unit = (int64_t)p->note.unit,
+                                         .items = p->note.items,
+                                         .item_count = p->note.item_count,
+                                         .text = p->noted_name });
+}
+
+static int take_step(weft_worker *self, struct publish *p)
+{
+    if (p->step == PUBLISH_WRITE && !p->bytes)
+        return 0;
+    if (p->step == PUBLISH_NOTE)
+        return put_note(p);
+    prepare(p);
+    return self ? weft_io_start(self, &p->io) : perform_here(&p->io);
+}
+
+/* A step has ended: does it go on? Of a file that is there already the run that
+ * this one goes on with was killed while it wrote it: what it left goes. */
+static bool moves(struct publish *p, int rc)
+{
+    if (!rc) {
+        p->step = after(p);
+        return true;
+    }
+    if (p->step == PUBLISH_SYNC_NOTE && rc != WEFT_PENDING)
+        journal_break(p->note.journal, rc);
+    return rc == -EEXIST && p->step == PUBLISH_OPEN && p->note.journal &&
+           !unlinkat(p->folder, p->temporary, 0);
+}
+
 static int go_on(weft_worker *self, struct publish *p)
 {
     while (p->step != PUBLISH_DONE) {
-        bool nothing = p->step == PUBLISH_WRITE && !p->bytes;
-        prepare(p);
-        int rc = nothing ? 0
-                 : self  ? weft_io_start(self, &p->io)
-                         : perform_here(&p->io);
-        if (rc)
+        int rc = take_step(self, p);
+        if (!moves(p, rc))
             return rc;
-        p->step = after(p);
     }
     return 0;
 }
@@ -192,10 +252,8 @@ static int go_on(weft_worker *self, struct publish *p)
 static void done(weft_worker *self, struct weft_io *io, int rc)
 {
     struct publish *p = io->ctx;
-    if (!rc) {
-        p->step = after(p);
+    if (moves(p, rc))
         rc = go_on(self, p);
-    }
     if (rc != WEFT_PENDING)
         p->done(self, p->ctx, rc);
 }
@@ -213,9 +271,10 @@ int publish_write(weft_worker *self, struct publish *p, const void *data,
 const char *publish_doing(const struct publish *p)
 {
     static const char *const words[] = {
-        [PUBLISH_OPEN] = "create",      [PUBLISH_WRITE] = "write",
-        [PUBLISH_SYNC] = "sync",        [PUBLISH_RENAME] = "rename",
-        [PUBLISH_SYNC_FOLDER] = "sync", [PUBLISH_DONE] = "write",
+        [PUBLISH_OPEN] = "create",       [PUBLISH_WRITE] = "write",
+        [PUBLISH_SYNC] = "sync",         [PUBLISH_RENAME] = "rename",
+        [PUBLISH_SYNC_FOLDER] = "sync",  [PUBLISH_NOTE] = "journal",
+        [PUBLISH_SYNC_NOTE] = "journal", [PUBLISH_DONE] = "write",
     };
     return words[p->step];
 }

@@ -1,6 +1,7 @@
 /* publish.h: a file appears under its name whole, or not at all.
  *
  *     publish_init(&p, folder, "out/a.tar");
+ *     publish_journaled(&p, journal, "a.tar");     // if there is one
  *     publish_write(self, &p, data, bytes, false); // as often as you like
  *     publish_write(self, &p, data, bytes, true);  // now it is out/a.tar
  *     publish_discard(&p);                         // always, at the end
@@ -14,12 +15,25 @@
 
 #include "weft/io.h"
 
+struct journal;
+
+/* What is noted of a file when it has its name. */
+struct publish_note {
+    struct journal *journal; /* NULL: nothing is noted */
+    uint64_t unit;           /* the file's number */
+    const uint64_t *items;   /* in it, ascending */
+    size_t item_count;
+    bool sync; /* before anything else happens the note is on disk as well */
+};
+
 struct publish {
     int folder; /* borrowed */
     char name[NAME_MAX + 1], temporary[NAME_MAX + 1];
     int fd; /* -1: not open */
     uint64_t size;
     bool exists; /* under its temporary name */
+    struct publish_note note;
+    const char *noted_name; /* borrowed */
 
     enum publish_step {
         PUBLISH_OPEN,
@@ -27,6 +41,8 @@ struct publish {
         PUBLISH_SYNC,
         PUBLISH_RENAME,
         PUBLISH_SYNC_FOLDER,
+        PUBLISH_NOTE,
+        PUBLISH_SYNC_NOTE,
         PUBLISH_DONE,
     } step;
     const void *data;
@@ -44,6 +60,11 @@ int publish_folder(const char *path, bool make);
 
 /* Nothing is created yet. -ENAMETOOLONG; -EINVAL: the path names no file. */
 int publish_init(struct publish *p, int folder, const char *path);
+
+/* Before the first write: the temporary name is the journal's own. Fill in
+ * p->note before the last one. `name` is what the journal calls the file. */
+void publish_journaled(struct publish *p, struct journal *journal,
+                       const char *name);
 
 /* Adds `bytes` to the file; with `last` it is synced and gets its name. With
  * self NULL it waits. 0, WEFT_PENDING or a negative errno. */

@@ -33,8 +33,11 @@ static void count_items(struct report *r)
 
     r->total = job_total(r->work);
     r->in = first->fed;
-    r->left = r->total > r->in ? r->total - r->in : 0;
-    r->failed = progress_failed(p) - cut_off;
+    r->earlier = r->work->resume.out;
+    r->earlier_failed = r->work->resume.failed;
+    uint64_t mine = job_left(r->work);
+    r->left = mine > r->in ? mine - r->in : 0;
+    r->failed = progress_failed(p) - cut_off + r->earlier_failed;
     r->filtered = first->filtered;
     r->cancelled = first->cancelled + cut_off;
     if (!job_published(r->work, &r->out, &r->files))
@@ -100,6 +103,15 @@ static void print_items(const struct report *r, FILE *out)
                 r->left, r->cancelled, r->unfinished);
 }
 
+static void print_earlier(const struct report *r, FILE *out)
+{
+    if (r->work->resume.found)
+        fprintf(out,
+                "  earlier  %" PRIu64 " were out, %" PRIu64
+                " had failed and are left out\n",
+                r->earlier, r->earlier_failed);
+}
+
 static void print_limit(const struct report *r, FILE *out)
 {
     char text[1024];
@@ -163,6 +175,7 @@ void report_summary(const struct report *r, FILE *out)
             text_seconds(a, sizeof a, r->seconds), text_rate(b, sizeof b, rate),
             job->workers, job->workers == 1 ? "" : "s");
     print_items(r, out);
+    print_earlier(r, out);
     fprintf(out, "  read     %s\n",
             text_bytes(a, sizeof a, atomic_load(&job->bytes_read)));
     fprintf(out, "  written  %s in %" PRIu64 " file%s\n",

@@ -15,7 +15,9 @@ struct report {
     char text[640];     /* why it ended early; empty if it did not */
 
     uint64_t total, in, out, filtered, failed, cancelled;
-    uint64_t left;       /* not taken from the source */
+    uint64_t earlier;        /* out before this run */
+    uint64_t earlier_failed; /* failed before, and left out */
+    uint64_t left;           /* not taken from the source */
     uint64_t unfinished; /* went in, and neither came out nor is counted above:
                             in a shard or batch that was not finished */
     uint64_t files;

@@ -15,6 +15,8 @@ static void put_items(struct json *j, const struct report *r)
     json_count(j, "cancelled", r->cancelled);
     json_count(j, "unfinished", r->unfinished);
     json_count(j, "left", r->left);
+    json_count(j, "earlier", r->earlier);
+    json_count(j, "earlier_failed", r->earlier_failed);
     json_end(j);
 }
 

@@ -38,7 +38,7 @@ void report_plan(const struct work *w, FILE *out)
     }
     policy_text(spec, policy, sizeof policy);
     fprintf(out, "%" PRIu64 " item%s, %u worker%s; nothing is written\n\n",
-            job_total(w), job_total(w) == 1 ? "" : "s", w->job.workers,
+            job_left(w), job_left(w) == 1 ? "" : "s", w->job.workers,
             w->job.workers == 1 ? "" : "s");
     fprintf(out, "  %-*s  %-*s  tokens  order\n", name, "stage", op,
             "operator");
@@ -60,7 +60,7 @@ void report_plan_json(const struct work *w, FILE *out)
     json_string(&j, "weft", WEFT_VERSION);
     json_string(&j, "spec", w->spec->path);
     json_bool(&j, "dry_run", true);
-    json_count(&j, "items", job_total(w));
+    json_count(&j, "items", job_left(w));
     json_count(&j, "workers", w->job.workers);
     json_count(&j, "slots", spec_slots(w->spec, 0, w->job.workers));
     json_string(&j, "on_error", policy);

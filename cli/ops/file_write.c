@@ -17,6 +17,7 @@
 #include "cli/ops/ops.h"
 #include "cli/ops/pool.h"
 #include "cli/publish.h"
+#include "cli/resume.h"
 
 struct write_params {
     char *pattern;
@@ -33,6 +34,7 @@ static const struct param params[] = {
 struct files {
     struct job *job;
     const struct write_params *params;
+    size_t folder; /* so much of the pattern is one, for all files */
     struct pool pool;
     pthread_mutex_t lock; /* of the claims */
     struct claims claims;
@@ -44,6 +46,7 @@ struct file {
     struct pooled pooled;
     struct files *all;
     struct item *item;
+    uint64_t number; /* the item's */
     struct buffer path;
     struct publish out;
 };
@@ -80,9 +83,9 @@ static int claim(struct file *f, struct item *item)
 {
     struct files *all = f->all;
     const char *path = (const char *)f->path.data, *other = NULL;
+    const char *name = path + all->folder;
     pthread_mutex_lock(&all->lock);
-    int rc =
-        claims_take(&all->claims, path, f->path.size - 1, item->key, &other);
+    int rc = claims_take(&all->claims, name, strlen(name), item->key, &other);
     pthread_mutex_unlock(&all->lock);
     if (rc == -EEXIST)
         return weft_fail(item, rc, "%s is already that of %s", path, other);
@@ -147,8 +150,14 @@ static int begin(struct file *f, struct item *item)
     const char *path = (const char *)f->path.data;
     int folder = publish_folder(path, true);
     rc = folder < 0 ? folder : publish_init(&f->out, folder, path);
-    if (!rc)
+    if (!rc) {
+        f->number = item->number;
+        publish_journaled(&f->out, f->all->job->journal, path + f->all->folder);
+        f->out.note.unit = f->number;
+        f->out.note.items = &f->number;
+        f->out.note.item_count = 1;
         return 0;
+    }
     if (folder >= 0)
         close(folder);
     f->out.step = PUBLISH_OPEN;
@@ -199,6 +208,14 @@ static int make_first_folder(const char *pattern)
     return 0;
 }
 
+static int write_restore(void *state, const struct item *item, const char *name)
+{
+    struct files *all = state;
+    const char *other;
+    int rc = claims_take(&all->claims, name, strlen(name), item->key, &other);
+    return rc == -EEXIST ? 0 : rc;
+}
+
 static int write_open(void **state, struct job *job, const void *params_,
                       weft_error *why)
 {
@@ -208,6 +225,9 @@ static int write_open(void **state, struct job *job, const void *params_,
         return op_error(why, -ENOMEM, "no memory");
     all->job = job;
     all->params = p;
+    all->folder = strcspn(p->pattern, "{");
+    while (all->folder > 0 && p->pattern[all->folder - 1] != '/')
+        all->folder--;
     pool_init(&all->pool, sizeof(struct file), free_file);
     pthread_mutex_init(&all->lock, NULL);
     int rc = job->dry ? 0 : make_first_folder(p->pattern);
@@ -252,6 +272,7 @@ const struct op op_file_write = {
     .check = write_check,
     .open = write_open,
     .fn = write_item,
+    .restore = write_restore,
     .published = write_published,
     .destroy = write_destroy,
 };

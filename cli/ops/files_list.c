@@ -44,7 +44,6 @@ struct list {
     const struct list_params *params;
     struct paths files;
     size_t prefix; /* where the key begins in each path */
-    size_t next;   /* to be given */
 };
 
 /* The folders that we are in, the innermost first. */
@@ -197,15 +196,11 @@ static int list_open(void **state, struct job *job, const void *params_,
     return 0;
 }
 
-static int list_next(weft_worker *self, void *item_, void *state)
+static void list_at(const void *state, uint64_t number, struct item *item)
 {
-    struct list *l = state;
-    struct item *item = item_;
-    if (l->next == l->files.count)
-        return WEFT_END;
-    item->path = l->files.at[l->next++];
+    const struct list *l = state;
+    item->path = l->files.at[number];
     item->key = item->path + l->prefix;
-    return 0;
 }
 
 static uint64_t list_total(const void *state)
@@ -249,8 +244,8 @@ const struct op op_files_list = {
     .serial = true,
     .check = list_check,
     .open = list_open,
-    .fn = list_next,
     .total = list_total,
+    .at = list_at,
     .close = list_close,
     .destroy = list_destroy,
 };

@@ -34,6 +34,8 @@ static int add(weft_worker *self, void *batch_, void *item, void *state)
             return weft_fail(
                 item, -ENOMEM, "no memory for a batch of %llu images of %ux%u",
                 (unsigned long long)p->count, image->width, image->height);
+        batch->full = false;
+        batch->numbers.size = 0;
         batch->width = image->width;
         batch->height = image->height;
     }
@@ -43,8 +45,11 @@ static int add(weft_worker *self, void *batch_, void *item, void *state)
                          "size with fit: cover or stretch",
                          image->width, image->height, batch->width,
                          batch->height);
+    if (buffer_add(&batch->numbers, ((struct item *)item)->number))
+        return weft_fail(item, -ENOMEM, "no memory");
     memcpy(batch->pixels.data + batch->count * size, image->pixels.data, size);
     batch->count++;
+    batch->full = batch->count == p->count;
     batch->pixels.size = batch->count * size;
     return 0;
 }

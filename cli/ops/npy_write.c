@@ -1,8 +1,9 @@
 /* npy_write.c: npy.write, each batch as an array that numpy loads.
  *
  * A file's number is its batch's, so that it does not depend on which of
- * several batches is written first. The header goes first, then the pixels, as
- * the batch holds them. */
+ * several batches is written first. A batch that a drain ended early is not
+ * noted in the journal: who resumes makes it again, full. The header goes
+ * first, then the pixels, as the batch holds them. */
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -15,6 +16,7 @@
 #include "cli/ops/pattern.h"
 #include "cli/ops/pool.h"
 #include "cli/publish.h"
+#include "cli/resume.h"
 
 struct npy_params {
     char *pattern;
@@ -82,6 +84,18 @@ static int finish(struct array *a, int rc)
     return rc;
 }
 
+static void note_items(struct array *a, uint64_t number)
+{
+    struct job *job = a->all->job;
+    struct publish_note *note = &a->file.note;
+    publish_journaled(&a->file, job->journal, a->file.name);
+    if (!a->batch->full && !job->all_given)
+        note->journal = NULL;
+    note->unit = number;
+    note->items = buffer_sorted(&a->batch->numbers, &note->item_count);
+    note->sync = !job->in_order;
+}
+
 /* The header, then the pixels. */
 static int go_on(weft_worker *self, struct array *a)
 {
@@ -116,8 +130,9 @@ static int write_batch(weft_worker *self, void *batch_, void *state)
     a->batch = batch;
     a->headed = false;
     make_header(a->header, batch);
-    int rc = pattern_name(a->path, sizeof a->path, all->params->pattern,
-                          weft_item_number(batch));
+    uint64_t number = resume_unit(all->job->resume, weft_item_number(batch));
+    int rc =
+        pattern_name(a->path, sizeof a->path, all->params->pattern, number);
     if (!rc)
         rc = publish_init(&a->file, all->folder, a->path);
     if (rc) {
@@ -125,6 +140,7 @@ static int write_batch(weft_worker *self, void *batch_, void *state)
         return job_fatal(all->job, rc, "cannot create %s: %s",
                          all->params->pattern, strerror(-rc));
     }
+    note_items(a, number);
     a->file.done = written;
     a->file.ctx = a;
     rc = go_on(self, a);

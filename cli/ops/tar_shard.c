@@ -6,8 +6,10 @@
  * item that filled it waits for the disk, and with it the stage's only token.
  *
  * A shard of which a part cannot be written is lost with all its items, though
- * some of them were delivered before: it ends the run. The format is GNU's tar:
- * its names are bytes, whatever the locale.
+ * some of them were delivered before: it ends the run. One that a drain ended
+ * early is published, but not noted in the journal: who resumes makes it again,
+ * full, with the same items and more. The format is GNU's tar: its names are
+ * bytes, whatever the locale.
  *
  * Where it finds no memory for a name libarchive ends the process, with a
  * sentence and the status 1, which here means that some items failed. Nobody
@@ -30,6 +32,7 @@
 #include "cli/ops/pattern.h"
 #include "cli/ops/sample.h"
 #include "cli/publish.h"
+#include "cli/resume.h"
 
 struct shard_params {
     char *pattern;
@@ -60,7 +63,9 @@ struct shards {
     struct claims claims;
     struct buffer name, description; /* of the item that is being added */
 
+    uint64_t begun;          /* shards, by this run */
     uint64_t number;         /* of the shard */
+    struct buffer numbers;   /* of its items */
     char path[PATH_MAX];     /* its final name */
     struct archive *archive; /* NULL: between shards */
     struct archive_entry *entry;
@@ -104,6 +109,7 @@ static void end_archive(struct shards *s)
     archive_write_free(s->archive);
     s->archive = NULL;
     s->waiting.size = 0;
+    s->numbers.size = 0;
     s->count = s->size = 0;
 }
 
@@ -111,9 +117,12 @@ static void end_archive(struct shards *s)
 static int lose(struct shards *s, int error, const char *doing,
                 const char *reason)
 {
-    job_fatal(s->job, error,
-              "cannot %s %s: %s; its %" PRIu64 " items are not saved", doing,
-              s->path, reason, s->count);
+    if (s->file.step == PUBLISH_NOTE || s->file.step == PUBLISH_SYNC_NOTE)
+        job_fatal(s->job, error, "cannot %s %s: %s", doing, s->path, reason);
+    else
+        job_fatal(s->job, error,
+                  "cannot %s %s: %s; its %" PRIu64 " items are not saved",
+                  doing, s->path, reason, s->count);
     publish_discard(&s->file);
     if (s->archive)
         end_archive(s);
@@ -129,12 +138,14 @@ static int lose_archive(struct shards *s)
 
 static int begin(struct shards *s)
 {
+    s->number = resume_unit(s->job->resume, s->begun++);
     int rc =
         pattern_name(s->path, sizeof s->path, s->params->pattern, s->number);
     if (!rc)
         rc = publish_init(&s->file, s->folder, s->path);
     if (rc)
         return lose(s, rc, "create", strerror(-rc));
+    publish_journaled(&s->file, s->job->journal, s->file.name);
     s->archive = archive_write_new();
     if (!s->archive || archive_write_set_format_gnutar(s->archive) ||
         archive_write_set_bytes_per_block(s->archive, 0) ||
@@ -184,7 +195,6 @@ static int written(struct shards *s, int rc)
         return 0;
     atomic_fetch_add_explicit(&s->items, s->count, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->files, 1, memory_order_relaxed);
-    s->number++;
     end_archive(s);
     return 0;
 }
@@ -196,11 +206,24 @@ static void flushed(weft_worker *self, void *state, int rc)
     weft_complete(self, item, written(s, rc));
 }
 
+/* Short: ended by the end of the items, or by a drain. */
+static void note_items(struct shards *s)
+{
+    struct publish_note *note = &s->file.note;
+    if (!is_full(s) && !s->job->complete)
+        note->journal = NULL;
+    note->unit = s->number;
+    note->items = buffer_sorted(&s->numbers, &note->item_count);
+    note->sync = !s->job->in_order;
+}
+
 /* On the main thread, with self NULL, it waits. */
 static int flush(weft_worker *self, struct shards *s, bool last)
 {
     if (last && archive_write_close(s->archive) != ARCHIVE_OK)
         return lose_archive(s);
+    if (last)
+        note_items(s);
     s->last = last;
     s->file.done = flushed;
     s->file.ctx = s;
@@ -245,7 +268,8 @@ static int put(weft_worker *self, void *item_, void *state)
     if (rc)
         return rc;
     if (add_file(s, extension, &item->bytes) ||
-        add_file(s, "json", &s->description))
+        add_file(s, "json", &s->description) ||
+        buffer_add(&s->numbers, item->number))
         return lose_archive(s);
     s->count++;
     s->item = item;
@@ -262,6 +286,7 @@ static void shard_destroy(void *state)
     buffer_free(&s->name);
     buffer_free(&s->description);
     buffer_free(&s->waiting);
+    buffer_free(&s->numbers);
     if (s->folder >= 0)
         close(s->folder);
     free(s);
@@ -294,14 +319,49 @@ static int shard_open(void **state, struct job *job, const void *params_,
     return 0;
 }
 
+static bool has_shard(const struct shards *s, uint64_t number,
+                      char path[PATH_MAX])
+{
+    struct stat st;
+    return !pattern_name(path, PATH_MAX, s->params->pattern, number) &&
+           !lstat(path, &st);
+}
+
+static int shard_restore(void *state, const struct item *item, const char *name)
+{
+    struct shards *s = state;
+    const char *other;
+    s->name.size = 0;
+    int rc = name_from_key(&s->name, item->key, '_');
+    if (!rc)
+        rc = claims_take(&s->claims, (const char *)s->name.data, s->name.size,
+                         item->key, &other);
+    return rc == -EEXIST ? 0 : rc;
+}
+
+/* A shard that the journal has not heard of is replaced. In the order of the
+ * source it gets the same items. In any other its items go to the shards that
+ * are made now, and there may be fewer of those: then some would be in two.
+ * There is at most one such shard, unless the journal has lost lines. */
+static int shard_resume(void *state, weft_error *why)
+{
+    struct shards *s = state;
+    char path[PATH_MAX];
+    if (s->job->in_order || !has_shard(s, resume_unit(s->job->resume, 1), path))
+        return 0;
+    return op_error(why, -EEXIST,
+                    "%s is not in the journal, and its items may be given "
+                    "again; move it away, or, to do all again, remove the "
+                    "journal",
+                    path);
+}
+
 /* An earlier, longer run may have left shards that this one did not replace. It
  * is not ours to remove them, nor to keep quiet about them. */
 static void note_leftovers(const struct shards *s, weft_error *why)
 {
     char path[PATH_MAX];
-    struct stat st;
-    if (!pattern_name(path, sizeof path, s->params->pattern, s->number) &&
-        !lstat(path, &st))
+    if (has_shard(s, resume_unit(s->job->resume, s->begun), path))
         op_error(why, 0, "%s was there before; it is not of this run", path);
 }
 
@@ -353,6 +413,8 @@ const struct op op_tar_shard = {
     .check = shard_check,
     .open = shard_open,
     .fn = put,
+    .restore = shard_restore,
+    .resume = shard_resume,
     .close = shard_close,
     .published = shard_published,
     .destroy = shard_destroy,

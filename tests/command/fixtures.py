@@ -242,12 +242,22 @@ class CommandTest(unittest.TestCase):
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
                 for path in self.shards()}
 
+    def files(self):
+        """What is below out/, by name, but the journal."""
+        return {str(path.relative_to(self.out)): path.read_bytes()
+                for path in self.out.rglob("*")
+                if path.is_file() and path not in self.journals()}
+
+    def journals(self):
+        return list(self.out.glob(".weft-*.journal"))
+
     def assert_clean(self):
-        """Nothing is below out/ but whole files under final names."""
+        """Nothing is below out/ but whole files under final names, and the
+        journal of what is still to be done."""
         if not self.out.exists():
             return
         for path in self.out.rglob("*"):
-            if path.is_file():
+            if path.is_file() and path not in self.journals():
                 self.assertRegex(path.name, r"\.(tar|npy|jpg|out)$")
                 self.assertFalse(path.name.startswith("."), path)
         self.members()

@@ -197,8 +197,9 @@ class Failures(CommandTest):
         result = self.run_json(spec)
         self.assertEqual(result.code, 4, result.err)
         self.assertGreater(result.report["items"]["failed"], 2)
+        self.assertIn("--retry-failed goes on", result.err)
         spec["on_error"] = {"at_most": 6}
-        self.assertEqual(self.run_json(spec).code, 1)
+        self.assertEqual(self.run_json(spec, "--retry-failed").code, 1)
         self.assertEqual(len(self.keys()), 6)
 
     def test_keep_going_wins_over_the_spec(self):
@@ -222,7 +223,8 @@ class Reports(CommandTest):
         self.assertEqual(report["exit_code"], 0)
         self.assertEqual(report["items"], {
             "total": 12, "in": 12, "out": 12, "failed": 0, "filtered": 0,
-            "cancelled": 0, "unfinished": 0, "left": 0})
+            "cancelled": 0, "unfinished": 0, "left": 0, "earlier": 0,
+            "earlier_failed": 0})
         self.assertEqual(report["files_written"], 3)
         self.assertEqual(report["bytes_read"], sum(
             path.stat().st_size for path in self.photos.iterdir()))

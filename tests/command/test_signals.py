@@ -60,7 +60,7 @@ class Signals(CommandTest):
         """As many items as it says are out, from the first one on."""
         self.assertEqual(result.code, 75, result.err)
         found = re.search(r"stopped: (\d+) of 40 items done, (\d+) left; run "
-                          r"again", result.err)
+                          r"again with --resume", result.err)
         self.assertTrue(found, result.err)
         done, left = int(found[1]), int(found[2])
         self.assertEqual(done + left, self.COUNT)
@@ -96,12 +96,14 @@ class Signals(CommandTest):
         self.assertEqual(items["out"] + items["left"], self.COUNT)
         self.assertEqual(items["unfinished"], 0)
 
-    def test_after_a_drain_the_same_command_does_all(self):
+    def test_after_a_drain_the_same_command_resumes(self):
         process = self.start_and_wait()
         process.send_signal(signal.SIGTERM)
         self.assert_drained(self.drain_and_finish(process))
-        self.assertEqual(self.weft_run(self.spec()).code, 0)
-        self.assertEqual(len(self.keys()), self.COUNT)
+        self.assertEqual(self.weft_run(self.spec(), "--resume").code, 0)
+        self.assertEqual(self.keys(),
+                         [f"item-{i:04}" for i in range(self.COUNT)])
+        self.assertEqual(len(self.shards()), (self.COUNT + 2) // 3)
 
     def test_ctrl_c_reaches_the_commands_too_and_fails_none(self):
         process = self.start_and_wait(start_new_session=True)

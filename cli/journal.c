@@ -1,0 +1,194 @@
+/* journal.c: the file in which a run notes what it has published.
+ *
+ * A line that was noted after what it tells of was on disk is right whenever it
+ * is found, and one that is lost costs the time to do it again. So lines are
+ * written at once, for a process that is killed keeps them, but synced only now
+ * and then, beside the work. An error is for good: after a short write a line
+ * would follow half a line, and after an fsync that failed nobody knows what is
+ * on the disk. */
+#include "cli/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "cli/publish.h"
+
+void journal_init(struct journal *j, const char *path)
+{
+    *j = (struct journal){ .folder = -1, .fd = -1 };
+    snprintf(j->path, sizeof j->path, "%s", path);
+    pthread_mutex_init(&j->lock, NULL);
+}
+
+static void close_file(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+void journal_finish(struct journal *j)
+{
+    close_file(&j->fd);
+    close_file(&j->folder);
+    buffer_free(&j->line);
+    pthread_mutex_destroy(&j->lock);
+}
+
+static const char *name_of(const struct journal *j)
+{
+    const char *slash = strrchr(j->path, '/');
+    return slash ? slash + 1 : j->path;
+}
+
+/* Where there are no locks, it is taken without. */
+static int lock(int fd)
+{
+    if (!flock(fd, LOCK_EX | LOCK_NB) || errno == ENOLCK || errno == ENOSYS ||
+        errno == EOPNOTSUPP)
+        return 0;
+    return -errno;
+}
+
+static int open_locked(struct journal *j, int flags)
+{
+    if (j->folder < 0)
+        j->folder = publish_folder(j->path, false);
+    if (j->folder < 0)
+        return j->folder;
+    int fd = openat(j->folder, name_of(j),
+                    O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0666);
+    if (fd < 0)
+        return -errno;
+    int rc = lock(fd);
+    if (rc) {
+        close(fd);
+        return rc;
+    }
+    j->fd = fd;
+    return 0;
+}
+
+int journal_open(struct journal *j) { return open_locked(j, 0); }
+
+int journal_load(struct journal *j, struct buffer *out)
+{
+    enum { STEP = 1 << 16 };
+    out->size = 0;
+    for (;;) {
+        if (buffer_reserve(out, out->size + STEP))
+            return -ENOMEM;
+        ssize_t n = pread(j->fd, out->data + out->size, STEP, (off_t)out->size);
+        if (n == 0)
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        out->size += n > 0 ? (size_t)n : 0;
+    }
+}
+
+int journal_cut(struct journal *j, const struct journal_head *head,
+                uint64_t size, uint64_t chain)
+{
+    if (ftruncate(j->fd, (off_t)size) || fsync(j->fd))
+        return -errno;
+    j->id = head->id;
+    j->chain = chain;
+    j->noted = true;
+    return 0;
+}
+
+static int write_all(int fd, const struct buffer *bytes)
+{
+    for (size_t at = 0; at < bytes->size;) {
+        ssize_t n = write(fd, bytes->data + at, bytes->size - at);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        at += n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+static int append(struct journal *j)
+{
+    int rc = write_all(j->fd, &j->line);
+    j->line.size = 0;
+    j->dirty = true;
+    return rc;
+}
+
+static int fill(struct journal *j, const struct journal_head *head)
+{
+    j->id = head->id;
+    j->chain = 0;
+    j->line.size = 0;
+    int rc = ftruncate(j->fd, 0) ? -errno : 0;
+    if (!rc)
+        rc = record_put_head(&j->line, &j->chain, head);
+    if (!rc)
+        rc = append(j);
+    j->is_new = true;
+    return rc;
+}
+
+int journal_create(struct journal *j, struct journal_head *head)
+{
+    bool replace = j->fd >= 0;
+    int rc = replace ? 0 : open_locked(j, O_CREAT | O_EXCL);
+    if (rc)
+        return rc;
+    if (getrandom(&head->id, sizeof head->id, 0) < 0)
+        return -errno;
+    rc = fill(j, head);
+    if (!rc && replace) /* the old one must not come back */
+        rc = journal_sync(j);
+    if (rc)
+        unlinkat(j->folder, name_of(j), 0);
+    return rc;
+}
+
+int journal_put(struct journal *j, const struct record *record)
+{
+    pthread_mutex_lock(&j->lock);
+    int rc = j->broken;
+    if (!rc)
+        rc = record_put(&j->line, &j->chain, record);
+    if (!rc)
+        rc = append(j);
+    j->noted |= !rc;
+    j->broken = rc;
+    pthread_mutex_unlock(&j->lock);
+    return rc;
+}
+
+void journal_break(struct journal *j, int error)
+{
+    pthread_mutex_lock(&j->lock);
+    if (!j->broken)
+        j->broken = error;
+    pthread_mutex_unlock(&j->lock);
+}
+
+int journal_sync(struct journal *j)
+{
+    pthread_mutex_lock(&j->lock);
+    bool dirty = j->dirty, is_new = j->is_new;
+    int rc = j->broken;
+    j->dirty = j->is_new = false;
+    pthread_mutex_unlock(&j->lock);
+    if (!rc && dirty && (fsync(j->fd) || (is_new && fsync(j->folder)))) {
+        rc = -errno;
+        journal_break(j, rc);
+    }
+    return rc;
+}
+
+int journal_remove(struct journal *j)
+{
+    return unlinkat(j->folder, name_of(j), 0) ? -errno : 0;
+}
