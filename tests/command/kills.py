@@ -81,7 +81,8 @@ class Killed(CommandTest):
         """The numbers of the items that are out, as the journal has them."""
         numbers = []
         for journal in self.journals():
-            for line in journal.read_text().splitlines(keepends=True):
+            text = journal.read_text(errors="replace")
+            for line in text.splitlines(keepends=True):
                 found = re.match(r"\w{16} out \d+ ([\d,-]+) .*\n", line)
                 for some in found[1].split(",") if found else ():
                     first, _, last = some.partition("-")
