@@ -67,7 +67,8 @@ static bool was_cancelled(const struct work *w, int rc)
 
 static bool was_stopped(const struct work *w, int rc)
 {
-    return rc < 0 && w->failures.count > 0 && w->spec->policy != WEFT_SKIP;
+    return rc < 0 && progress_failed(&w->progress) > 0 &&
+           w->spec->policy != WEFT_SKIP;
 }
 
 /* The exit code as far as the run itself decides it. */

@@ -224,7 +224,8 @@ static const char *difference(const struct journal_head *a,
         return "the stages, a parameter or weft's version";
     if (a->count != b->count)
         return "the number of inputs";
-    return a->inputs != b->inputs ? "the names of the inputs" : NULL;
+    return a->inputs != b->inputs ? "the names of the inputs, or their order,"
+                                  : NULL;
 }
 
 static int create(struct resume *r, struct journal_head *head, weft_error *why)

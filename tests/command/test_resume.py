@@ -214,7 +214,7 @@ class Resume(Killed):
         self.refused(spec, "6 of 10 .* the stages.* changed", "--set",
                      "stages.shard.with.max_count=4")
         (self.photos / "item-03").rename(self.photos / "item-03b")
-        self.refused(spec, "the names of the inputs changed")
+        self.refused(spec, "the names of the inputs, or their order, changed")
         self.add("item-99", b"x")
         self.refused(spec, "the number of inputs changed")
         self.assertEqual(self.journals()[0].read_bytes(), before)
