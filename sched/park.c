@@ -50,9 +50,11 @@
  *      worker sets its bit and counts itself a sleeper, then looks for calls,
  *      all seq_cst. If the caller does not see the bit, the worker sees the
  *      call before it sleeps, and does what the caller does: wakes one, this
- *      one before others. If it sees the bit and nobody is counted, the worker
- *      is about to be; or it was, looked for calls, and its count served to
- *      wake one that is about to be, [B]. So the caller tries again.
+ *      one before others, until its bit is gone. If there is the bit and nobody
+ *      is counted, the worker is about to be; or it was, looked for calls, and
+ *      its count served to wake one that is about to be, [B]. So the caller
+ *      tries again. Who has taken the bit wakes the worker next; meanwhile it
+ *      wakes no others.
  *
  * The same protocol, with the counts in one word, is Go's (proc.go) and tokio's
  * (idle.rs). */
@@ -160,7 +162,7 @@ void wf_park_end_search(struct park *p)
 }
 
 /* Wakes one that sleeps, this one before others; false: none is counted. */
-static bool rouse(struct park *p, unsigned worker)
+static bool wake_one(struct park *p, unsigned worker)
 {
     uint64_t state = load_seq_cst(&p->state); /* [W] */
 
@@ -173,14 +175,20 @@ static bool rouse(struct park *p, unsigned worker)
     return true;
 }
 
-void wf_park_call(struct park *p, unsigned worker)
+/* Until somebody has taken its bit, and so is about to wake it. */
+static void rouse(struct park *p, unsigned worker)
 {
     uint64_t mask = (uint64_t)1 << worker % 64;
 
-    add_seq_cst(&p->berths[worker].calls, 1);                /* [L] */
     while ((load_seq_cst(&p->asleep[worker / 64]) & mask) && /* [L] */
-           !rouse(p, worker))
+           !wake_one(p, worker))
         cpu_pause();
+}
+
+void wf_park_call(struct park *p, unsigned worker)
+{
+    add_seq_cst(&p->berths[worker].calls, 1); /* [L] */
+    rouse(p, worker);
 }
 
 void wf_park_answer(struct park *p, unsigned worker)
@@ -205,10 +213,12 @@ void wf_park_sleep(struct park *p, unsigned worker, bool searching)
     if (!searchers(after) && p->visible(p->ctx)) /* [R] */
         wf_park_notify(p, worker);
     while (!wf_park_closed(p) && !load_acquire(&berth->woken)) /* [H] */
-        if (load_seq_cst(&berth->calls))                       /* [L] */
+        if (load_seq_cst(&berth->calls)) {                     /* [L] */
             rouse(p, worker);
-        else
+            cpu_pause();
+        } else {
             wf_futex_wait(&berth->woken, 0, -1);
+        }
 }
 
 bool wf_park_closed(struct park *p)

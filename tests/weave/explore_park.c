@@ -56,6 +56,54 @@ static void publish_two(void)
     publish_one();
 }
 
+/* Without a look whether anybody expects it. */
+static void publish_and_notify(void)
+{
+    add_seq_cst(&work, 1); /* [W] in park.c */
+    wf_park_notify(&park, 0);
+}
+
+/* [L]: a worker that is called does not sleep, though there is no work. */
+static void sleep_until_called(void)
+{
+    wf_park_sleep(&park, 0, false);
+    weave_assert(wf_park_called(&park, 0));
+    wf_park_answer(&park, 0);
+    wf_park_close(&park);
+}
+
+static void call_first(void) { wf_park_call(&park, 0); }
+
+/* The other worker, which may be woken in its place, and sleeps again. */
+static void sleep_until_closed(void)
+{
+    for (bool searching = false; !wf_park_closed(&park); searching = true)
+        wf_park_sleep(&park, 1, searching);
+}
+
+/* [H] */
+static int left;
+
+static void leave_and_notify(void)
+{
+    left = 1;
+    wf_park_notify(&park, 0);
+}
+
+static void sleep_and_find(void)
+{
+    wf_park_sleep(&park, 0, false);
+    weave_assert(left == 1);
+}
+
+/* Somebody sleeps there already, and nobody else does anything. */
+static void leave_when_it_sleeps(void)
+{
+    while (!wf_park_expects(&park))
+        weave_yield();
+    leave_and_notify();
+}
+
 static void close_all(void) { wf_park_close(&park); }
 
 static void one_was_taken(void)
@@ -102,6 +150,34 @@ int main(int argc, char **argv)
           .check = finish,
           .interruptions = 3,
           .stale = 1,
+          .most = 500000 },
+        { .name = "who_does_not_ask_before_wakes_a_worker_too",
+          .setup = set_up,
+          .threads = { first_worker, publish_and_notify },
+          .check = one_was_taken,
+          .interruptions = 5,
+          .stale = 2,
+          .most = 500000 },
+        { .name = "who_is_called_does_not_sleep",
+          .setup = set_up,
+          .threads = { sleep_until_called, call_first },
+          .check = finish,
+          .interruptions = 5,
+          .stale = 3,
+          .most = 500000 },
+        { .name = "nor_where_another_one_sleeps",
+          .setup = set_up,
+          .threads = { sleep_until_called, sleep_until_closed, call_first },
+          .check = finish,
+          .interruptions = 3,
+          .stale = 1,
+          .most = 500000 },
+        { .name = "who_is_woken_sees_what_its_waker_did",
+          .setup = set_up,
+          .threads = { sleep_and_find, leave_when_it_sleeps },
+          .check = finish,
+          .interruptions = 4,
+          .stale = 3,
           .most = 500000 },
         { 0 },
     };
