@@ -1,4 +1,5 @@
 /* explore_deque.c: the deque, under every interleaving of a few operations. */
+#include "sched/barrier.h"
 #include "sched/deque.h"
 #include "tests/weave/weave.h"
 
@@ -53,7 +54,7 @@ static void push_and_pop_thrice(void)
     }
 }
 
-static void push_list_pop_one(void)
+static void push_list(void)
 {
     struct task_list list = { 0 };
 
@@ -62,8 +63,63 @@ static void push_list_pop_one(void)
         task_list_add(&list, &tasks[i]);
     }
     wf_deque_push_list(&deque, &list);
+}
+
+/* As if a thief had just asked. */
+static void share(void) { store_relaxed(&deque.mood, ASKED); }
+
+/* Its owner shares, and then is alone again. */
+static void set_up_shared(void)
+{
+    share();
+    push_list();
+}
+
+static void pop_two(void)
+{
     have(wf_deque_pop(&deque));
     have(wf_deque_pop(&deque));
+}
+
+static void push_list_pop_two(void)
+{
+    push_list();
+    pop_two();
+}
+
+/* Alone until it is asked. */
+static void push_list_pop_three(void)
+{
+    push_list_pop_two();
+    have(wf_deque_pop(&deque));
+}
+
+/* [W]: of who pushes a task and then asks whether anybody sleeps, and who says
+ * that it sleeps and then looks, one sees the other. */
+static _Atomic bool sleeps, seen_asleep, seen_task;
+
+static void push_and_ask(void)
+{
+    push(0);
+    store_relaxed(&seen_asleep, load_seq_cst(&sleeps));
+}
+
+/* Alone since the first of them, which it takes back. */
+static void push_two_and_ask(void)
+{
+    push(0);
+    have(wf_deque_pop(&deque));
+    push(1);
+    store_relaxed(&seen_asleep, load_seq_cst(&sleeps));
+}
+
+/* As a worker does before it sleeps: visible() in sched.c. */
+static void sleep_and_look(void)
+{
+    store_seq_cst(&sleeps, true);
+    if (wf_deque_is_alone(&deque))
+        wf_barrier_heavy();
+    store_relaxed(&seen_task, wf_deque_visible(&deque));
 }
 
 /* The owner, when all is quiet, finds what is left. */
@@ -73,6 +129,12 @@ static void nothing_is_lost(void)
         have(t);
     for (unsigned i = 0; i < TASKS; i++)
         weave_assert(taken[i] == filled[i]);
+}
+
+static void one_saw_the_other(void)
+{
+    weave_assert(seen_asleep || seen_task);
+    nothing_is_lost();
 }
 
 int main(int argc, char **argv)
@@ -103,10 +165,36 @@ int main(int argc, char **argv)
           .stale = 1,
           .most = 1000000 },
         { .name = "a_list_appears_at_once",
-          .threads = { push_list_pop_one, steal_two },
+          .threads = { push_list_pop_two, steal_two },
           .check = nothing_is_lost,
           .interruptions = 4,
           .stale = 2,
+          .most = 1000000 },
+        { .name = "nor_is_one_taken_twice_when_its_owner_is_alone_again",
+          .setup = set_up_shared,
+          .threads = { pop_two, steal_one, steal_one },
+          .check = nothing_is_lost,
+          .interruptions = 2,
+          .stale = 4,
+          .most = 1000000 },
+        { .name = "nor_when_it_shares_again",
+          .threads = { push_list_pop_three, steal_two },
+          .check = nothing_is_lost,
+          .interruptions = 4,
+          .stale = 3,
+          .most = 1000000 },
+        { .name = "who_pushes_or_who_falls_asleep_sees_the_other",
+          .setup = share,
+          .threads = { push_and_ask, sleep_and_look },
+          .check = one_saw_the_other,
+          .interruptions = 4,
+          .stale = 3,
+          .most = 1000000 },
+        { .name = "so_it_is_with_one_who_is_alone",
+          .threads = { push_two_and_ask, sleep_and_look },
+          .check = one_saw_the_other,
+          .interruptions = 4,
+          .stale = 3,
           .most = 1000000 },
         { 0 },
     };
