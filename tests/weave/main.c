@@ -10,11 +10,11 @@
 static struct {
     unsigned long random, pct, all, total;
     uint64_t seed;
-    bool trace;
+    bool trace, first;
     char **names;
 } options = { .random = 20000, .pct = 20000, .all = 200000 };
 
-enum { KEY_PCT = 256, KEY_ALL };
+enum { KEY_PCT = 256, KEY_ALL, KEY_FIRST };
 
 static const struct argp_option descriptions[] = {
     { "random", 'n', "N", 0, "executions whose choices are random", 0 },
@@ -24,6 +24,7 @@ static const struct argp_option descriptions[] = {
       "so many, at most, of all that there are within a test's bounds", 0 },
     { "seed", 's', "SEED", 0, "of the first of them, and one more of each next",
       0 },
+    { "first", KEY_FIRST, NULL, 0, "end with the first test that fails", 0 },
     { "trace", 't', NULL, 0, "print what happens in the last one", 0 },
     { 0 }
 };
@@ -42,6 +43,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 's':
         options.seed = strtoull(arg, NULL, 0);
+        return 0;
+    case KEY_FIRST:
+        options.first = true;
         return 0;
     case 't':
         options.trace = true;
@@ -144,7 +148,7 @@ int weave_main(const struct weave_test *tests, int argc, char **argv)
     unsigned failed = 0;
 
     argp_parse(&argp, argc, argv, 0, NULL, NULL);
-    for (; tests->name; tests++)
+    for (; tests->name && !(options.first && failed); tests++)
         if (is_wanted(tests->name))
             failed += !try_all_ways(tests);
     printf("%lu executions, %u tests failed\n", options.total, failed);
