@@ -118,7 +118,8 @@ static void hook(struct slot *slot, bool ends, int result)
 static uint64_t next_attempt_at(const struct slot *slot)
 {
     const struct weft_retry *r = &stage_of(slot)->stage->retry;
-    uint64_t now = wf_now_ns(), random = now ^ (slot->number << 32);
+    uint64_t now = weft_sched_now_ns(slot->run->run.sched),
+             random = now ^ (slot->number << 32);
     double ms = r->first_ms, factor = r->factor;
 
     /* first_ms * factor^(attempt - 1), in as many steps as that has digits. */
@@ -497,7 +498,7 @@ static int arm(struct slot *slot)
     store_relaxed(&slot->ends,
                   next_only(slot, TAKEN)); /* until the timer is armed */
     if (stage->deadline_ms)
-        when = wf_now_ns() + stage->deadline_ms * MILLISECOND;
+        when = weft_sched_now_ns(sched) + stage->deadline_ms * MILLISECOND;
     slot->timer.task.run = expired;
     slot->timer.timeout = stage->deadline_ms;
     int rc = wf_timer_start(sched, &slot->timer, when);

@@ -55,6 +55,7 @@ int weft_next(struct weft_run *base, void **item, int timeout_ms,
 {
     struct pipeline_run *run = pipeline_of(base);
     struct segment *sink = sink_of(run);
+    weft_sched *sched = base->sched;
     bool dry;
 
     if (!sink)
@@ -65,7 +66,7 @@ int weft_next(struct weft_run *base, void **item, int timeout_ms,
                         "a stage");
 
     struct slot *slot =
-        wf_segment_take_out(sink, deadline_in(timeout_ms), &dry);
+        wf_segment_take_out(sink, sched, deadline_in(sched, timeout_ms), &dry);
     if (slot && slot->outcome == MARKER) {
         put_at(slot, RELEASED);
         wf_flow_finish(wf_worker_here(), slot);

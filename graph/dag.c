@@ -355,7 +355,8 @@ static int arm(struct dag_run *run, const struct weft_run_config *config)
         return 0;
     run->deadline = (struct timer){ .task.run = out_of_time, .timeout = true };
     return wf_timer_start(run->run.sched, &run->deadline,
-                          wf_now_ns() + run->deadline_ms * (uint64_t)1000000);
+                          weft_sched_now_ns(run->run.sched) +
+                              run->deadline_ms * (uint64_t)1000000);
 }
 
 /* All at once, the highest first. */

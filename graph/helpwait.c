@@ -86,25 +86,26 @@ enum help wf_help(weft_worker *self, weft_future *f)
     return help;
 }
 
-int wf_wait_on(weft_worker *self, weft_future *const futures[], size_t n,
-               _Atomic uint32_t *word, uint32_t seen, int64_t left)
+int wf_wait_on(weft_sched *sched, weft_worker *self,
+               weft_future *const futures[], size_t n, _Atomic uint32_t *word,
+               uint32_t seen, int64_t left)
 {
     if (self)
         return wf_sleep_in_task(self, futures, n, word, seen, left);
-    wf_sleep_while(word, seen, left);
+    wf_wait_while(sched, word, seen, left);
     return 0;
 }
 
 int weft_future_wait(weft_future *f, int timeout_ms)
 {
     weft_worker *self = wf_worker_here();
-    uint64_t deadline = deadline_in(timeout_ms);
+    uint64_t deadline = deadline_in(f->sched, timeout_ms);
     uint32_t state = load_acquire(&f->state); /* [F] in future.c */
 
     if (!self && !(state & DONE))
-        wf_spin_while(&f->state, DONE, 0, deadline_left(deadline));
+        wf_spin_while(&f->state, DONE, 0, deadline_left(f->sched, deadline));
     while (!((state = load_acquire(&f->state)) & DONE)) { /* [F] in future.c */
-        int64_t left = deadline_left(deadline);
+        int64_t left = deadline_left(f->sched, deadline);
         if (!left)
             return -ETIMEDOUT;
         enum help help = self ? wf_help(self, f) : NOTHING;
@@ -116,7 +117,7 @@ int weft_future_wait(weft_future *f, int timeout_ms)
             or_seq_cst(&f->state, WAITED); /* [K] in future.c */
             continue;
         }
-        int rc = wf_wait_on(self, &f, 1, &f->state, state, left);
+        int rc = wf_wait_on(f->sched, self, &f, 1, &f->state, state, left);
         if (rc)
             return rc;
     }

@@ -72,7 +72,7 @@ int weft_at_ns(weft_sched *sched, uint64_t when_ns, weft_future **out,
 int weft_after_ns(weft_sched *sched, uint64_t ns, weft_future **out,
                   weft_error *why)
 {
-    uint64_t now = wf_now_ns();
+    uint64_t now = weft_sched_now_ns(sched);
 
     return weft_at_ns(sched, ns < UINT64_MAX - now ? now + ns : UINT64_MAX, out,
                       why);

@@ -116,10 +116,11 @@ struct segment_news wf_segment_offer(struct segment *s, struct slot *slot,
 }
 
 /* Under the lock, which it leaves: something may come soon. */
-static void look_out(struct segment *s, uint64_t deadline)
+static void look_out(struct segment *s, const weft_sched *sched,
+                     uint64_t deadline)
 {
     uint32_t seen = load_relaxed(&s->out.changed);
-    int64_t left = deadline_left(deadline);
+    int64_t left = deadline_left(sched, deadline);
 
     if (!left)
         return;
@@ -128,19 +129,19 @@ static void look_out(struct segment *s, uint64_t deadline)
     pthread_mutex_lock(&s->lock);
 }
 
-struct slot *wf_segment_take_out(struct segment *s, uint64_t deadline,
-                                 bool *is_dry)
+struct slot *wf_segment_take_out(struct segment *s, weft_sched *sched,
+                                 uint64_t deadline, bool *is_dry)
 {
     struct slot *slot = NULL;
 
     pthread_mutex_lock(&s->lock);
     if (!s->out.list.first && !wf_segment_dry(s)) {
         want(s->times, &s->out.starved);
-        look_out(s, deadline);
+        look_out(s, sched, deadline);
     }
     for (int64_t left; !s->out.list.first && !wf_segment_dry(s) &&
-                       (left = deadline_left(deadline));)
-        wf_segment_sleep(s, &s->out.changed, &s->out.takers, left);
+                       (left = deadline_left(sched, deadline));)
+        wf_segment_sleep(s, sched, &s->out.changed, &s->out.takers, left);
     struct task *task = task_list_take(&s->out.list);
     if (task) {
         slot = slot_of_task(task);

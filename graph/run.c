@@ -107,13 +107,13 @@ int weft_wait(struct weft_run *run, int timeout_ms, weft_error *why)
                         "may need that worker; wait on another thread, or let "
                         "on_end be called");
 
-    uint64_t deadline = deadline_in(timeout_ms);
+    uint64_t deadline = deadline_in(run->sched, timeout_ms);
     while (!load_acquire(&run->ended)) { /* [E] */
-        int64_t left = deadline_left(deadline);
+        int64_t left = deadline_left(run->sched, deadline);
         if (!left)
             return wf_error(why, -ETIMEDOUT,
                             "the run has not ended after %d ms", timeout_ms);
-        wf_sleep_while(&run->ended, 0, left);
+        wf_wait_while(run->sched, &run->ended, 0, left);
     }
     int error = load_relaxed(&run->error);
     return error ? wf_error(why, error, "%s", run->why.text) : 0;
@@ -146,7 +146,7 @@ void weft_run_destroy(struct weft_run *run)
         wf_misuse("weft_run_destroy was called on a worker before the run had "
                   "ended: what it waits for may need that worker");
     while (!load_acquire(&run->ended)) /* [E] */
-        wf_sleep_while(&run->ended, 0, -1);
+        wf_wait_while(run->sched, &run->ended, 0, -1);
     pthread_mutex_destroy(&run->lock);
     run->plan->kind->destroy_run(run);
 }

@@ -171,29 +171,30 @@ void wf_segment_hurry_source(struct segment *s, weft_sched *sched)
     pthread_mutex_unlock(&s->lock);
 }
 
-void wf_segment_sleep(struct segment *s, _Atomic uint32_t *word,
-                      unsigned *sleepers, int64_t timeout_ns)
+void wf_segment_sleep(struct segment *s, weft_sched *sched,
+                      _Atomic uint32_t *word, unsigned *sleepers,
+                      int64_t timeout_ns)
 {
     uint32_t seen = load_relaxed(word);
 
     ++*sleepers;
     pthread_mutex_unlock(&s->lock);
-    wf_sleep_while(word, seen, timeout_ns);
+    wf_wait_while(sched, word, seen, timeout_ns);
     pthread_mutex_lock(&s->lock);
     --*sleepers;
 }
 
-struct slot *wf_segment_reserve(struct segment *s, uint64_t deadline,
-                                bool *ended)
+struct slot *wf_segment_reserve(struct segment *s, weft_sched *sched,
+                                uint64_t deadline, bool *ended)
 {
     struct slot *slot = NULL;
 
     pthread_mutex_lock(&s->lock);
     if (!s->free.count && !s->ended)
         want(s->times, &s->blocked);
-    for (int64_t left;
-         !s->free.count && !s->ended && (left = deadline_left(deadline));)
-        wf_segment_sleep(s, &s->freed, &s->reservers, left);
+    for (int64_t left; !s->free.count && !s->ended &&
+                       (left = deadline_left(sched, deadline));)
+        wf_segment_sleep(s, sched, &s->freed, &s->reservers, left);
     *ended = s->ended;
     if (!s->ended && s->free.count) {
         slot = take_free(s);

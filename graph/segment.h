@@ -81,8 +81,8 @@ void wf_segment_hurry_source(struct segment *s, weft_sched *sched);
 
 /* [any] A slot that a thread outside will fill; NULL: none came before the
  * deadline of wait.h, or *ended. */
-struct slot *wf_segment_reserve(struct segment *s, uint64_t deadline,
-                                bool *ended);
+struct slot *wf_segment_reserve(struct segment *s, weft_sched *sched,
+                                uint64_t deadline, bool *ended);
 
 /* The feeder has filled its slot, with an item or the end of an epoch, which
  * gets its number. Returns what wf_segment_take does if another one is wanted,
@@ -134,8 +134,8 @@ struct segment_news wf_segment_offer(struct segment *s, struct slot *slot,
 
 /* [any] The oldest item for the consumer, or NULL when none came before the
  * deadline of wait.h. *dry: nothing will ever come any more. */
-struct slot *wf_segment_take_out(struct segment *s, uint64_t deadline,
-                                 bool *dry);
+struct slot *wf_segment_take_out(struct segment *s, weft_sched *sched,
+                                 uint64_t deadline, bool *dry);
 
 /* [any] Cancels items of this ticket and above: their timers go off, and they
  * wait for tokens of limits no longer. If those
@@ -177,8 +177,9 @@ bool wf_segment_dry(const struct segment *s);
 void wf_segment_unlock(struct segment *s, bool changed, bool freed);
 
 /* Under the lock, which it leaves for the time of the sleep on the word. */
-void wf_segment_sleep(struct segment *s, _Atomic uint32_t *word,
-                      unsigned *sleepers, int64_t timeout_ns);
+void wf_segment_sleep(struct segment *s, weft_sched *sched,
+                      _Atomic uint32_t *word, unsigned *sleepers,
+                      int64_t timeout_ns);
 
 /* Under the lock: the slot gets past the gate. */
 void wf_segment_pass(struct segment *s, struct slot *slot,

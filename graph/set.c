@@ -34,6 +34,7 @@ struct weft_set {
     _Atomic uint32_t news; /* [N] */
     _Atomic size_t refs;   /* [R] */
     pthread_mutex_t lock;  /* of what follows */
+    weft_sched *sched;     /* of the latest that was added, or NULL */
     struct member *pending;
     struct member *first, *last; /* done */
     bool closed;
@@ -117,6 +118,7 @@ int weft_set_add(weft_set *set, weft_future *future, void *tag, weft_error *why)
     m->tag = tag;
     add_relaxed(&set->refs, 1);
     pthread_mutex_lock(&set->lock);
+    set->sched = future->sched;
     m->next = set->pending;
     if (m->next)
         m->next->before = m;
@@ -149,20 +151,29 @@ static int take(weft_set *set, void **tag, int *result)
     return rc;
 }
 
+static weft_sched *sched_of(weft_set *set)
+{
+    pthread_mutex_lock(&set->lock);
+    weft_sched *sched = set->sched;
+    pthread_mutex_unlock(&set->lock);
+    return sched;
+}
+
 int weft_set_next(weft_set *set, void **tag, int *result, int timeout_ms)
 {
     weft_worker *self = wf_worker_here();
-    uint64_t deadline = deadline_in(timeout_ms);
+    weft_sched *sched = sched_of(set);
+    uint64_t deadline = sched ? deadline_in(sched, timeout_ms) : NO_DEADLINE;
 
     for (;;) {
         uint32_t news = load_acquire(&set->news); /* [N] */
         int rc = take(set, tag, result);
         if (rc != -EAGAIN)
             return rc;
-        int64_t left = deadline_left(deadline);
+        int64_t left = deadline_left(sched, deadline);
         if (!left)
             return -ETIMEDOUT;
-        rc = wf_wait_on(self, NULL, 0, &set->news, news, left);
+        rc = wf_wait_on(sched, self, NULL, 0, &set->news, news, left);
         if (rc)
             return rc;
     }

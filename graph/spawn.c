@@ -209,7 +209,7 @@ static bool block(weft_worker *self, struct child *c)
     for (int i = 0; i < LOOKS; i++)
         if (look_for(self, c, i % 2))
             return true;
-    wf_sleep_while(&c->state, WAITED, PAUSE_NS);
+    wf_wait_while(weft_worker_sched(self), &c->state, WAITED, PAUSE_NS);
     return true;
 }
 
@@ -337,6 +337,6 @@ int wf_child_call(weft_sched *sched, struct weft_child *child)
     wf_inject(sched, &list);
     if (!(or_acq_rel(&c->state, WAITED) & ENDED)) /* [J] [K] */
         while (!ended(c))
-            wf_sleep_while(&c->state, WAITED, -1);
+            wf_wait_while(sched, &c->state, WAITED, -1);
     return c->result;
 }

@@ -67,16 +67,17 @@ static struct task *paid(weft_worker *self, struct task *task)
 static enum payment wait_for_bytes(struct slot *slot, uint64_t deadline)
 {
     struct budget *budget = &slot->run->budget;
+    weft_sched *sched = slot->run->run.sched;
     uint32_t word;
 
     if (wf_segment_ended(segment_of(slot)) && /* [P] */
         wf_budget_withdraw(budget, slot))
         return TOO_LATE;
     while ((word = load_acquire(&slot->refs)) == UNPAID) { /* [P] */
-        int64_t left = deadline_left(deadline);
+        int64_t left = deadline_left(sched, deadline);
         if (!left && wf_budget_withdraw(budget, slot))
             return UNPAID;
-        wf_sleep_while(&slot->refs, UNPAID, left ? left : -1);
+        wf_wait_while(sched, &slot->refs, UNPAID, left ? left : -1);
     }
     return (enum payment)word;
 }
@@ -122,14 +123,15 @@ static void give_back(struct slot *slot)
 static int reserve(struct pipeline_run *run, unsigned segment,
                    struct slot **out, int timeout_ms, weft_error *why)
 {
-    uint64_t deadline = deadline_in(timeout_ms);
+    uint64_t deadline = deadline_in(run->run.sched, timeout_ms);
     bool ended;
     int rc;
 
     if (wf_worker_here() && timeout_ms)
         return wf_error(why, -EDEADLK,
                         "a worker may not wait for a slot: use timeout 0");
-    *out = wf_segment_reserve(&run->segments[segment], deadline, &ended);
+    *out = wf_segment_reserve(&run->segments[segment], run->run.sched, deadline,
+                              &ended);
     if (ended)
         return has_ended(run, why);
     if (!*out)

@@ -6,19 +6,19 @@
 #define NO_DEADLINE UINT64_MAX
 
 /* When `timeout_ms` from now is over; negative: never. */
-static inline uint64_t deadline_in(int timeout_ms)
+static inline uint64_t deadline_in(const weft_sched *sched, int timeout_ms)
 {
     if (timeout_ms < 0)
         return NO_DEADLINE;
-    return wf_now_ns() + (uint64_t)timeout_ms * 1000000;
+    return weft_sched_now_ns(sched) + (uint64_t)timeout_ms * 1000000;
 }
 
-/* What is left, as wf_sleep_while takes it: negative for ever, 0 it is over. */
-static inline int64_t deadline_left(uint64_t deadline)
+/* What is left, as wf_wait_while takes it: negative for ever, 0 it is over. */
+static inline int64_t deadline_left(const weft_sched *sched, uint64_t deadline)
 {
     if (deadline == NO_DEADLINE)
         return -1;
-    uint64_t now = wf_now_ns();
+    uint64_t now = weft_sched_now_ns(sched);
     return now < deadline ? (int64_t)(deadline - now) : 0;
 }
 #endif

@@ -57,7 +57,7 @@ static enum help help_one(weft_worker *self, weft_future *f, uint64_t deadline)
 {
     enum help help = HELPED;
 
-    while (help == HELPED && !is_done(f) && deadline_left(deadline))
+    while (help == HELPED && !is_done(f) && deadline_left(f->sched, deadline))
         help = wf_help(self, f);
     return help;
 }
@@ -90,14 +90,15 @@ static int help_any(weft_worker *self, weft_future *const futures[], size_t n,
 static int sleep_in(struct waitset *set, weft_worker *self,
                     weft_future *const futures[], size_t n, uint64_t deadline)
 {
+    weft_sched *sched = futures[0]->sched;
     uint32_t done;
 
     while ((done = load_acquire(&set->done)) < set->needed) { /* [N] */
-        int64_t left = deadline_left(deadline);
+        int64_t left = deadline_left(sched, deadline);
         if (!left)
             return -ETIMEDOUT;
-        int rc = wf_wait_on(self, futures, set->needed < n ? 0 : n, &set->done,
-                            done, left);
+        int rc = wf_wait_on(sched, self, futures, set->needed < n ? 0 : n,
+                            &set->done, done, left);
         if (rc)
             return rc;
     }
@@ -148,7 +149,7 @@ static int wait_for(weft_future *const futures[], size_t n, uint32_t needed,
                     int timeout_ms)
 {
     weft_worker *self = wf_worker_here();
-    uint64_t deadline = deadline_in(timeout_ms);
+    uint64_t deadline = deadline_in(futures[0]->sched, timeout_ms);
     int rc = 0;
 
     if (self)

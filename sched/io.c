@@ -5,7 +5,8 @@
  * to blocking threads (blocking.c). Either does all the steps that are left,
  * and injects the completion as a ready task; it never needs a worker in
  * between, so it goes on also when all of them are deep in long tasks. A SLEEP
- * is a timer, whose task is the completion. */
+ * is a timer, whose task is the completion. Under a seed the seed chooses when
+ * it is done: seededio.c. */
 #include "sched/io.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 
 #include "sched/ioways.h"
 #include "sched/sched.h"
+#include "sched/seeded.h"
 
 struct io {
     weft_sched *sched;
@@ -44,7 +46,7 @@ void wf_io_completed(struct task_list *list, struct weft_io *io)
 static int start_sleep(weft_sched *sched, struct weft_io *io)
 {
     struct timer *timer = &work_of(io)->timer;
-    uint64_t now = wf_now_ns();
+    uint64_t now = weft_sched_now_ns(sched);
     uint64_t when = io->ns < UINT64_MAX - now ? now + io->ns : UINT64_MAX;
 
     timer->task.run = completion;
@@ -69,6 +71,8 @@ int weft_io_start(weft_worker *self, struct weft_io *io)
     wf_iowork_begin(io);
     if (io->op == WEFT_IO_SLEEP)
         return start_sleep(owner->sched, io);
+    if (wf_seeded_of(owner->sched))
+        return wf_seeded_io_start(wf_seeded_of(owner->sched), io);
     while (owner->nowait) {
         struct iostep step = wf_iowork_step(io);
         int64_t result = wf_step_nowait(&step);
@@ -99,6 +103,8 @@ void weft_io_cancel(weft_sched *sched, struct weft_io *io)
         return;
     }
     store_relaxed(&w->mark, true); /* [C] in iowork.h */
+    if (wf_seeded_of(sched))       /* it looks for marks where it chooses */
+        return;
     if (owner->ring_count)
         wf_ring_cancel(owner->rings[w->group]);
     wf_blocking_cancel(owner->blocking, io);
@@ -163,7 +169,8 @@ int wf_io_create(struct io **out, weft_sched *sched, struct topo *topo,
     io->nowait = way == WEFT_IO_AUTO;
     io->blocking = wf_blocking_create(sched);
     rc = io->blocking ? 0 : -ENOMEM;
-    if (!rc && way != WEFT_IO_THREADS && !wf_ring_probe(&io->refused))
+    if (!rc && way != WEFT_IO_THREADS && !wf_seeded_of(sched) &&
+        !wf_ring_probe(&io->refused))
         rc = make_rings(io, topo);
     if (rc) {
         wf_io_destroy(io);
@@ -194,7 +201,9 @@ void wf_io_explain(const struct io *io, weft_say_fn *say, void *ctx)
 
     for (unsigned i = 0; i < io->ring_count && !failed; i++)
         failed = wf_ring_failure(io->rings[i]);
-    if (io->ring_count && !failed)
+    if (wf_seeded_of(io->sched))
+        snprintf(text, sizeof text, "when the seed says so, with plain calls");
+    else if (io->ring_count && !failed)
         snprintf(text, sizeof text, "%sio_uring, one driver per NUMA node (%s)",
                  first, wf_ring_flavour());
     else if (failed)

@@ -19,6 +19,8 @@
  *
  *  [S] Who sleeps on a word acquires it: what came before its change is seen.
  *
+ * Under a seed a thread that sleeps gives up its turn, and no worker: seeded.c.
+ *
  * The task of a stand-in is in a frame of the thread that sleeps. That thread
  * has its worker back only from the stand-in, or from one that had it after
  * that; by then the task is not looked at any more. */
@@ -140,8 +142,10 @@ int wf_worker_sleep(weft_worker *self, _Atomic uint32_t *word, uint32_t seen,
     uint64_t start = wf_now_ns(), slept = 0, limit = (uint64_t)timeout_ns;
     struct claimant me = { 0 };
     struct stand_in by;
-    int rc = lend(self, &by);
 
+    if (self->sched->seeded)
+        return wf_seeded_sleep(self->sched->seeded, word, seen, timeout_ns);
+    int rc = lend(self, &by);
     if (rc)
         return rc;
     while (load_acquire(word) == seen && /* [S] */

@@ -51,7 +51,7 @@ bool wf_may_share(weft_worker *self)
 struct task *wf_steal_from(weft_worker *self, weft_worker *victim)
 {
     struct task *task = self == victim ? wf_deque_pop_oldest(&self->deque)
-                                       : wf_deque_steal(&victim->deque);
+                                       : wf_steal_oldest(victim);
 
     if (task)
         count_one(&self->steals, 1);

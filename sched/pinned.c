@@ -25,6 +25,7 @@ struct weft_thread {
     pthread_cond_t more;
     struct task_list queue;
     bool ends;
+    struct bound bound; /* under a seed, in the place of these */
 };
 
 static void free_thread(weft_thread *t)
@@ -50,6 +51,10 @@ static void *serve(void *arg)
     pthread_setname_np(pthread_self(), t->name);
     if (t->on_worker)
         sched_setaffinity(0, sizeof *cpus, cpus);
+    if (t->sched->seeded) {
+        wf_seeded_serve(t->sched->seeded, &t->bound);
+        return NULL;
+    }
     pthread_mutex_lock(&t->lock);
     for (struct task *task; (task = next_task(t));) {
         pthread_mutex_unlock(&t->lock);
@@ -83,6 +88,8 @@ int weft_thread_create(weft_thread **out, weft_sched *sched, const char *name,
                         strerrordesc_np(-rc));
     }
     wf_sched_hold(sched);
+    if (sched->seeded)
+        wf_seeded_bind(sched->seeded, &t->bound);
     *out = t;
     return 0;
 }
@@ -97,6 +104,8 @@ void weft_thread_destroy(weft_thread *t)
                   t->name);
         return;
     }
+    if (t->sched->seeded)
+        wf_seeded_unbind(t->sched->seeded, &t->bound);
     pthread_mutex_lock(&t->lock);
     t->ends = true;
     pthread_cond_signal(&t->more);
@@ -108,6 +117,10 @@ void weft_thread_destroy(weft_thread *t)
 
 void wf_thread_run(weft_thread *t, struct task *task)
 {
+    if (t->sched->seeded) {
+        wf_seeded_run_bound(t->sched->seeded, &t->bound, task);
+        return;
+    }
     pthread_mutex_lock(&t->lock);
     task_list_add(&t->queue, task);
     pthread_cond_signal(&t->more);

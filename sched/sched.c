@@ -32,7 +32,8 @@
 
 enum {
     DEFAULT_SPIN_US = 50,
-    HELD_NS = 1000000, /* a worker that is to end looks for work so often */
+    HELD_NS = 1000000,  /* a worker that is to end looks for work so often */
+    SEEDED_WORKERS = 4, /* with a seed: on any machine */
     HELPER_IDLE_NS = 1000000000, /* longer than the pauses of a busy stage */
 };
 
@@ -56,7 +57,7 @@ int wf_error(weft_error *why, int error, const char *format, ...)
     return error;
 }
 
-static bool sees_task(weft_sched *s)
+bool wf_sched_sees_task(weft_sched *s)
 {
     for (unsigned i = 0; i < s->group_count; i++)
         if (wf_inject_visible(&s->injects[i]) ||
@@ -78,7 +79,8 @@ static bool visible(void *ctx)
 
     for (unsigned i = 0; i < s->worker_count; i++)
         alone |= wf_deque_is_alone(&s->workers[i]->deque); /* [W] */
-    return sees_task(s) || (alone && (!wf_barrier_heavy() || sees_task(s)));
+    return wf_sched_sees_task(s) ||
+           (alone && (!wf_barrier_heavy() || wf_sched_sees_task(s)));
 }
 
 /* One queue for each group; NULL: no memory. */
@@ -114,12 +116,12 @@ static int make_workers(weft_sched *s)
         s->workers[i] = w;
         w->sched = s;
         w->index = i;
-        w->group = wf_topo_group_of(s->topo, i);
+        w->group = s->seeded ? 0 : wf_topo_group_of(s->topo, i);
         wf_claims_init(&w->claims);
         wf_inject_init(&w->mail);
         w->random = 0x9e3779b97f4a7c15u * (i + 1);
-        if (s->seed) /* and not 0 */
-            w->random = (w->random ^ s->seed) ? w->random ^ s->seed : 1;
+        if (s->seeded)
+            w->random ^= wf_seeded_random(s->seeded) << 1; /* and not 0 */
         if (wf_victims_init(w))
             return -ENOMEM;
     }
@@ -128,8 +130,10 @@ static int make_workers(weft_sched *s)
 
 static int start_threads(weft_sched *s)
 {
-    int rc = 0;
+    int rc = s->seeded ? wf_seeded_start(s->seeded) : 0;
 
+    if (s->seeded)
+        return rc;
     while (!rc && s->started < s->worker_count) {
         weft_worker *w = s->workers[s->started];
         rc = wf_thread_start(&w->thread, wf_worker_main, w);
@@ -168,12 +172,18 @@ int weft_sched_create(weft_sched **out, const struct weft_sched_config *config,
     wf_helpers_init(&s->helpers, s, HELPER_IDLE_NS);
     wf_barrier_prepare();
 
+    if (c.seed && !c.workers)
+        c.workers = SEEDED_WORKERS;
     int rc = wf_topo_load(&s->topo, c.workers, c.pin, why);
     if (rc)
         goto fail;
     s->worker_count = wf_topo_workers(s->topo);
-    s->group_count = wf_topo_groups(s->topo);
-    s->seed = c.seed;
+    s->group_count = c.seed ? 1 : wf_topo_groups(s->topo);
+    rc = c.seed ? wf_seeded_create(&s->seeded, s, c.seed) : 0;
+    if (rc) {
+        wf_error(why, rc, "no memory for what a seed plays");
+        goto fail;
+    }
     s->spin_ns = (c.spin_us ? c.spin_us : DEFAULT_SPIN_US) * (uint64_t)1000;
 
     s->timers = wf_timers_create(s);
@@ -215,7 +225,8 @@ void weft_sched_destroy(weft_sched *s)
     }
     add_relaxed(&s->holds, DESTROYING);
     for (uint32_t n; (n = load_acquire(&s->holds)) != DESTROYING;) /* [D] */
-        wf_sleep_while(&s->holds, n, -1);
+        wf_wait_while(s, &s->holds, n, -1);
+    wf_seeded_destroy(s->seeded);
     if (s->started)
         wf_park_close(&s->park);
     for (unsigned i = 0; i < s->started; i++)
@@ -236,6 +247,15 @@ bool wf_sched_wait_while_held(weft_sched *s)
         return false;
     wf_sleep_while(&s->holds, holds, HELD_NS);
     return true;
+}
+
+void wf_wait_while(weft_sched *s, _Atomic uint32_t *word, uint32_t seen,
+                   int64_t timeout_ns)
+{
+    if (s->seeded)
+        wf_seeded_sleep(s->seeded, word, seen, timeout_ns);
+    else
+        wf_sleep_while(word, seen, timeout_ns);
 }
 
 void wf_sched_hold(weft_sched *s) { add_relaxed(&s->holds, 1); }
@@ -364,6 +384,10 @@ void wf_sched_rivals(weft_sched *s, int more)
 
 int wf_offload(weft_sched *s, struct task *task)
 {
+    if (s->seeded) {
+        wf_seeded_call(s->seeded, task);
+        return 0;
+    }
     return wf_helpers_run(&s->helpers, task);
 }
 
@@ -386,9 +410,15 @@ weft_sched *weft_worker_sched(const weft_worker *self)
 }
 
 unsigned weft_sched_workers(const weft_sched *s) { return s->worker_count; }
+struct seeded *wf_seeded_of(const weft_sched *s) { return s->seeded; }
 struct timers *wf_timers_of(const weft_sched *s) { return s->timers; }
 struct io *wf_io_of(const weft_sched *s) { return s->io; }
 unsigned wf_group_of(const weft_worker *self) { return self->group; }
+
+uint64_t weft_sched_now_ns(const weft_sched *s)
+{
+    return s->seeded ? wf_seeded_now(s->seeded) : wf_now_ns();
+}
 
 void weft_sched_explain(const weft_sched *s, weft_say_fn *say, void *ctx)
 {

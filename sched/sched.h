@@ -92,6 +92,9 @@ void wf_sched_rivals(weft_sched *sched, int more);
  * NULL, or a worker of another one. */
 void wf_ready(weft_sched *sched, weft_worker *self, struct task *task);
 
+/* [any] Who plays the workers where there is a seed, or NULL. */
+struct seeded *wf_seeded_of(const weft_sched *sched);
+
 /* [any] The worker that this thread is, or NULL. */
 weft_worker *wf_worker_here(void);
 
@@ -130,7 +133,13 @@ void wf_spin_while(_Atomic uint32_t *word, uint32_t mask, uint32_t seen,
 void wf_sleep_while(_Atomic uint32_t *word, uint32_t seen, int64_t timeout_ns);
 void wf_wake_all(_Atomic uint32_t *word);
 
-/* Nanoseconds of the monotonic clock. */
+/* [any, not a worker] The same for what happens on the scheduler's workers, and
+ * in its time. */
+void wf_wait_while(weft_sched *sched, _Atomic uint32_t *word, uint32_t seen,
+                   int64_t timeout_ns);
+
+/* Nanoseconds of the monotonic clock, for statistics: what is waited for goes
+ * by weft_sched_now_ns. */
 uint64_t wf_now_ns(void);
 
 /* The processor's own clock, for statistics: less than half the price. How long

@@ -18,9 +18,16 @@ uint64_t wf_random(weft_worker *self)
     return self->random = x;
 }
 
+/* A seed plays the same on any machine. */
+static unsigned distance_to(const weft_worker *self, unsigned other)
+{
+    const weft_sched *s = self->sched;
+
+    return s->seeded ? 0 : wf_topo_distance(s->topo, self->index, other);
+}
+
 int wf_victims_init(weft_worker *self)
 {
-    const struct topo *topo = self->sched->topo;
     unsigned workers = self->sched->worker_count;
     struct victims *v = &self->victims;
 
@@ -32,8 +39,7 @@ int wf_victims_init(weft_worker *self)
     for (unsigned distance = 0; v->count < workers - 1; distance++) {
         unsigned before = v->count;
         for (unsigned i = 0; i < workers; i++)
-            if (i != self->index &&
-                wf_topo_distance(topo, self->index, i) == distance)
+            if (i != self->index && distance_to(self, i) == distance)
                 v->order[v->count++] = i;
         if (distance < 2)
             v->first_far = v->count;
@@ -49,11 +55,18 @@ void wf_victims_finish(weft_worker *self)
     free(self->victims.levels);
 }
 
+struct task *wf_steal_oldest(weft_worker *victim)
+{
+    /* Who plays all workers is the owner of each deque. */
+    return victim->sched->seeded ? wf_deque_pop_oldest(&victim->deque)
+                                 : wf_deque_steal(&victim->deque);
+}
+
 static struct task *rob(weft_worker *self, unsigned position)
 {
     struct victims *v = &self->victims;
-    struct deque *deque = &self->sched->workers[v->order[position]]->deque;
-    struct task *task = wf_deque_steal(deque);
+    weft_worker *victim = self->sched->workers[v->order[position]];
+    struct task *task = wf_steal_oldest(victim);
 
     if (!task)
         return NULL;
@@ -63,7 +76,7 @@ static struct task *rob(weft_worker *self, unsigned position)
 
     struct task_list loot = { 0 };
     for (struct task *t;
-         loot.count < FAR_LOOT - 1 && (t = wf_deque_steal(deque));)
+         loot.count < FAR_LOOT - 1 && (t = wf_steal_oldest(victim));)
         task_list_add(&loot, t);
     count_one(&self->steals, loot.count);
     if (loot.first)

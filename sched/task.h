@@ -63,6 +63,18 @@ static inline bool task_list_remove(struct task_list *list, struct task *task)
     return true;
 }
 
+/* There are more than `number`. */
+static inline struct task *task_list_take_nth(struct task_list *list,
+                                              size_t number)
+{
+    struct task *task = list->first;
+
+    while (number--)
+        task = task->next;
+    task_list_remove(list, task);
+    return task;
+}
+
 /* Moves all of `from` to the end of `to`. */
 static inline void task_list_join(struct task_list *to, struct task_list *from)
 {

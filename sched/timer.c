@@ -26,6 +26,9 @@
  * twice in a row, perhaps because there are too many others, a BEAT counts as
  * lived: each timeout comes at some time.
  *
+ * Under a seed there is no thread: seeded.c takes what is due, and all time is
+ * lived.
+ *
  * A timer is armed while it is in its heap. Whoever takes it out, under the
  * lock, is the only one who has it then: the thread or wf_timer_hurry makes its
  * task ready, or wf_timer_cancel gives it back. So exactly one of "cancelled"
@@ -130,10 +133,10 @@ static uint64_t lived(struct timers *t, uint64_t now)
     return now - lost;
 }
 
-static struct task_list take_due(struct timers *t)
+static struct task_list take_due(struct timers *t, uint64_t now)
 {
     struct task_list due = { 0 };
-    uint64_t now = wf_now_ns(), is[2] = { now, lived(t, now) };
+    uint64_t is[2] = { now, lived(t, now) };
 
     for (int i = 0; i < 2; i++)
         while (due.count < MOST_AT_ONCE && t->heaps[i] &&
@@ -187,7 +190,7 @@ static void *serve(void *arg)
     sched_setaffinity(0, sizeof t->cpus, &t->cpus);
     pthread_mutex_lock(&t->lock);
     while (!t->ends) {
-        struct task_list due = take_due(t);
+        struct task_list due = take_due(t, wf_now_ns());
         if (!due.first) {
             sleep_in(t);
             continue;
@@ -237,7 +240,7 @@ void wf_timers_destroy(struct timers *t)
 static void put_in(struct timers *t, struct timer *timer, uint64_t when,
                    uint64_t now)
 {
-    if (timer->timeout && !t->slept)
+    if (timer->timeout && !t->slept && !wf_seeded_of(t->sched))
         t->slept = now;
     timer->when = timer->timeout ? when - now + lived(t, now) : when;
     timer->armed = true;
@@ -249,10 +252,29 @@ static void put_in(struct timers *t, struct timer *timer, uint64_t when,
     }
 }
 
+uint64_t wf_timers_earliest(struct timers *t)
+{
+    pthread_mutex_lock(&t->lock);
+    uint64_t when = UINT64_MAX;
+    for (int i = 0; i < 2; i++)
+        if (t->heaps[i] && t->heaps[i]->when < when)
+            when = t->heaps[i]->when;
+    pthread_mutex_unlock(&t->lock);
+    return when;
+}
+
+struct task_list wf_timers_take_due(struct timers *t, uint64_t now)
+{
+    pthread_mutex_lock(&t->lock);
+    struct task_list due = take_due(t, now);
+    pthread_mutex_unlock(&t->lock);
+    return due;
+}
+
 int wf_timer_start(weft_sched *sched, struct timer *timer, uint64_t when)
 {
     struct timers *t = wf_timers_of(sched);
-    uint64_t now = wf_now_ns();
+    uint64_t now = weft_sched_now_ns(sched);
     int rc = 0;
 
     if (when <= now) {
@@ -260,10 +282,11 @@ int wf_timer_start(weft_sched *sched, struct timer *timer, uint64_t when)
         return 0;
     }
     pthread_mutex_lock(&t->lock);
-    if (!t->started)
+    if (!t->started && !wf_seeded_of(sched)) {
         rc = wf_thread_start(&t->thread, serve, t);
+        t->started = !rc;
+    }
     if (!rc) {
-        t->started = true;
         put_in(t, timer, when, now);
     }
     pthread_mutex_unlock(&t->lock);
@@ -285,7 +308,7 @@ bool wf_timer_cancel(weft_sched *sched, struct timer *timer)
 bool wf_timer_is_past(weft_sched *sched, const struct timer *timer)
 {
     struct timers *t = wf_timers_of(sched);
-    uint64_t now = wf_now_ns();
+    uint64_t now = weft_sched_now_ns(sched);
 
     if (now - load_relaxed(&t->lost) <= timer->when)
         return false;

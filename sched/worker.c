@@ -11,9 +11,9 @@
  * its oldest task behind for ever. So every FAIR_TICK tasks the oldest comes
  * first: of the injected ones, or of the worker's own.
  *
- * With a seed the clock decides nothing: a chain is bounded in steps, by
- * chance. A task counts as one that was taken whether it was there at once or
- * had to be waited for. So one worker does the same each time.
+ * A task counts as one that was taken whether it was there at once or had to be
+ * waited for. With a seed no thread lives like this, but all workers are played
+ * as they take their tasks here: seeded.c.
  *
  * What begins something new waits in a queue of its own until there is nothing
  * else, or until FAIR_TICK other tasks were taken. Where several take turns
@@ -29,7 +29,6 @@ enum {
     MOST_STEPS = 127,  /* then they may be so many steps apart */
     FAIR_TICK = 61,    /* every so many tasks the oldest comes first */
     INJECT_BATCH = 32, /* taken from the injected tasks at a time */
-    SEED_STEPS = 32,   /* of a chain, at most, where there is a seed */
 };
 
 static _Thread_local weft_worker *here
@@ -103,7 +102,7 @@ static uint64_t look(weft_worker *self)
 
 unsigned wf_steps_left(const weft_worker *self)
 {
-    return self->sched->seed || self->steps >= self->between
+    return self->sched->seeded || self->steps >= self->between
                ? 0
                : self->between - self->steps;
 }
@@ -112,19 +111,6 @@ void wf_count_steps(weft_worker *self, unsigned steps)
 {
     self->steps += steps;
     count_one(&self->tasks, steps);
-}
-
-static void run_seeded_chain(weft_worker *self, struct task *task)
-{
-    unsigned ran = 0, most = 1 + (unsigned)(wf_random(self) >> 33) % SEED_STEPS;
-
-    for (self->follows = false; task && ran < most; self->follows = true) {
-        task = task->run(self, task);
-        ran++;
-    }
-    if (task)
-        wf_ready(self->sched, NULL, task);
-    count_one(&self->tasks, ran);
 }
 
 static void run_chain(weft_worker *self, struct task *task)
@@ -154,15 +140,14 @@ void wf_follow(weft_worker *self, bool follows) { self->follows = follows; }
 
 bool wf_takes_turns(const weft_worker *self)
 {
-    return self->sched->seed || load_relaxed(&self->sched->rivals) > 1;
+    return self->sched->seeded || load_relaxed(&self->sched->rivals) > 1;
 }
 
 struct task *wf_take_injected(weft_worker *self, unsigned group)
 {
     struct inject *q = &self->sched->injects[group];
     size_t share = wf_inject_visible(q) / self->sched->worker_count + 1;
-    if (share > INJECT_BATCH ||
-        self->sched->seed) /* there may be more by now */
+    if (share > INJECT_BATCH)
         share = INJECT_BATCH;
     struct task_list taken = wf_inject_take(q, share);
     struct task *task = task_list_take(&taken);
@@ -230,6 +215,20 @@ static struct task *look_around(weft_worker *self)
         task = wf_inject_take(&self->sched->workers[i]->mail, 1).first;
     return task;
 }
+
+struct task *wf_worker_take(weft_worker *self)
+{
+    struct task *task = take_own(self);
+
+    if (!task) {
+        self->tick--; /* nothing was taken */
+        task = look_around(self);
+        self->tick += task != NULL;
+    }
+    return task;
+}
+
+void wf_worker_play(weft_worker *self) { here = self; }
 
 /* Looks for as long as the scheduler's spin time; the caller is a searcher. */
 static struct task *search(weft_worker *self)
@@ -303,9 +302,7 @@ static void work(weft_worker *self, bool stands_in)
             task = find_task(self);
             self->tick += task != NULL;
         }
-        if (task && self->sched->seed)
-            run_seeded_chain(self, task);
-        else if (task)
+        if (task)
             run_chain(self, task);
         else if (!wf_lend_called(self))
             return;

@@ -10,6 +10,7 @@
 #include "sched/lend.h"
 #include "sched/park.h"
 #include "sched/sched.h"
+#include "sched/seeded.h"
 #include "sched/timer.h"
 #include "sched/topo.h"
 
@@ -45,7 +46,7 @@ struct weft_sched {
     struct helpers helpers;
     unsigned worker_count, group_count;
     uint64_t spin_ns;
-    uint64_t seed;           /* 0: none */
+    struct seeded *seeded;   /* NULL: the workers are threads */
     weft_worker **workers;   /* each on its node */
     struct inject *injects;  /* one per group */
     struct inject *lasts;    /* one per group: what comes after all else */
@@ -69,10 +70,19 @@ void wf_worker_stand_in(weft_worker *self);
 /* In worker.c: this thread is the worker again, in the middle of a task. */
 void wf_worker_is_back(weft_worker *self);
 
+/* In worker.c, for who plays a worker: one look for its next task; and the
+ * worker, or NULL, that this thread is from now on. */
+struct task *wf_worker_take(weft_worker *self);
+void wf_worker_play(weft_worker *self);
+
+/* In sched.c: whether a task waits in a queue or a deque. */
+bool wf_sched_sees_task(weft_sched *sched);
+
 /* In steal.c. */
 int wf_victims_init(weft_worker *self);
 void wf_victims_finish(weft_worker *self);
 struct task *wf_steal(weft_worker *self); /* one pass over all victims */
+struct task *wf_steal_oldest(weft_worker *victim);
 uint64_t wf_random(weft_worker *self);
 
 /* In worker.c. */

@@ -53,6 +53,8 @@ TESTED_WITH = {
     "steal": "sched",
     "thread": "sched",
     "worker": "sched",
+    "cast": "seeded",  # who is there to be chosen
+    "seededio": "seeded",
     "nowait": "io",  # the ways to do one operation, the same tests on each
     "ring": "io",
     "blocking": "io",

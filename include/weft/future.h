@@ -200,8 +200,8 @@ void weft_future_cancel(weft_future *future);
 /* ---- time and files ---------------------------------------------------- */
 
 /* [any] Succeeds after so many nanoseconds, or a little more; or at a time of
- * CLOCK_MONOTONIC. The scheduler waits for it, unless it is cancelled. -ENOMEM,
- * -EAGAIN (no thread for the timers). */
+ * weft_sched_now_ns. The scheduler waits for it, unless it is cancelled.
+ * -ENOMEM, -EAGAIN (no thread for the timers). */
 int weft_after_ns(weft_sched *sched, uint64_t ns, weft_future **out,
                   weft_error *why);
 int weft_at_ns(weft_sched *sched, uint64_t when_ns, weft_future **out,

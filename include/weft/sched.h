@@ -19,12 +19,47 @@ struct weft_sched_config {
     unsigned spin_us; /* how long to look for work before sleeping; 50 */
     enum weft_pin pin;
     enum weft_io_way io;
-    uint64_t seed; /* not 0: no decision is left to the clock. With one worker
-                      what one run of a graph executes, if it waits for nothing
-                      outside, it then executes in the same order each time that
-                      the program runs; another seed is another order. For
-                      tests: it is slower, and less fair */
+    uint64_t seed; /* not 0: what follows; for tests */
 };
+
+/* WITH A SEED a program can be run again in the very same order. One thread at
+ * a time plays all workers (default: 4, on any machine). After each task the
+ * seed chooses which worker goes on, and whether a call of a blocking stage, a
+ * task of a weft_thread or an operation comes before that. So callbacks come in
+ * an order that could come without a seed too; the same seed makes the same
+ * order, to the last callback, whenever the program does the same; and another
+ * seed another one. Run your test with a thousand seeds, and the one that fails
+ * again, with a debugger: examples/seeds.c.
+ *
+ *     for (uint64_t seed = 1; seed <= 1000; seed++) {
+ *         weft_sched_create(&sched, weft_config(sched, .seed = seed), NULL);
+ *         if (test_with(sched))
+ *             printf("seed %d fails\n", (int)seed);
+ *         weft_sched_destroy(sched);
+ *     }
+ *
+ * Time is that of the seed too (weft_sched_now_ns): work takes none, and when
+ * nothing else is left to do it jumps to where the next pause, deadline, retry
+ * or timeout ends. An hour of pauses costs nothing. Only while a descriptor is
+ * waited for (WEFT_IO_POLL) it passes as outside.
+ *
+ * Operations are done, for real, when the seed chooses them; one that was
+ * cancelled may have been in time or not.
+ *
+ * What a seed does not decide, and what therefore has to be the same by itself:
+ *  - threads of your own. All stands still unless one of them waits in weft
+ *    (weft_wait, weft_next, weft_future_wait, weft_sched_destroy, ...), so one
+ *    thread that starts runs, feeds, and waits is repeated too. Several are
+ *    not; nor is what waits in its own way, on a lock or a descriptor: after
+ *    three seconds of that all goes on without it.
+ *  - the clock of the machine, addresses, random numbers, what you read and
+ *    write without weft, and what other processes do.
+ *  - what happens inside of a callback: it is interrupted only where it waits
+ *    in weft. One that waits for another in its own way waits for ever.
+ * Times in statistics are those of the machine.
+ *
+ * Where what is waited for can never come, since nothing is left to do, a debug
+ * build of weft says so after five seconds, and aborts. */
 
 /* [any] `config` may be NULL: all defaults. -ENOMEM, -EAGAIN (no threads). */
 int weft_sched_create(weft_sched **out, const struct weft_sched_config *config,
@@ -37,6 +72,10 @@ void weft_sched_destroy(weft_sched *sched);
 
 /* [any] How many workers there are. */
 unsigned weft_sched_workers(const weft_sched *sched);
+
+/* [any] The time that pauses, deadlines and timeouts go by: ns of
+ * CLOCK_MONOTONIC, or with a seed of its own clock. */
+uint64_t weft_sched_now_ns(const weft_sched *sched);
 
 /* [any] Tells what was found and decided, and why, a line at a time: how many
  * workers, where each is pinned, how I/O is done. The strings live for the

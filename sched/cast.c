@@ -1,0 +1,292 @@
+/* cast.c: who has a turn under a seed, beside the workers: callbacks that wait,
+ * calls of blocking stages, threads that tasks are bound to; and those outside
+ * who wait for all of them.
+ *
+ *  [T] The turn. One thread has it, and all that no lock is said to be for is
+ *      that one's. Who gives it stores `go` with release, for the next one,
+ *      which acquires it. The cue is in a frame of the thread that waits, and
+ *      is woken by its address alone.
+ *
+ * A callback that waits keeps its frame, so its thread sleeps, and gives the
+ * turn to another one, which plays on from the bottom of its stack. When what
+ * it waits for is there it may be chosen like any other, and has the turn again
+ * in the middle of its task; who had it is spare, until the next one waits. */
+#include <errno.h>
+#include <sched.h>
+
+#include "sched/futex.h"
+#include "sched/play.h"
+#include "sched/thread.h"
+
+/* Whose turn it is when this thread runs. */
+static _Thread_local struct seeded *plays;
+
+/* ---- the turn: [T] ------------------------------------------------------ */
+
+static void give(struct cue *cue)
+{
+    store_release(&cue->go, 1); /* [T] */
+    wf_futex_wake(&cue->go, 1);
+}
+
+static void await(struct cue *cue)
+{
+    while (!load_acquire(&cue->go)) /* [T] */
+        wf_futex_wait(&cue->go, 0, -1);
+    store_relaxed(&cue->go, 0);
+}
+
+int wf_cast_play_on(struct seeded *s)
+{
+    struct cue *spare = s->spare;
+
+    if (spare) {
+        s->spare = spare->next;
+        give(spare);
+        return 0;
+    }
+    if (s->thread_count == MOST_PLAYERS)
+        return -EAGAIN;
+    int rc =
+        wf_thread_start(&s->threads[s->thread_count++], wf_seeded_player, s);
+    if (rc) /* else it is that one's turn */
+        s->thread_count--;
+    return rc;
+}
+
+/* From one at the bottom of its stack, until it is called upon again. */
+static void give_to(struct seeded *s, struct cue *cue)
+{
+    struct cue mine = { .next = s->spare };
+
+    s->spare = &mine;
+    give(cue);
+    await(&mine);
+}
+
+/* ---- what waits --------------------------------------------------------- */
+
+static bool is_over(const struct seeded *s, const struct wait *w)
+{
+    return load_relaxed(w->word) != w->seen || w->until <= wf_seeded_now(s);
+}
+
+/* Takes the one of that number out of those of the list that are over. */
+static struct wait *take_over(struct seeded *s, struct wait **list,
+                              unsigned number)
+{
+    for (struct wait **at = list; *at; at = &(*at)->next)
+        if (is_over(s, *at) && !number--) {
+            struct wait *w = *at;
+            *at = w->next;
+            return w;
+        }
+    return NULL;
+}
+
+static unsigned count_over(const struct seeded *s, const struct wait *w)
+{
+    unsigned count = 0;
+
+    for (; w; w = w->next)
+        count += is_over(s, w);
+    return count;
+}
+
+static void add(struct wait **list, struct wait *w)
+{
+    while (*list)
+        list = &(*list)->next;
+    *list = w;
+}
+
+static void remove_wait(struct wait **list, struct wait *w)
+{
+    while (*list != w)
+        list = &(*list)->next;
+    *list = w->next;
+}
+
+static void sleep_outside(struct seeded *s, struct wait *w)
+{
+    pthread_mutex_lock(&s->lock);
+    add(&s->outside, w);
+    add_relaxed(&s->waiting, 1);
+    wf_futex_wake(&s->waiting, 1);
+    pthread_mutex_unlock(&s->lock);
+    await(&w->cue);
+}
+
+void wf_cast_release(struct seeded *s)
+{
+    struct wait *w;
+
+    pthread_mutex_lock(&s->lock);
+    while ((w = take_over(s, &s->outside, 0))) {
+        add_relaxed(&s->waiting, -1u);
+        give(&w->cue); /* or what it would see as a turn: it plays not */
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+int wf_seeded_sleep(struct seeded *s, _Atomic uint32_t *word, uint32_t seen,
+                    int64_t timeout_ns)
+{
+    uint64_t now = wf_seeded_now(s), limit = (uint64_t)timeout_ns;
+    bool ends = timeout_ns >= 0 && limit < NEVER - now;
+    struct wait me = { .word = word,
+                       .seen = seen,
+                       .until = ends ? now + limit : NEVER };
+
+    if (plays != s) {
+        sleep_outside(s, &me);
+        return 0;
+    }
+    add(&s->waits, &me);
+    if (wf_cast_play_on(s)) {
+        remove_wait(&s->waits, &me);
+        return -EAGAIN;
+    }
+    await(&me.cue);
+    return 0;
+}
+
+/* ---- what can be chosen ------------------------------------------------- */
+
+void wf_seeded_call(struct seeded *s, struct task *task)
+{
+    wf_sched_hold(s->sched); /* until what it returns has been made ready */
+    pthread_mutex_lock(&s->lock);
+    task_list_add(&s->calls, task);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void wf_cast_call(struct seeded *s, unsigned number)
+{
+    pthread_mutex_lock(&s->lock);
+    struct task *task = task_list_take_nth(&s->calls, number);
+    pthread_mutex_unlock(&s->lock);
+    task = task->run(NULL, task);
+    if (task)
+        wf_ready(s->sched, NULL, task);
+    wf_sched_release(s->sched);
+}
+
+void wf_seeded_bind(struct seeded *s, struct bound *b)
+{
+    pthread_mutex_lock(&s->lock);
+    b->next = s->bound;
+    s->bound = b;
+    pthread_mutex_unlock(&s->lock);
+}
+
+void wf_seeded_run_bound(struct seeded *s, struct bound *b, struct task *task)
+{
+    pthread_mutex_lock(&s->lock);
+    task_list_add(&b->queue, task);
+    add_relaxed(&b->count, 1);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void wf_seeded_unbind(struct seeded *s, struct bound *b)
+{
+    uint32_t count;
+
+    while ((count = load_acquire(&b->count))) /* [T] */
+        if (wf_seeded_sleep(s, &b->count, count, -1))
+            sched_yield();
+    pthread_mutex_lock(&s->lock);
+    struct bound **at = &s->bound;
+    while (*at != b)
+        at = &(*at)->next;
+    *at = b->next;
+    pthread_mutex_unlock(&s->lock);
+    give(&b->cue); /* without a task: it ends */
+}
+
+void wf_seeded_serve(struct seeded *s, struct bound *b)
+{
+    plays = s;
+    for (;;) {
+        await(&b->cue);
+        struct task *task = b->task;
+        if (!task)
+            return;
+        task = task->run(NULL, task);
+        if (task)
+            wf_ready(s->sched, NULL, task);
+        b->task = NULL;
+        add_release(&b->count, -1u); /* [T] */
+        wf_cast_play_on(s);          /* who gave it is, or one after that */
+    }
+}
+
+static bool may_run(const struct bound *b)
+{
+    return b->queue.first && !b->task;
+}
+
+/* Under the lock. */
+static unsigned count_bound(const struct seeded *s)
+{
+    unsigned count = 0;
+
+    for (const struct bound *b = s->bound; b; b = b->next)
+        count += may_run(b);
+    return count;
+}
+
+void wf_cast_run_bound(struct seeded *s, unsigned number)
+{
+    pthread_mutex_lock(&s->lock);
+    struct bound *b = s->bound;
+    while (!may_run(b) || number--)
+        b = b->next;
+    b->task = task_list_take(&b->queue);
+    pthread_mutex_unlock(&s->lock);
+    give_to(s, &b->cue);
+}
+
+void wf_cast_resume(struct seeded *s, unsigned number)
+{
+    give_to(s, &take_over(s, &s->waits, number)->cue);
+}
+
+void wf_cast_offers(struct seeded *s, struct offer *o)
+{
+    o->waits = count_over(s, s->waits);
+    pthread_mutex_lock(&s->lock);
+    o->calls = (unsigned)s->calls.count;
+    o->bound = count_bound(s);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static uint64_t earliest_of(const struct wait *w)
+{
+    uint64_t when = NEVER;
+
+    for (; w; w = w->next)
+        when = w->until < when ? w->until : when;
+    return when;
+}
+
+uint64_t wf_cast_earliest(struct seeded *s)
+{
+    uint64_t inside = earliest_of(s->waits);
+
+    pthread_mutex_lock(&s->lock);
+    uint64_t outside = earliest_of(s->outside);
+    pthread_mutex_unlock(&s->lock);
+    return inside < outside ? inside : outside;
+}
+
+void wf_cast_enter(struct seeded *s) { plays = s; }
+
+void wf_cast_leave(struct seeded *s)
+{
+    s->over = true;
+    for (struct cue *spare; (spare = s->spare);) {
+        s->spare = spare->next;
+        give(spare);
+    }
+}

@@ -1,0 +1,80 @@
+/* play.h: what a seed plays with: for seeded.c, which chooses, and cast.c,
+ * which is chosen from. Inside sched/ only. */
+#ifndef WEFT_SCHED_PLAY_H
+#define WEFT_SCHED_PLAY_H
+#include <pthread.h>
+
+#include "sched/seeded.h"
+#include "sched/worker.h"
+
+#define NEVER UINT64_MAX /* a time */
+
+enum { MOST_PLAYERS = 257 }; /* so many may wait in a callback, but one */
+
+/* A thread that waits for *word not to be `seen`, at most until a time. */
+struct wait {
+    struct cue cue;
+    struct wait *next;
+    _Atomic uint32_t *word;
+    uint32_t seen;
+    uint64_t until;
+};
+
+/* Of one worker. */
+struct chain {
+    struct task *next; /* that it has taken, or that follows */
+    bool follows;
+    unsigned left; /* tasks of it, before that goes to the end */
+    unsigned rest; /* choices */
+};
+
+struct seeded {
+    weft_sched *sched;
+    struct seededio *io;
+    uint64_t seed, random;
+    _Atomic uint64_t now;
+    struct chain *chains; /* one per worker */
+    struct wait *waits;   /* of callbacks */
+    struct cue *spare;    /* threads that would play */
+    uint64_t idle_ns, pause_ns;
+    bool loose, over; /* [O]; the end */
+    unsigned thread_count;
+    pthread_t threads[MOST_PLAYERS];
+    pthread_mutex_t lock;     /* of what follows, beside the two words */
+    struct wait *outside;     /* [O] */
+    _Atomic uint32_t waiting; /* so many are outside */
+    _Atomic bool ends;
+    struct task_list calls;
+    struct bound *bound;
+};
+
+/* In seeded.c: a thread that plays. */
+void *wf_seeded_player(void *s);
+
+/* ---- in cast.c: by who has the turn ------------------------------------- */
+
+/* Gives it to one that plays on from the bottom of its stack: 0, or there is
+ * none. */
+int wf_cast_play_on(struct seeded *s);
+
+/* From one at the bottom of its stack: it ends, and the others as well. */
+void wf_cast_leave(struct seeded *s);
+
+/* This thread is one that plays, or has a turn of its own in what follows. */
+void wf_cast_enter(struct seeded *s);
+
+/* Those outside that have what they waited for go on. */
+void wf_cast_release(struct seeded *s);
+
+/* The earliest time that anyone waits for: UINT64_MAX: none. */
+uint64_t wf_cast_earliest(struct seeded *s);
+
+/* What there is, beside the workers; and one of each goes on, by its number. */
+struct offer {
+    unsigned waits, calls, bound, operations;
+};
+void wf_cast_offers(struct seeded *s, struct offer *o);
+void wf_cast_resume(struct seeded *s, unsigned number);
+void wf_cast_call(struct seeded *s, unsigned number);
+void wf_cast_run_bound(struct seeded *s, unsigned number);
+#endif

@@ -1,0 +1,219 @@
+/* test_played.c: sched/seeded.c and cast.c: orders of tasks, each of which is
+ * one that may come; and threads outside, for which all stands still or goes
+ * on. */
+#include <pthread.h>
+#include <unistd.h>
+
+#include "tests/trail.h"
+
+/* ---- graphs ------------------------------------------------------------- */
+
+enum { TASKS = 40 };
+
+struct place {
+    unsigned number;
+    const unsigned *before; /* that have to be done, TASKS: no more */
+    bool done;
+};
+
+static struct place places[TASKS];
+
+static int do_in_order(weft_worker *self, void *ctx)
+{
+    struct place *p = ctx;
+    for (const unsigned *b = p->before; *b < TASKS; b++)
+        cr_assert(places[*b].done);
+    p->done = true;
+    step(weft_worker_index(self), p->number);
+    return 0;
+}
+
+/* Each after up to three of those before it. */
+static weft_plan *tangle(void)
+{
+    static unsigned before[TASKS][4];
+    uint64_t random = 12345;
+    weft_graph *g = weft_graph_create();
+
+    for (unsigned i = 0; i < TASKS; i++)
+        places[i] = (struct place){ i, before[i], false };
+    weft_node first =
+        weft_tasks(g, weft_config(task, .fn = do_in_order, .ctx = places),
+                   TASKS, sizeof places[0]);
+    for (unsigned i = 0; i < TASKS; i++) {
+        unsigned n = 0;
+        for (unsigned j = 0; i > 3 && j < 3; j++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            unsigned other = (unsigned)(random >> 33) % i;
+            if (random >> 63 || (n && before[i][n - 1] == other))
+                continue;
+            before[i][n++] = other;
+            weft_after(g, weft_nth(first, i), weft_nth(first, other));
+        }
+        before[i][n] = TASKS;
+    }
+    return compiled(g);
+}
+
+static uint64_t run_tangle(unsigned worker_count, uint64_t seed)
+{
+    weft_sched *s = played(worker_count, seed);
+    weft_plan *plan = tangle();
+
+    cr_assert_eq(weft_run(s, plan, NULL), 0);
+    cr_assert_eq(trail.count, TASKS);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(s);
+    return digest();
+}
+
+Test(played, another_seed_is_another_order_and_each_is_one_that_may_come,
+     .timeout = 120)
+{
+    enum { SEEDS = TIMES(1000, 200) };
+    static uint64_t orders[SEEDS];
+    unsigned different = 0;
+
+    for (unsigned i = 0; i < SEEDS; i++) {
+        bool seen = false;
+        orders[i] = run_tangle(3, i + 1);
+        for (unsigned j = 0; j < i; j++)
+            seen |= orders[j] == orders[i];
+        different += !seen;
+    }
+    cr_assert_eq(different, SEEDS);
+    cr_assert_eq(run_tangle(3, 1), orders[0]);
+}
+
+/* Two tasks that only add up their steps: each split of them comes. */
+static int one_of_two(weft_worker *self, void *which)
+{
+    step(0, (uint64_t)(uintptr_t)which);
+    return 0;
+}
+
+Test(played, all_orders_of_four_tasks_come, .timeout = 60)
+{
+    static bool seen[256];
+    unsigned orders = 0;
+
+    for (uint64_t seed = 1; seed <= 600; seed++) {
+        weft_graph *g = weft_graph_create();
+        for (uintptr_t i = 0; i < 4; i++)
+            weft_task(g, NULL, one_of_two, (void *)i);
+        weft_sched *s = played(4, seed);
+        weft_plan *plan = compiled(g);
+        unsigned order = 0;
+        cr_assert_eq(weft_run(s, plan, NULL), 0);
+        for (unsigned i = 0; i < 4; i++)
+            order = order * 4 + (unsigned)trail.step[i];
+        orders += !seen[order];
+        seen[order] = true;
+        weft_plan_destroy(plan);
+        weft_sched_destroy(s);
+    }
+    cr_assert_eq(orders, 24);
+}
+
+/* ---- who waits outside -------------------------------------------------- */
+
+static int note(weft_worker *self, void *which)
+{
+    step(1, (uint64_t)(uintptr_t)which);
+    return 0;
+}
+
+/* What is submitted comes in an order that does not depend on when: nothing
+ * goes on before somebody waits. */
+Test(played, nothing_happens_before_somebody_waits, .timeout = 60)
+{
+    struct trail once = { 0 };
+
+    for (int again = 0; again < 2; again++) {
+        weft_sched *s = played(3, 42);
+        weft_future *f[20];
+        for (uintptr_t i = 0; i < 20; i++) {
+            cr_assert_eq(weft_submit(s, note, (void *)i, &f[i], NULL), 0);
+            usleep(again ? 1000 : 0);
+            cr_assert_eq(trail.count, 0);
+        }
+        cr_assert_eq(weft_future_wait(f[7], -1), 0);
+        step(2, trail.count); /* as soon as that one was done */
+        usleep(again ? 1000 : 0);
+        cr_assert_eq(weft_wait_all(f, 20, -1, NULL), 0);
+        cr_assert_eq(trail.count, 21);
+        for (int i = 0; i < 20; i++)
+            weft_future_destroy(f[i]);
+        weft_sched_destroy(s);
+        cr_assert(!again || is_as(&once));
+        once = trail;
+    }
+}
+
+Test(played, what_nobody_waited_for_is_done_at_the_end, .timeout = 60)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        weft_sched *s = played(2, seed);
+        for (uintptr_t i = 0; i < 50; i++)
+            cr_assert_eq(weft_submit(s, note, (void *)i, NULL, NULL), 0);
+        weft_sched_destroy(s);
+        cr_assert_eq(trail.count, 50);
+    }
+}
+
+static int tell(weft_worker *self, void *told)
+{
+    store_release((_Atomic int *)told, 1); /* for the test */
+    return 0;
+}
+
+Test(played, a_program_that_waits_in_its_own_way_is_not_waited_for,
+     .timeout = 60)
+{
+    weft_sched *s = played(2, 1);
+    _Atomic int told[2] = { 0 };
+
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(weft_submit(s, tell, &told[i], NULL, NULL), 0);
+        while (!load_acquire(&told[i])) /* what came before it */
+            usleep(1000);
+    }
+    weft_sched_destroy(s);
+}
+
+/* ---- from other threads ------------------------------------------------- */
+
+struct promise {
+    weft_sched *sched;
+    weft_future *future;
+};
+
+static int wait_for_promise(weft_worker *self, void *ctx)
+{
+    struct promise *p = ctx;
+    return weft_future_wait(p->future, -1);
+}
+
+static void *keep(void *ctx)
+{
+    struct promise *p = ctx;
+    usleep(20000);
+    weft_future_complete(p->future, 0);
+    return NULL;
+}
+
+Test(played, a_callback_hears_what_another_thread_completes, .timeout = 60)
+{
+    struct promise p = { .sched = played(1, 3) };
+    weft_future *f;
+    pthread_t thread;
+
+    cr_assert_eq(weft_promise(p.sched, &p.future, NULL), 0);
+    cr_assert_eq(weft_submit(p.sched, wait_for_promise, &p, &f, NULL), 0);
+    pthread_create(&thread, NULL, keep, &p);
+    cr_assert_eq(weft_future_wait(f, -1), 0);
+    pthread_join(thread, NULL);
+    weft_future_destroy(f);
+    weft_future_destroy(p.future);
+    weft_sched_destroy(p.sched);
+}
