@@ -6,8 +6,9 @@
  *         cr_assert_eq(perform(sched, &c), -EISDIR);
  *     }
  *
- * is three tests. Each has a folder of its own, and may leave neither
- * descriptors nor threads behind. */
+ * is four tests, one of them with what seeds make of it. Each has a folder of
+ * its own, and may leave neither descriptors nor threads behind. What waits in
+ * its own way for another callback is ON_EVERY_WAY_OF_THREADS. */
 #ifndef WEFT_TESTS_CALLS_H
 #define WEFT_TESTS_CALLS_H
 #include <fcntl.h>
@@ -21,6 +22,8 @@
 #include "tests/entries.h"
 #include "tests/test.h"
 #include "weft/io.h"
+
+enum { SEEDS_OF_CALLS = 3 };
 
 /* An operation and how it went. */
 struct call {
@@ -68,10 +71,21 @@ static inline void start(weft_sched *sched, struct call *c)
     wf_ready(sched, NULL, &c->task);
 }
 
+static weft_sched *played; /* by a seed, or NULL */
+
+/* While *word == seen, or shorter. */
+static inline void wait_while(_Atomic uint32_t *word, uint32_t seen)
+{
+    if (played)
+        wf_wait_while(played, word, seen, -1);
+    else
+        usleep(50);
+}
+
 static inline int wait_for(struct call *c)
 {
     while (!load_acquire(&c->times)) /* the result, from over() */
-        usleep(50);
+        wait_while(&c->times, 0);
     return c->rc;
 }
 
@@ -111,17 +125,25 @@ static inline bool as_made(const void *data, size_t from, size_t bytes)
     return true;
 }
 
-static inline weft_sched *make_sched(unsigned workers, enum weft_io_way way)
+static inline weft_sched *make_played(unsigned workers, enum weft_io_way way,
+                                      uint64_t seed)
 {
     weft_sched *sched = NULL;
-    cr_assert_eq(
-        weft_sched_create(
-            &sched, weft_config(sched, .workers = workers, .io = way), NULL),
-        0);
+    cr_assert_eq(weft_sched_create(&sched,
+                                   weft_config(sched, .workers = workers,
+                                               .io = way, .seed = seed),
+                                   NULL),
+                 0);
     return sched;
 }
 
-static inline void on_way(enum weft_io_way way, void (*body)(weft_sched *))
+static inline weft_sched *make_sched(unsigned workers, enum weft_io_way way)
+{
+    return make_played(workers, way, 0);
+}
+
+static inline void do_body(enum weft_io_way way, uint64_t seed,
+                           void (*body)(weft_sched *))
 {
     char command[96];
     /* With the first thread ThreadSanitizer starts one of its own. */
@@ -131,7 +153,8 @@ static inline void on_way(enum weft_io_way way, void (*body)(weft_sched *))
 
     strcpy(folder, "/tmp/weft-calls-XXXXXX");
     cr_assert(mkdtemp(folder) != NULL);
-    weft_sched *sched = make_sched(2, way);
+    weft_sched *sched = make_played(2, way, seed);
+    played = seed ? sched : NULL;
     body(sched);
     weft_sched_destroy(sched);
     cr_assert_eq(entries_of("/proc/self/fd"), fds);
@@ -141,7 +164,18 @@ static inline void on_way(enum weft_io_way way, void (*body)(weft_sched *))
     cr_assert_eq(system(command), 0);
 }
 
-#define ON_EVERY_WAY(SUITE, NAME)                                              \
+static inline void on_way(enum weft_io_way way, void (*body)(weft_sched *))
+{
+    do_body(way, 0, body);
+}
+
+static inline void by_seeds(void (*body)(weft_sched *))
+{
+    for (uint64_t seed = 1; seed <= SEEDS_OF_CALLS; seed++)
+        do_body(WEFT_IO_AUTO, seed, body);
+}
+
+#define ON_EVERY_WAY_OF_THREADS(SUITE, NAME)                                   \
     static void NAME(weft_sched *);                                            \
     Test(SUITE, NAME##_at_once, .timeout = 60) { on_way(WEFT_IO_AUTO, NAME); } \
     Test(SUITE, NAME##_by_ring, .timeout = 60) { on_way(WEFT_IO_RING, NAME); } \
@@ -150,4 +184,9 @@ static inline void on_way(enum weft_io_way way, void (*body)(weft_sched *))
         on_way(WEFT_IO_THREADS, NAME);                                         \
     }                                                                          \
     static void NAME(weft_sched *sched)
+
+#define ON_EVERY_WAY(SUITE, NAME)                                              \
+    static void NAME(weft_sched *);                                            \
+    Test(SUITE, NAME##_by_seeds, .timeout = 60) { by_seeds(NAME); }            \
+    ON_EVERY_WAY_OF_THREADS(SUITE, NAME)
 #endif

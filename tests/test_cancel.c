@@ -31,7 +31,7 @@ static void start_now(weft_sched *sched, struct call *c)
     store_relaxed(&c->times, 0);
     wf_ready(sched, NULL, &c->task);
     while (load_acquire(&started) == before) /* what weft_io_start did */
-        sched_yield();
+        wait_while(&started, before);
 }
 
 static int cancel(weft_sched *sched, struct call *c)

@@ -384,7 +384,8 @@ static void operation_ends(weft_sched *sched, weft_describe_fn *describe)
                    weft_config(stage, .describe = describe, .fn = after_it,
                                .kind = WEFT_IO, .tokens = 7));
     struct weft_run *run = started(sched, plan);
-    UNTIL(load_relaxed(&w.calls) == 7);
+    for (unsigned n; (n = load_relaxed(&w.calls)) != 7;)
+        wait_while(&w.calls, n);
     weft_cancel(run);
     struct weft_flow f = ended(run, -ECANCELED);
     cr_assert_eq(f.cancelled, f.fed);

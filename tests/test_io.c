@@ -116,7 +116,7 @@ static struct task *start_and_be_busy(weft_worker *self, struct task *task)
     return NULL;
 }
 
-ON_EVERY_WAY(io, a_completion_comes_while_a_worker_is_busy)
+ON_EVERY_WAY_OF_THREADS(io, a_completion_comes_while_a_worker_is_busy)
 {
     cr_assert_eq(pipe2(busy_ends, O_CLOEXEC), 0);
     for (int i = 0; i < 20; i++) {

@@ -259,7 +259,7 @@ static int sleep_now(weft_worker *self, void *item, struct weft_io **io,
 {
     struct file *f = item;
     f->io = (struct weft_io){ .op = WEFT_IO_SLEEP, .ns = SLEEP_NS };
-    f->room = wf_now_ns();
+    f->room = weft_sched_now_ns(weft_worker_sched(self));
     *io = &f->io;
     return 0;
 }
@@ -267,7 +267,8 @@ static int sleep_now(weft_worker *self, void *item, struct weft_io **io,
 static int slept(weft_worker *self, void *item, void *ctx)
 {
     struct file *f = item;
-    add_relaxed(&((struct seen *)ctx)->wrong, wf_now_ns() - f->room < SLEEP_NS);
+    uint64_t now = weft_sched_now_ns(weft_worker_sched(self));
+    add_relaxed(&((struct seen *)ctx)->wrong, now - f->room < SLEEP_NS);
     return 0;
 }
 

@@ -159,3 +159,24 @@ Test(mazes, R16_no_maze_deadlocks_or_loses_an_item, .timeout = 7200)
         weft_sched_destroy(scheds[i]);
     printf("%lu mazes\n", (unsigned long)count);
 }
+
+/* The same where another seed plays the workers, and time. */
+Test(mazes, R16_no_maze_deadlocks_or_loses_an_item_by_seeds, .timeout = 600)
+{
+    const char *seed = getenv("WEFT_MAZE");
+    uint64_t from = seed ? strtoull(seed, NULL, 10) : 0;
+    uint64_t count = seed ? 1 : is_long() ? 10000 : TIMES(400, 100);
+    weft_sched *scheds[3];
+
+    for (uint64_t i = from; i < from + count; i++) {
+        for (unsigned w = 0; w < 3; w++)
+            cr_assert_eq(weft_sched_create(&scheds[w],
+                                           weft_config(sched, .workers = w + 1,
+                                                       .seed = i + 1),
+                                           NULL),
+                         0);
+        run_maze(i, scheds);
+        for (unsigned w = 0; w < 3; w++)
+            weft_sched_destroy(scheds[w]);
+    }
+}

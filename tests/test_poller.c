@@ -121,7 +121,7 @@ ON_EVERY_WAY(poller, many_waits_keep_nobody_else_waiting)
 }
 
 /* Whoever waits needs a descriptor of its own to be woken by. */
-ON_EVERY_WAY(poller, no_descriptor_to_be_woken_by_is_an_error)
+ON_EVERY_WAY_OF_THREADS(poller, no_descriptor_to_be_woken_by_is_an_error)
 {
     int ends[2], extra[64], n = 0;
     struct rlimit before, few;
