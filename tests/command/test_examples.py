@@ -77,6 +77,22 @@ class Queens(unittest.TestCase):
             ])
 
 
+class Seeds(unittest.TestCase):
+    def test_a_seed_finds_the_race_and_shows_it_again(self):
+        found, again, steps = output_of("seeds")
+        seed, flight, sold = re.fullmatch(
+            r"seed (\d+): flight (\d+) has 3 seats, (\d+) were sold",
+            found).groups()
+        self.assertGreater(int(sold), 3)
+        self.assertEqual(again, f"again with seed {seed}: the same order")
+        booked = [step for step in steps.split() if step[0] == "b"
+                  and int(step[1:]) * 7 % 12 == int(flight)]
+        self.assertEqual(len(booked), int(sold))
+
+    def test_it_is_the_same_each_time(self):
+        self.assertEqual(output_of("seeds"), output_of("seeds"))
+
+
 class FirstCompleted(unittest.TestCase):
     def test_the_first_answer_decides_and_the_rest_is_left(self):
         self.assertEqual(output_of("first_completed"), [
