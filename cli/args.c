@@ -6,6 +6,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ enum {
     KEY_DRY_RUN,
     KEY_RESUME,
     KEY_RETRY_FAILED,
+    KEY_SEED,
     KEY_QUICK,
     KEY_SVG,
 };
@@ -124,7 +126,19 @@ struct run_options {
     struct spec_options spec;
     bool json, quiet, dry_run;
     enum resume_mode mode;
+    uint64_t seed;
 };
+
+static uint64_t seed_of(const char *arg, struct argp_state *state)
+{
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(arg, &end, 10);
+    if (errno || *end || *arg < '0' || *arg > '9' || n < 1)
+        argp_error(state, "--seed %s: a number from 1 to %" PRIu64, arg,
+                   UINT64_MAX);
+    return n;
+}
 
 static error_t parse_run(int key, char *arg, struct argp_state *state)
 {
@@ -161,6 +175,9 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
     case KEY_RETRY_FAILED:
         o->mode = RESUME_FAILED;
         return 0;
+    case KEY_SEED:
+        o->seed = seed_of(arg, state);
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -184,6 +201,10 @@ int args_run(int argc, char **argv)
           2 },
         { "retry-failed", KEY_RETRY_FAILED, NULL, 0,
           "The same, and do what failed again", 2 },
+        { "seed", KEY_SEED, "N", 0,
+          "Do all in an order that N decides, one thing at a time, the same "
+          "each time; default: 4 workers",
+          2 },
         { "json", KEY_JSON, NULL, 0, "Print the report as JSON", 3 },
         { "quiet", KEY_QUIET, NULL, 0, "Print failures only", 3 },
         { 0 },
@@ -216,7 +237,8 @@ int args_run(int argc, char **argv)
                                            .json = o.json,
                                            .quiet = o.quiet,
                                            .dry_run = o.dry_run,
-                                           .mode = o.mode });
+                                           .mode = o.mode,
+                                           .seed = o.seed });
     arena_destroy(o.spec.memory);
     return code;
 }

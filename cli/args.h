@@ -18,10 +18,11 @@ enum {
  * spec_load they are in the spec. */
 struct run_args {
     struct spec_args spec;
-    bool json;    /* the report as JSON on stdout */
-    bool quiet;   /* nothing but failures on stderr, and no summary */
-    bool dry_run; /* the plan and the number of items; nothing is written */
     enum resume_mode mode;
+    bool json;     /* the report as JSON on stdout */
+    bool quiet;    /* nothing but failures on stderr, and no summary */
+    bool dry_run;  /* the plan and the number of items; nothing is written */
+    uint64_t seed; /* 0: none */
 };
 
 struct bench_args {

@@ -258,7 +258,9 @@ static int run(struct command *c)
     c->live.workers = w->job.workers;
     if (job_start(w, &why) < 0)
         return complain(&why);
-    while (!job_wait(w, REDRAW_MS, &rc, &why))
+    /* With a seed the time of a wait is not ours: nobody looks on. */
+    int wait_ms = c->args->seed ? -1 : REDRAW_MS;
+    while (!job_wait(w, wait_ms, &rc, &why))
         live_update(&c->live, &w->progress, signals_first(&c->signals) != 0);
 
     int code = exit_code(c, rc);
@@ -304,7 +306,7 @@ int cmd_run(const struct run_args *args)
     if (code)
         return code;
 
-    job_init(&c.work, &c.spec, args->dry_run, args->mode);
+    job_init(&c.work, &c.spec, args->dry_run, args->mode, args->seed);
     int rc = live_init(&c.live, &c.spec, args->quiet);
     if (rc == 0)
         rc = signals_start(&c.signals, &actions);

@@ -48,9 +48,11 @@ int job_fatal(struct job *job, int error, const char *format, ...)
 }
 
 void job_init(struct work *w, const struct spec *spec, bool dry,
-              enum resume_mode mode)
+              enum resume_mode mode, uint64_t seed)
 {
-    *w = (struct work){ .spec = spec, .job.dry = dry, .mode = mode };
+    *w = (struct work){
+        .spec = spec, .job.dry = dry, .mode = mode, .seed = seed
+    };
     pthread_mutex_init(&w->lock, NULL);
     failures_init(&w->failures);
 }
@@ -290,7 +292,8 @@ static int open_journal(struct work *w, weft_error *why)
 int job_open(struct work *w, weft_error *why)
 {
     int rc = weft_sched_create(
-        &w->job.sched, weft_config(sched, .workers = w->spec->workers), why);
+        &w->job.sched,
+        weft_config(sched, .workers = w->spec->workers, .seed = w->seed), why);
     if (rc)
         return rc;
     w->job.workers = weft_sched_workers(w->job.sched);
@@ -364,7 +367,8 @@ bool job_wait(struct work *w, int timeout_ms, int *rc, weft_error *why)
     sync_journal(w);
 
     /* A stage may fail with ETIMEDOUT too, but then it comes at once. */
-    if (result == -ETIMEDOUT && (after - before) * 1000 >= timeout_ms)
+    if (result == -ETIMEDOUT && timeout_ms >= 0 &&
+        (after - before) * 1000 >= timeout_ms)
         return false;
     *rc = result;
     return true;

@@ -15,6 +15,7 @@ struct work {
     const struct spec *spec;
     enum resume_mode mode;
     struct resume resume;
+    uint64_t seed;
     void **states; /* of the operators, the source first */
     size_t opened; /* so many of them are */
     weft_plan *plan;
@@ -29,8 +30,9 @@ struct work {
     bool abortable;                 /* operators and run are there */
 };
 
+/* A seed that is not 0 decides in which order all is done. */
 void job_init(struct work *w, const struct spec *spec, bool dry,
-              enum resume_mode mode);
+              enum resume_mode mode, uint64_t seed);
 
 /* Makes the scheduler, opens the operators, reads the journal, compiles the
  * pipeline. A negative errno and a sentence. */

@@ -33,7 +33,8 @@ class TheCommandLine(unittest.TestCase):
     def test_explains_every_option_of_run(self):
         _, out, _ = weft("run", "--help")
         for option in ("workers=N", "set=KEY=VALUE", "input=DIR", "output=DIR",
-                       "json", "quiet", "keep-going", "fail-fast", "dry-run"):
+                       "json", "quiet", "keep-going", "fail-fast", "dry-run",
+                       "seed=N"):
             self.assertIn(f"      --{option} ", out)
         for code in (0, 1, 2, 3, 4, 75, 130):
             self.assertRegex(out, rf"\b{code} ")

@@ -45,6 +45,21 @@ class Shards(CommandTest):
         self.assertEqual(digests[0], digests[1])
         self.assertEqual(digests[0], digests[2])
 
+    def test_a_seed_makes_the_same_order_again(self):
+        """In a shard that takes what comes the order of the members tells."""
+        self.add_jpegs(40)
+        spec = self.thumbnails(per_shard=15)
+        spec["stages"][-1]["order"] = "any"
+        runs = {}
+        for seed in ("5", "5", "6"):
+            result = self.weft_run(spec, "--seed", seed)
+            self.assertEqual(result.code, 0, result.err)
+            run = self.members(), self.digests()
+            self.assertEqual(runs.setdefault(seed, run), run)
+            shutil.rmtree(self.out)
+        self.assertNotEqual(runs["5"][0], runs["6"][0])
+        self.assertEqual(sorted(runs["5"][0]), sorted(runs["6"][0]))
+
     def test_tar_reads_the_shards(self):
         self.add_jpegs(12)
         self.assertEqual(self.weft_run(self.thumbnails()).code, 0)
