@@ -135,7 +135,7 @@ static void count_down(struct dag_run *run, struct activations *a,
         add(run, a, n);
         return;
     }
-    if (sub_acq_rel(&n->missing, 1) != 1) /* [D] in dag.c */
+    if (sub_acq_rel(&n->missing, 1) != 1) /* [D] in walk.c */
         return;
     do
         add(run, a, n);

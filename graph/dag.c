@@ -1,42 +1,10 @@
 /* dag.c: one run of a compiled graph.
  *
- * A node that completes counts down every node behind it. Whoever brings a
- * count to zero has a ready node: the first of them is what this worker runs
- * next, the others go to its deque in one piece. A node behind just one other
- * needs no count: it is ready when that one has completed.
- *
- *  [D] Dependency. Counting down is acq_rel, so who brings the count to zero
- *      has seen all that the nodes before have done, and hands it on with the
- *      task. Who finds it at one, acquired, is the last, for all others have
- *      counted: it need not write. In the same way the last node comes after
- * everything else in the run: what it ends, nobody touches any more. A node
- * that has counted down the last one behind it, and got none ready, must
- * therefore not look at the run or the plan again.
- *
- *  [R] Run again. A node sets its count anew before it goes on to those behind
- *      it: nobody counts it down any more in this run, and those of the next
- *      run come after the end of this one. So a run that has ended is ready to
- *      start, with no pass over its nodes. The plan keeps all of these. One
- *      that has no count need not: only after a failure, or if it has asked for
- *      its handle, is there anything else in its word.
- *
  *  [E] End. A run has parties that may still touch it: its nodes; its deadline,
  *      until that was cancelled or has gone off; and whoever cancels or drains
  *      it, for so long: the nodes' plans may end under their hands. Each counts
  *      itself out, acq_rel, and the last one ends the run. Nobody becomes a
- *      party of a run that has none.
- *
- *  After the first error nothing is called any more, but everything is counted
- *  down all the same, so the run ends in the usual way. What depends on the
- *  node that failed comes after it and sees the error; what does not may just
- *  have started.
- *
- *  A run may go on instead with what does not depend on the failure: a node
- *  that is bad makes those behind it bad, before it counts them down, so [D]
- *  they know. Nobody looks for that before the first error.
- *
- *  Here are the nodes that only call a function. The others, and all in a graph
- *  where nodes choose, are node.c's. */
+ *      party of a run that has none. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,9 +17,6 @@
 _Static_assert(sizeof(struct dag_node) + sizeof(struct run_node) <= 48,
                "what a node takes in a plan and a run");
 
-enum { PUSHED_AT_ONCE = 32 };
-#define NO_NODE UINT32_MAX
-
 struct run_pool {
     pthread_mutex_t lock;
     struct dag_run *first[2]; /* [1]: runs that take turns */
@@ -60,76 +25,6 @@ struct run_pool {
 struct label wf_dag_label(const struct dag_plan *plan, uint32_t index)
 {
     return wf_label(wf_dag_name(plan, index), index);
-}
-
-/* Counts down one node; true: it is ready now. */
-static inline bool counts_down(const struct dag_node *node, struct dag_run *run,
-                               uint32_t to)
-{
-    _Atomic uint32_t *missing = &run->node[to].missing;
-
-    return node->before <= 1 ||
-           (load_acquire(missing) & COUNT) == 1 || /* [D] */
-           (sub_acq_rel(missing, 1) & COUNT) == 1; /* [D] */
-}
-
-void wf_dag_count_down(struct dag_run *run, uint32_t index,
-                       struct task_list *ready)
-{
-    const struct dag_plan *plan = wf_dag_plan_of(run);
-    const uint32_t *edge = wf_dag_edges(plan, index);
-    const uint32_t *end = wf_dag_edges(plan, index + 1);
-
-    while (edge < end) {
-        uint32_t to = *edge++;
-        if (counts_down(&plan->node[to], run, to))
-            task_list_add(ready, &run->node[to].task);
-    }
-}
-
-/* The same for the fast path: one of them, and the others to the deque. Not a
- * part of it, or a chain would have no registers left. */
-static __attribute__((noinline)) uint32_t count_down(weft_worker *self,
-                                                     struct dag_run *run,
-                                                     const uint32_t *edge,
-                                                     uint32_t edges)
-{
-    const struct dag_plan *plan = wf_dag_plan_of(run);
-    const uint32_t *end = edge + edges;
-    uint32_t next = NO_NODE;
-    struct task *more[PUSHED_AT_ONCE];
-    unsigned count = 0;
-
-    while (edge < end) {
-        uint32_t to = *edge++;
-        if (!counts_down(&plan->node[to], run, to))
-            continue;
-        __builtin_prefetch(wf_dag_edges(plan, to)); /* it runs soon */
-        if (next == NO_NODE) {
-            next = to;
-            continue;
-        }
-        __builtin_prefetch(&run->node[to]); /* its task */
-        more[count++] = &run->node[to].task;
-        if (count == PUSHED_AT_ONCE) {
-            wf_push_many(self, more, count);
-            count = 0;
-        }
-    }
-    if (count)
-        wf_push_many(self, more, count);
-    return next;
-}
-
-void wf_dag_pass_on(struct dag_run *run, struct run_node *n)
-{
-    const struct dag_plan *plan = wf_dag_plan_of(run);
-    const uint32_t *end = wf_dag_edges(plan, n->index + 1);
-
-    if (!run->goes_on || !(load_relaxed(&n->missing) & IS_BAD))
-        return;
-    for (const uint32_t *to = wf_dag_edges(plan, n->index); to < end; to++)
-        or_relaxed(&run->node[*to].missing, IS_BAD);
 }
 
 /* So many parties are out. */
@@ -169,82 +64,6 @@ void wf_dag_end(struct dag_run *run)
         run->deadline_ms && wf_timer_cancel(run->run.sched, &run->deadline);
 
     count_out(run, cancelled ? 2 : 1);
-}
-
-/* The rest of a node that was called and returned rc, or was not, where it is
- * pending, or something has failed. False: it may have ended elsewhere. */
-static __attribute__((noinline)) bool
-end_one(struct dag_run *run, uint32_t index, bool was_called, int rc)
-{
-    struct run_node *n = &run->node[index];
-
-    if (was_called && !wf_node_returned(run, n, rc))
-        return false;
-    wf_dag_pass_on(run, n);
-    store_relaxed(&n->missing,
-                  wf_dag_plan_of(run)->node[index].before); /* [R] */
-    return true;
-}
-
-static inline bool execute_one(weft_worker *self, struct dag_run *run,
-                               const struct dag_node *node, uint32_t index)
-{
-    struct run_node *n = &run->node[index];
-    int rc;
-
-    if (load_relaxed(&run->run.error) && !wf_node_may_run(run, n))
-        return end_one(run, index, false, 0);
-    if (!wf_node_just_ends(self, n, node->fn, node->ctx, &rc) ||
-        load_relaxed(&run->run.error))
-        return end_one(run, index, true, rc);
-    if (node->before > 1) /* else the word is as it was */
-        store_relaxed(&n->missing, node->before); /* [R] */
-    return true;
-}
-
-/* The node, and what follows it for as long as that is of its kind and the
- * worker need not look at the clock: what the worker runs next. All that it
- * takes is in the plan: of a node behind only one other the run's cache line is
- * not touched. */
-static struct task *execute(weft_worker *self, struct task *task)
-{
-    struct run_node *n = (struct run_node *)task; /* its first member */
-    struct dag_run *run = wf_dag_run_of(n);
-    const struct dag_node *nodes = wf_dag_plan_of(run)->node;
-    const uint32_t *edges = wf_dag_plan_of(run)->edge;
-    unsigned most = wf_steps_left(self), left = most;
-    uint32_t next = n->index;
-
-    for (;; left--) {
-        const struct dag_node *node = &nodes[next];
-        uint32_t first = node[0].first_edge, count = node[1].first_edge - first;
-        if (!execute_one(self, run, node, next)) {
-            next = NO_NODE;
-        } else if (count == 1) {
-            next = edges[first];
-            if (!counts_down(&nodes[next], run, next))
-                next = NO_NODE;
-        } else if (count) {
-            next = count_down(self, run, &edges[first], count);
-        } else {
-            wf_dag_end(run);
-            next = NO_NODE;
-        }
-        if (next == NO_NODE || !left || nodes[next].fn == wf_special_node)
-            break;
-    }
-    wf_count_steps(self, most - left);
-    return next == NO_NODE ? NULL : &run->node[next].task;
-}
-
-node_step *wf_dag_first_step(const struct dag_run *run, uint32_t index)
-{
-    const struct dag_plan *plan = wf_dag_plan_of(run);
-
-    return run->times || plan->conditional || run->ready ||
-                   plan->node[index].fn == wf_special_node
-               ? wf_node_execute
-               : execute;
 }
 
 static void free_run(struct dag_run *run)

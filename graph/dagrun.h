@@ -103,6 +103,11 @@ void wf_dag_stop(struct dag_run *run);
 void wf_dag_hold(struct dag_run *run);
 void wf_dag_release(struct dag_run *run);
 
+/* All nodes have ended. */
+void wf_dag_end(struct dag_run *run);
+
+/* ---- walk.c ------------------------------------------------------------ */
+
 /* What the node's task does first. */
 typedef struct task *node_step(weft_worker *self, struct task *task);
 node_step *wf_dag_first_step(const struct dag_run *run, uint32_t index);
@@ -114,9 +119,6 @@ void wf_dag_count_down(struct dag_run *run, uint32_t index,
 
 /* If the node is bad, so is what is behind it. */
 void wf_dag_pass_on(struct dag_run *run, struct run_node *n);
-
-/* All nodes have ended. */
-void wf_dag_end(struct dag_run *run);
 
 /* ---- roots.c ----------------------------------------------------------- */
 

@@ -111,7 +111,7 @@ static struct task *go_on(weft_worker *self, struct dag_run *run,
     } else {
         if (load_relaxed(&run->run.error))
             wf_dag_pass_on(run, n);
-        store_relaxed(&n->missing, node->before); /* [R] in dag.c */
+        store_relaxed(&n->missing, node->before); /* [R] in walk.c */
         if (node[0].first_edge == node[1].first_edge) {
             wf_dag_end(run);
             return NULL;
@@ -154,7 +154,7 @@ static struct task *granted(weft_worker *self, struct task *task)
     struct run_node *n = (struct run_node *)task; /* its first member */
     struct dag_run *run = wf_dag_run_of(n);
 
-    task->run = wf_node_execute; /* in the next run: [R] in dag.c */
+    task->run = wf_node_execute; /* in the next run: [R] in walk.c */
     if (wf_node_may_run(run, n)) {
         if (run->times)
             wf_node_begins(run, n->index);

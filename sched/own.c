@@ -43,6 +43,17 @@ inline bool wf_take_back(weft_worker *self, struct task *task)
     return youngest && take_from_below(self, youngest, task);
 }
 
+struct task *wf_take_alike(weft_worker *self,
+                           struct task *(*run)(weft_worker *, struct task *))
+{
+    struct task *task = wf_deque_pop(&self->deque);
+
+    if (!task || task->run == run)
+        return task;
+    wf_push(self, task);
+    return NULL;
+}
+
 bool wf_may_share(weft_worker *self)
 {
     return self->sched->worker_count > 1 && !wf_deque_visible(&self->deque);

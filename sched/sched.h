@@ -21,6 +21,17 @@ void wf_push_many(weft_worker *self, struct task *const tasks[], unsigned n);
 unsigned wf_steps_left(const weft_worker *self);
 void wf_count_steps(weft_worker *self, unsigned steps);
 
+/* [worker] How many of the worker's own tasks a task may take and run by
+ * itself, before others have their turn; and that it has taken so many. Each is
+ * a step, too. */
+unsigned wf_takes_left(weft_worker *self);
+void wf_count_takes(weft_worker *self, unsigned takes);
+
+/* [worker] Takes the newest of its own tasks if that begins with `run`, else
+ * NULL. */
+struct task *wf_take_alike(weft_worker *self,
+                           struct task *(*run)(weft_worker *, struct task *));
+
 /* [worker] wf_push, unless this worker has no room for more: false, and the
  * task is still yours. */
 bool wf_push_own(weft_worker *self, struct task *task);

@@ -113,20 +113,36 @@ void wf_count_steps(weft_worker *self, unsigned steps)
     count_one(&self->tasks, steps);
 }
 
+unsigned wf_takes_left(weft_worker *self)
+{
+    weft_sched *sched = self->sched;
+    bool others =
+        wf_inject_has(&self->mail) || wf_inject_has(&sched->lasts[self->group]);
+
+    return others ? 0 : FAIR_TICK - 1 - self->tick % FAIR_TICK;
+}
+
+void wf_count_takes(weft_worker *self, unsigned takes)
+{
+    self->tick += takes;
+    if (takes)
+        self->chain_end = 0; /* the last one began another chain */
+}
+
 static void run_chain(weft_worker *self, struct task *task)
 {
-    uint64_t end = 0;
     unsigned ran = 0;
 
+    self->chain_end = 0;
     for (self->follows = false; task; self->follows = true) {
         task = task->run(self, task);
         ran++;
         if (++self->steps < self->between || !task)
             continue;
         uint64_t now = look(self);
-        if (!end) {
-            end = now + CHAIN_NS;
-        } else if (now >= end) {
+        if (!self->chain_end) {
+            self->chain_end = now + CHAIN_NS;
+        } else if (now >= self->chain_end) {
             wf_ready(self->sched, NULL, task);
             break;
         }

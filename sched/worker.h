@@ -30,6 +30,7 @@ struct weft_worker {
     unsigned passed;         /* tasks taken while others wait to be the last */
     unsigned steps, between; /* since it looked at the clock, and at most */
     uint64_t looked;         /* at the clock: ns */
+    uint64_t chain_end;      /* when its chain gives way: ns; 0: not known */
     bool follows;            /* its task, at once on another: a chain */
     uint64_t random;         /* xorshift state */
     struct victims victims;
