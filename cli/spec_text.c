@@ -32,7 +32,6 @@ static ssize_t read_up_to(int fd, char *data, size_t room)
 
 static bool is_text(struct diag *diag, const char *text, size_t size)
 {
-    uint32_t c;
     const char *nul = memchr(text, 0, size);
 
     if (nul) {
@@ -40,17 +39,14 @@ static bool is_text(struct diag *diag, const char *text, size_t size)
                   (size_t)(nul - text) + 1);
         return false;
     }
-    for (size_t at = 0; at < size;) {
-        size_t bytes = utf8_decode(text + at, size - at, &c);
-        if (c == UTF8_INVALID) {
-            diag->text = text;
-            diag->size = size;
-            diag_at(diag, (struct place){ .offset = at },
-                    "the byte 0x%02x is not UTF-8, and a spec is",
-                    (unsigned)(unsigned char)text[at]);
-            return false;
-        }
-        at += bytes;
+    size_t good = utf8_span(text, size);
+    if (good < size) {
+        diag->text = text;
+        diag->size = size;
+        diag_at(diag, (struct place){ .offset = good },
+                "the byte 0x%02x is not UTF-8, and a spec is",
+                (unsigned)(unsigned char)text[good]);
+        return false;
     }
     return true;
 }

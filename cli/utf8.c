@@ -33,6 +33,19 @@ size_t utf8_decode(const char *text, size_t size, uint32_t *out)
     return more + 1;
 }
 
+size_t utf8_span(const char *text, size_t size)
+{
+    size_t at = 0;
+    while (at < size) {
+        uint32_t c;
+        size_t bytes = utf8_decode(text + at, size - at, &c);
+        if (c == UTF8_INVALID)
+            break;
+        at += bytes;
+    }
+    return at;
+}
+
 struct range {
     uint32_t first, last;
 };

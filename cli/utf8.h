@@ -10,6 +10,9 @@
  * bytes it takes. A byte that starts none is UTF8_INVALID and takes one. */
 size_t utf8_decode(const char *text, size_t size, uint32_t *out);
 
+/* How many bytes of `text` come before the first that is not UTF-8. */
+size_t utf8_span(const char *text, size_t size);
+
 /* How many columns of a terminal a character takes: 0, 1 or 2. */
 unsigned utf8_width(uint32_t c);
 #endif

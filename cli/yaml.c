@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "cli/source_line.h"
+#include "cli/utf8.h"
 
 enum { DEPTH = 32, NODES = 20000 };
 
@@ -88,6 +89,11 @@ static struct node *copy(struct parser *p, const struct node *from,
     return to;
 }
 
+static bool is_quoted(struct fy_token *token)
+{
+    return token && fy_token_scalar_style(token) == FYSS_DOUBLE_QUOTED;
+}
+
 static const char *token_copy(struct parser *p, struct fy_token *token,
                               struct place place)
 {
@@ -96,7 +102,8 @@ static const char *token_copy(struct parser *p, struct fy_token *token,
     const char *text = token ? fy_token_get_text(token, &size) : "";
     if (!text || errno == ENOMEM)
         arena_no_memory();
-    if (memchr(text, 0, size))
+    /* In an empty block libfyaml counts the end of the text. */
+    if (memchr(text, 0, size) && is_quoted(token))
         FAIL(p, place, "text cannot contain a NUL");
     return arena_copy(p->diag->memory, text, size);
 }
@@ -254,8 +261,8 @@ static void report(struct parser *p, struct fy_diag *fy)
     }
 }
 
-struct node *yaml_parse(struct diag *diag, const char *text, size_t size,
-                        const char *origin)
+static struct node *parse(struct diag *diag, const char *text, size_t size,
+                          const char *origin)
 {
     struct parser p = {
         .diag = diag, .origin = origin, .text = text, .size = size
@@ -285,4 +292,17 @@ struct node *yaml_parse(struct diag *diag, const char *text, size_t size,
     fy_parser_destroy(p.fy);
     fy_diag_destroy(fy);
     return root;
+}
+
+struct node *yaml_parse(struct diag *diag, const char *text, size_t size,
+                        const char *origin)
+{
+    size_t good = utf8_span(text, size);
+    if (good == size)
+        return parse(diag, text, size, origin);
+    /* libfyaml would not come to an end if it stands in a directive. */
+    diag_at(diag, (struct place){ origin, good },
+            "the byte 0x%02x is not UTF-8, and YAML is",
+            (unsigned)(unsigned char)text[good]);
+    return NULL;
 }

@@ -77,6 +77,14 @@ Test(utf8, nothing_is_read_behind_the_end)
     free(cut);
 }
 
+Test(utf8, the_span_ends_where_it_is_no_longer_utf8)
+{
+    cr_assert_eq(utf8_span("", 0), 0);
+    cr_assert_eq(utf8_span("gr\xc3\xbcn", 5), 5);
+    cr_assert_eq(utf8_span("gr\xc3\xbcn", 3), 2);
+    cr_assert_eq(utf8_span("a\xf7z", 3), 1);
+}
+
 Test(utf8, a_letter_takes_one_column_a_mark_none_an_ideograph_two)
 {
     cr_assert_eq(utf8_width('a'), 1);

@@ -340,6 +340,18 @@ class AFile(SpecTest):
                      "? " * 100000):
             said = self.mistakes(text)
             self.assertEqual(len(said), 1)
+            self.assertRegex(said[0],
+                             "nested more than 32 deep|a key is a word")
+
+    def test_that_is_a_directive_without_end(self):
+        code, _, err = self.check(GOOD, "--set", b"on_error=[\n%\xf7\xf7]")
+        self.assertEqual(code, 2)
+        self.assertIn("the byte 0xf7 is not UTF-8, and YAML is", err)
+
+    def test_that_ends_with_an_empty_block(self):
+        for block in "|", ">":
+            self.rejects("s.yaml:9:1: 'slots' is a whole number or auto, not "
+                         "'' in quotes", f"{GOOD}slots: {block}\n")
 
     def test_that_expands_without_end(self):
         bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
