@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <libavutil/log.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "cli/image/orient.h"
 
 enum {
+    LONGEST = INT_MAX / 4,   /* a row's bytes are an int to the libraries */
     SLACK = 64,              /* vector code reads and writes past the end */
     KEPT = 64 * 1024 * 1024, /* more than this is not kept for the next photo */
 };
@@ -64,6 +66,10 @@ int decode_check(struct codec *codec, const struct thumbnail *want,
                  struct size size)
 {
     double pixels = (double)size.width * size.height;
+    if (size.width > LONGEST || size.height > LONGEST)
+        return decode_fail(codec, -EFBIG,
+                           "%ux%u has a side over the limit of %d", size.width,
+                           size.height, LONGEST);
     if (pixels <= (double)want->max_pixels)
         return 0;
     return decode_fail(codec, -EFBIG,

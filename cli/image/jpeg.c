@@ -23,7 +23,18 @@ struct markers {
     size_t scan; /* where the first scan begins */
 };
 
-enum { SOS = 0xda, APP1 = 0xe1, APP14 = 0xee };
+enum {
+    RST0 = 0xd0,
+    SOI = 0xd8,
+    EOI = 0xd9,
+    SOS = 0xda,
+    APP1 = 0xe1,
+    APP14 = 0xee
+};
+
+/* Progressive photos have some ten scans. Each of them goes over all pixels, so
+ * that a small file of many takes as long as many photos. */
+enum { MOST_SCANS = 100 };
 
 /* Walks the segments before the first scan. */
 static struct markers read_markers(const unsigned char *data, size_t size)
@@ -50,6 +61,41 @@ static struct markers read_markers(const unsigned char *data, size_t size)
     }
     found.scan = at;
     return found;
+}
+
+/* From the first scan to the end of the image; what lies behind it, such as a
+ * film, is none of ours. In the data of a scan 0xff begins a marker, or stands
+ * for itself and is followed by a zero. */
+static unsigned count_scans(const unsigned char *data, size_t size, size_t at)
+{
+    unsigned scans = 1;
+    const unsigned char *ff;
+    while (at < size && (ff = memchr(data + at, 0xff, size - at))) {
+        at = (size_t)(ff - data);
+        unsigned kind = size - at >= 4 ? data[at + 1] : EOI;
+        if (kind == EOI)
+            break;
+        if (kind == 0xff) { /* fill */
+            at++;
+        } else if (kind == 0 || (kind >= RST0 && kind < SOI)) {
+            at += 2;
+        } else {
+            scans += kind == SOS;
+            at += 2 + ((size_t)data[at + 2] << 8 | data[at + 3]);
+        }
+    }
+    return scans;
+}
+
+static int check_scans(struct codec *c, const struct buffer *bytes, size_t from)
+{
+    unsigned scans = count_scans(bytes->data, bytes->size, from);
+    if (scans <= MOST_SCANS)
+        return 0;
+    return decode_fail(c, -EFBIG,
+                       "it is drawn in %u scans, over the limit of %d; save it "
+                       "as a baseline JPEG",
+                       scans, MOST_SCANS);
 }
 
 /* Whether the file ends as a JPEG does, perhaps with something behind it. */
@@ -171,6 +217,8 @@ int jpeg_decode(struct codec *c, const struct buffer *bytes,
     out->stored = (struct size){ (unsigned)width, (unsigned)height };
     out->orientation = markers.orientation;
     rc = decode_check(c, want, out->stored);
+    if (!rc)
+        rc = check_scans(c, bytes, markers.scan);
     if (rc)
         return rc;
 

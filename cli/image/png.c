@@ -5,11 +5,12 @@
 #include <errno.h>
 #include <spng.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/image/decode.h"
 #include "cli/image/orient.h"
 
-enum { CHUNK = 64 * 1024 * 1024 }; /* of text and profiles, which we ignore */
+enum { CHUNK_MIB = 64 }; /* of text and profiles, which we ignore */
 
 static _Thread_local bool starved; /* of the photo that is decoded */
 
@@ -45,7 +46,31 @@ static int damaged(struct codec *c, int error)
 {
     if (starved || error == SPNG_EMEM)
         return decode_fail(c, -ENOMEM, "no memory to decode it");
+    if (error == SPNG_ECHUNK_LIMITS)
+        return decode_fail(c, -EFBIG,
+                           "its text or profile is over the limit of %d MiB",
+                           CHUNK_MIB);
     return decode_fail(c, -EINVAL, "damaged PNG: %s", spng_strerror(error));
+}
+
+static uint32_t big_endian(const unsigned char *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 |
+           (uint32_t)at[2] << 8 | at[3];
+}
+
+/* What the header says, before anything is made of it: the library knows limits
+ * of its own, and does not name them. */
+static int check_size(struct codec *c, const struct buffer *bytes,
+                      const struct thumbnail *want)
+{
+    enum { KIND = 12, WIDTH = 16, HEIGHT = 20, END = 24 };
+    const unsigned char *data = bytes->data;
+    if (bytes->size < END || memcmp(data + KIND, "IHDR", 4))
+        return decode_fail(c, -EINVAL, "damaged PNG: it has no header");
+    return decode_check(
+        c, want,
+        (struct size){ big_endian(data + WIDTH), big_endian(data + HEIGHT) });
 }
 
 static int decode(struct codec *c, spng_ctx *png, const struct thumbnail *want,
@@ -58,9 +83,6 @@ static int decode(struct codec *c, spng_ctx *png, const struct thumbnail *want,
     if (error)
         return damaged(c, error);
     out->stored = (struct size){ head.width, head.height };
-    int rc = decode_check(c, want, out->stored);
-    if (rc)
-        return rc;
     error = spng_decode_chunks(png);
     if (error)
         return damaged(c, error);
@@ -73,7 +95,7 @@ static int decode(struct codec *c, spng_ctx *png, const struct thumbnail *want,
                  !spng_get_trns(png, &trns);
     size_t count = (size_t)head.width * head.height;
     size_t bytes = count * (alpha ? 4 : 3);
-    rc = decode_reserve(c, bytes);
+    int rc = decode_reserve(c, bytes);
     if (rc)
         return rc;
     error = spng_decode_image(png, c->pixels.data, bytes,
@@ -95,12 +117,13 @@ int png_decode(struct codec *c, const struct buffer *bytes,
 {
     struct spng_alloc memory = { get, get_more, get_zeroed, free };
     starved = false;
-    spng_ctx *png = spng_ctx_new2(&memory, 0);
+    int rc = check_size(c, bytes, want);
+    spng_ctx *png = rc ? NULL : spng_ctx_new2(&memory, 0);
     if (!png)
-        return damaged(c, SPNG_EMEM);
-    spng_set_chunk_limits(png, CHUNK, CHUNK);
+        return rc ? rc : damaged(c, SPNG_EMEM);
+    spng_set_chunk_limits(png, CHUNK_MIB << 20, CHUNK_MIB << 20);
     int error = spng_set_png_buffer(png, bytes->data, bytes->size);
-    int rc = error ? damaged(c, error) : decode(c, png, want, out);
+    rc = error ? damaged(c, error) : decode(c, png, want, out);
     spng_ctx_free(png);
     return rc;
 }
