@@ -1,7 +1,8 @@
 /* file_write.c: file.write, a file for each item.
  *
  * What the key may do is decided in name.c: it leads down from the pattern's
- * folder, never out of it. Folders are made as they are needed. Of two items
+ * folder, never out of it. Folders are made as they are needed, and no link
+ * that somebody has put there is followed (beneath.c). Of two items
  * with one name the first to come is written; which one that is depends on the
  * order only where the stage has one token and keeps the input's. */
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/beneath.h"
 #include "cli/ops/claims.h"
 #include "cli/ops/name.h"
 #include "cli/ops/ops.h"
@@ -34,7 +36,8 @@ static const struct param params[] = {
 struct files {
     struct job *job;
     const struct write_params *params;
-    size_t folder; /* so much of the pattern is one, for all files */
+    int folder;    /* above the first placeholder; -1: none, in a dry run */
+    size_t prefix; /* of the pattern: what names that folder */
     struct pool pool;
     pthread_mutex_t lock; /* of the claims */
     struct claims claims;
@@ -83,7 +86,7 @@ static int claim(struct file *f, struct item *item)
 {
     struct files *all = f->all;
     const char *path = (const char *)f->path.data, *other = NULL;
-    const char *name = path + all->folder;
+    const char *name = path + all->prefix;
     pthread_mutex_lock(&all->lock);
     int rc = claims_take(&all->claims, name, strlen(name), item->key, &other);
     pthread_mutex_unlock(&all->lock);
@@ -97,8 +100,9 @@ static int spare_source(struct file *f, struct item *item)
 {
     const char *path = (const char *)f->path.data;
     struct stat source, target;
-    if (!stat(path, &target) && !stat(item->path, &source) &&
-        target.st_dev == source.st_dev && target.st_ino == source.st_ino)
+    if (!fstatat(f->out.folder, f->out.name, &target, 0) &&
+        !stat(item->path, &source) && target.st_dev == source.st_dev &&
+        target.st_ino == source.st_ino)
         return weft_fail(item, -EEXIST,
                          "%s is the file it was made from; write to another "
                          "folder, or change the pattern",
@@ -110,6 +114,11 @@ static int fail(struct file *f, int rc)
 {
     const char *path = (const char *)f->path.data;
     const char *doing = publish_doing(&f->out), *reason = strerror(-rc);
+    if (rc == -ELOOP)
+        return weft_fail(f->item, rc,
+                         "cannot create %s: a folder of it is a symbolic link, "
+                         "and below the output folder none is followed",
+                         path);
     if (publish_is_fatal(rc))
         job_fatal(f->all->job, rc, "cannot %s %s: %s", doing, path, reason);
     return weft_fail(f->item, rc, "cannot %s %s: %s", doing, path, reason);
@@ -137,31 +146,37 @@ static void written(weft_worker *self, void *file, int rc)
     weft_complete(self, item, finish(f, rc));
 }
 
+/* What the journal is to say of it. */
+static void note(struct file *f, const struct item *item, const char *name)
+{
+    f->number = item->number;
+    publish_journaled(&f->out, f->all->job->journal, name);
+    f->out.note.unit = f->number;
+    f->out.note.items = &f->number;
+    f->out.note.item_count = 1;
+}
+
 static int begin(struct file *f, struct item *item)
 {
     int rc = make_path(f, item);
     if (rc)
         return weft_fail(item, rc, "no memory");
     rc = claim(f, item);
-    if (!rc)
-        rc = spare_source(f, item);
     if (rc)
         return rc;
     const char *path = (const char *)f->path.data;
-    int folder = publish_folder(path, true);
+    int folder = beneath_folder(f->all->folder, path + f->all->prefix);
     rc = folder < 0 ? folder : publish_init(&f->out, folder, path);
-    if (!rc) {
-        f->number = item->number;
-        publish_journaled(&f->out, f->all->job->journal, path + f->all->folder);
-        f->out.note.unit = f->number;
-        f->out.note.items = &f->number;
-        f->out.note.item_count = 1;
-        return 0;
+    if (rc) {
+        f->out.step = PUBLISH_OPEN;
+        rc = fail(f, rc);
+    } else {
+        note(f, item, path + f->all->prefix);
+        rc = spare_source(f, item);
     }
-    if (folder >= 0)
+    if (rc && folder >= 0)
         close(folder);
-    f->out.step = PUBLISH_OPEN;
-    return fail(f, rc);
+    return rc;
 }
 
 static int write_item(weft_worker *self, void *item_, void *state)
@@ -187,25 +202,33 @@ static int write_item(weft_worker *self, void *item_, void *state)
 static void write_destroy(void *state)
 {
     struct files *all = state;
+    if (all->folder >= 0)
+        close(all->folder);
     pool_finish(&all->pool);
     claims_finish(&all->claims);
     pthread_mutex_destroy(&all->lock);
     free(all);
 }
 
-/* The folder above the first placeholder is made here, so that a run which can
- * write nothing does not start. */
-static int make_first_folder(const char *pattern)
+/* What the pattern begins with: the folder above the first placeholder. */
+static size_t fixed_part(const char *pattern)
 {
-    char *fixed = strndup(pattern, strcspn(pattern, "{"));
+    size_t size = strcspn(pattern, "{");
+    while (size && pattern[size - 1] != '/')
+        size--;
+    return size;
+}
+
+/* It is made before the run, so that one which can write nothing does not
+ * start. */
+static int open_first_folder(struct files *all)
+{
+    char *fixed = strndup(all->params->pattern, all->prefix);
     if (!fixed)
         return -ENOMEM;
-    int folder = publish_folder(fixed, true);
+    all->folder = publish_folder(fixed, true);
     free(fixed);
-    if (folder < 0)
-        return folder;
-    close(folder);
-    return 0;
+    return all->folder < 0 ? all->folder : 0;
 }
 
 static int write_restore(void *state, const struct item *item, const char *name)
@@ -225,12 +248,11 @@ static int write_open(void **state, struct job *job, const void *params_,
         return op_error(why, -ENOMEM, "no memory");
     all->job = job;
     all->params = p;
-    all->folder = strcspn(p->pattern, "{");
-    while (all->folder > 0 && p->pattern[all->folder - 1] != '/')
-        all->folder--;
+    all->folder = -1;
+    all->prefix = fixed_part(p->pattern);
     pool_init(&all->pool, sizeof(struct file), free_file);
     pthread_mutex_init(&all->lock, NULL);
-    int rc = job->dry ? 0 : make_first_folder(p->pattern);
+    int rc = job->dry ? 0 : open_first_folder(all);
     if (rc) {
         write_destroy(all);
         return op_error(why, rc, "cannot create the folder of %s: %s",
@@ -246,6 +268,18 @@ static void write_published(const void *state, uint64_t *items, uint64_t *files)
     *items = *files = all->written;
 }
 
+/* Behind the first placeholder; before it the user says where to write. */
+static bool goes_up(const char *pattern)
+{
+    for (const char *part = pattern + fixed_part(pattern); part;) {
+        if (!strncmp(part, "..", 2) && (part[2] == '/' || !part[2]))
+            return true;
+        part = strchr(part, '/');
+        part += part != NULL;
+    }
+    return false;
+}
+
 static void write_check(const void *params_,
                         void (*bad)(void *ctx, const char *param,
                                     const char *text),
@@ -257,6 +291,10 @@ static void write_check(const void *params_,
         bad(ctx, "pattern", "needs {key}, or all items would have one name");
     else if (p->pattern[length - 1] == '/')
         bad(ctx, "pattern", "names a folder; a file's name must follow");
+    else if (goes_up(p->pattern))
+        bad(ctx, "pattern",
+            "has a '..' behind its first {...}, which would lead out of its "
+            "folder");
 }
 
 const struct op op_file_write = {

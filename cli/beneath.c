@@ -1,0 +1,69 @@
+/* beneath.c: folders below a folder, by a way that does not lead out of it.
+ *
+ * The way is gone one folder at a time, each opened in the one before and none
+ * through a symbolic link. Who changes the names meanwhile changes where we
+ * get, but not that it lies in a folder that we have opened: there is no
+ * instant between a check and its use. openat2 would promise no more, and is
+ * not everywhere. */
+#include "cli/beneath.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The kernel calls a link that is no folder the same as any other file. */
+static int reason(int above, const char *name)
+{
+    struct stat st;
+    int error = errno;
+    if (error == ENOTDIR && !fstatat(above, name, &st, AT_SYMLINK_NOFOLLOW) &&
+        S_ISLNK(st.st_mode))
+        return -ELOOP;
+    return -error;
+}
+
+static int enter(int above, const char *name)
+{
+    const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    int fd = openat(above, name, flags);
+    if (fd < 0 && errno == ENOENT) {
+        if (!mkdirat(above, name, 0777)) {
+            if (fsync(above)) /* so that the folder lasts */
+                return -errno;
+        } else if (errno != EEXIST) {
+            return -errno;
+        }
+        fd = openat(above, name, flags);
+    }
+    return fd < 0 ? reason(above, name) : fd;
+}
+
+int beneath_folder(int root, const char *path)
+{
+    const char *slash;
+    int fd = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    for (; (slash = strchr(path, '/')); path = slash + 1) {
+        char name[NAME_MAX + 1];
+        size_t length = (size_t)(slash - path);
+        if (!length || (length == 1 && *path == '.'))
+            continue;
+        int next = -ENAMETOOLONG;
+        if (length == 2 && !memcmp(path, "..", 2)) {
+            next = -EXDEV;
+        } else if (length < sizeof name) {
+            memcpy(name, path, length);
+            name[length] = '\0';
+            next = enter(fd, name);
+        }
+        close(fd);
+        if (next < 0)
+            return next;
+        fd = next;
+    }
+    return fd;
+}
