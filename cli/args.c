@@ -25,6 +25,7 @@ enum {
     KEY_RESUME,
     KEY_RETRY_FAILED,
     KEY_SEED,
+    KEY_SANDBOX,
     KEY_QUICK,
     KEY_SVG,
 };
@@ -124,7 +125,7 @@ static bool parsed(const struct argp *parser, int argc, char **argv,
 
 struct run_options {
     struct spec_options spec;
-    bool json, quiet, dry_run;
+    bool json, quiet, dry_run, sandbox;
     enum resume_mode mode;
     uint64_t seed;
 };
@@ -178,6 +179,9 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
     case KEY_SEED:
         o->seed = seed_of(arg, state);
         return 0;
+    case KEY_SANDBOX:
+        o->sandbox = true;
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -204,6 +208,10 @@ int args_run(int argc, char **argv)
         { "seed", KEY_SEED, "N", 0,
           "Do all in an order that N decides, one thing at a time, the same "
           "each time; default: 4 workers",
+          2 },
+        { "sandbox", KEY_SANDBOX, NULL, 0,
+          "Commands of exec stages can change files below the output folder "
+          "and TMPDIR only; it takes Linux 6.2",
           2 },
         { "json", KEY_JSON, NULL, 0, "Print the report as JSON", 3 },
         { "quiet", KEY_QUIET, NULL, 0, "Print failures only", 3 },
@@ -238,7 +246,8 @@ int args_run(int argc, char **argv)
                                            .quiet = o.quiet,
                                            .dry_run = o.dry_run,
                                            .mode = o.mode,
-                                           .seed = o.seed });
+                                           .seed = o.seed,
+                                           .sandbox = o.sandbox });
     arena_destroy(o.spec.memory);
     return code;
 }

@@ -23,6 +23,7 @@ struct run_args {
     bool quiet;    /* nothing but failures on stderr, and no summary */
     bool dry_run;  /* the plan and the number of items; nothing is written */
     uint64_t seed; /* 0: none */
+    bool sandbox;  /* what exec starts writes below the output folder only */
 };
 
 struct bench_args {

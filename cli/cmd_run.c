@@ -307,6 +307,7 @@ int cmd_run(const struct run_args *args)
         return code;
 
     job_init(&c.work, &c.spec, args->dry_run, args->mode, args->seed);
+    c.work.sandboxed = args->sandbox;
     int rc = live_init(&c.live, &c.spec, args->quiet);
     if (rc == 0)
         rc = signals_start(&c.signals, &actions);

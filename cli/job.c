@@ -12,8 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli/item.h"
+#include "cli/sandbox.h"
 
 double job_now(void)
 {
@@ -50,9 +52,11 @@ int job_fatal(struct job *job, int error, const char *format, ...)
 void job_init(struct work *w, const struct spec *spec, bool dry,
               enum resume_mode mode, uint64_t seed)
 {
-    *w = (struct work){
-        .spec = spec, .job.dry = dry, .mode = mode, .seed = seed
-    };
+    *w = (struct work){ .spec = spec,
+                        .job.dry = dry,
+                        .job.sandbox = -1,
+                        .mode = mode,
+                        .seed = seed };
     pthread_mutex_init(&w->lock, NULL);
     failures_init(&w->failures);
 }
@@ -298,6 +302,11 @@ int job_open(struct work *w, weft_error *why)
         return rc;
     w->job.workers = weft_sched_workers(w->job.sched);
 
+    if (w->sandboxed) {
+        w->job.sandbox = sandbox_create(why);
+        if (w->job.sandbox < 0)
+            return w->job.sandbox;
+    }
     rc = open_operators(w, why);
     if (!rc)
         rc = open_journal(w, why);
@@ -456,6 +465,8 @@ void job_destroy(struct work *w)
     }
     free(w->states);
     resume_finish(&w->resume);
+    if (w->job.sandbox >= 0)
+        close(w->job.sandbox);
     weft_sched_destroy(w->job.sched);
     progress_finish(&w->progress);
     failures_finish(&w->failures);

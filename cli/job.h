@@ -16,8 +16,9 @@ struct work {
     enum resume_mode mode;
     struct resume resume;
     uint64_t seed;
-    void **states; /* of the operators, the source first */
-    size_t opened; /* so many of them are */
+    bool sandboxed; /* set it before job_open */
+    void **states;  /* of the operators, the source first */
+    size_t opened;  /* so many of them are */
     weft_plan *plan;
     struct failures failures;
     _Atomic uint64_t cut_off; /* items that an abort made fail */

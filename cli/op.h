@@ -64,6 +64,8 @@ struct job {
     atomic_bool all_given;   /* the source has no more items */
     bool complete;           /* after the run: no item is left undone */
     bool in_order;           /* who puts items together: in the source's */
+    int sandbox; /* of the commands that are started, or -1; who writes into a
+                    folder allows it there */
     _Atomic uint64_t bytes_read, bytes_written;
     struct weft_run *_Atomic run; /* NULL until it has started */
     _Atomic int fatal;            /* the first error of the environment */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "cli/sandbox.h"
 
 extern char **environ;
 
@@ -71,7 +74,7 @@ static int open_input(const struct buffer *input)
     return rc;
 }
 
-static int spawn(struct child *child, char **argv, int in)
+static int spawn_here(struct child *child, char **argv, int in)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t how;
@@ -103,6 +106,36 @@ static int spawn(struct child *child, char **argv, int in)
     return -rc;
 }
 
+struct spawning {
+    struct child *child;
+    char **argv;
+    int in, sandbox, rc;
+};
+
+static void *spawn_there(void *spawning)
+{
+    struct spawning *s = spawning;
+    s->rc = sandbox_enter(s->sandbox);
+    if (!s->rc)
+        s->rc = spawn_here(s->child, s->argv, s->in);
+    return NULL;
+}
+
+/* Who enters a sandbox never leaves it: that is a thread of its own, which
+ * starts this child and ends. */
+static int spawn(struct child *child, char **argv, int in, int sandbox)
+{
+    struct spawning s = { child, argv, in, sandbox, 0 };
+    pthread_t thread;
+    if (sandbox < 0)
+        return spawn_here(child, argv, in);
+    int rc = pthread_create(&thread, NULL, spawn_there, &s);
+    if (rc)
+        return -rc;
+    pthread_join(thread, NULL);
+    return s.rc;
+}
+
 /* It runs. Where it cannot be watched it must not go on. */
 static int watch(struct child *child)
 {
@@ -116,7 +149,8 @@ static int watch(struct child *child)
     return rc;
 }
 
-int child_start(struct child *child, char **argv, const struct buffer *input)
+int child_start(struct child *child, char **argv, const struct buffer *input,
+                int sandbox)
 {
     *child = (struct child){ -1, -1, -1, -1 };
     int rc = 0, in = open_input(input);
@@ -127,7 +161,7 @@ int child_start(struct child *child, char **argv, const struct buffer *input)
     if (child->err < 0)
         rc = -errno;
     if (!rc)
-        rc = spawn(child, argv, in);
+        rc = spawn(child, argv, in, sandbox);
     if (!rc)
         rc = watch(child);
     close(in);

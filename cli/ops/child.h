@@ -15,9 +15,11 @@ struct child {
 /* Whether the program is there, in PATH unless it has a slash. */
 bool child_can_run(const char *program);
 
-/* Starts argv[0] with these arguments, and `input` or nothing to read. 0 or a
- * negative errno; then there is nothing to close. */
-int child_start(struct child *child, char **argv, const struct buffer *input);
+/* Starts argv[0] with these arguments, and `input` or nothing to read, in the
+ * sandbox unless that is -1. 0 or a negative errno; then there is nothing to
+ * close. */
+int child_start(struct child *child, char **argv, const struct buffer *input,
+                int sandbox);
 
 /* Kills the whole group. Not after child_wait. */
 void child_kill(const struct child *child);

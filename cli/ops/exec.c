@@ -52,6 +52,7 @@ static const struct param params[] = {
 };
 
 struct commands {
+    const struct job *job;
     const struct exec_params *params;
     struct pool pool;
     pthread_mutex_t lock; /* of the two below */
@@ -188,7 +189,8 @@ static int start(struct command *c)
     int rc = make_argv(c);
     if (rc)
         return weft_fail(item, rc, "no memory");
-    rc = child_start(&c->child, c->argv, bytes ? &item->bytes : NULL);
+    rc = child_start(&c->child, c->argv, bytes ? &item->bytes : NULL,
+                     c->all->job->sandbox);
     if (rc)
         return weft_fail(item, rc, "cannot run %s: %s", c->argv[0],
                          strerror(-rc));
@@ -266,6 +268,7 @@ static int exec_open(void **state, struct job *job, const void *params_,
     struct commands *all = calloc(1, sizeof *all);
     if (!all)
         return op_error(why, -ENOMEM, "no memory");
+    all->job = job;
     all->params = p;
     pool_init(&all->pool, sizeof(struct command), free_command);
     pthread_mutex_init(&all->lock, NULL);

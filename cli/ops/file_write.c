@@ -20,6 +20,7 @@
 #include "cli/ops/pool.h"
 #include "cli/publish.h"
 #include "cli/resume.h"
+#include "cli/sandbox.h"
 
 struct write_params {
     char *pattern;
@@ -228,7 +229,8 @@ static int open_first_folder(struct files *all)
         return -ENOMEM;
     all->folder = publish_folder(fixed, true);
     free(fixed);
-    return all->folder < 0 ? all->folder : 0;
+    return all->folder < 0 ? all->folder
+                           : sandbox_allow(all->job->sandbox, all->folder);
 }
 
 static int write_restore(void *state, const struct item *item, const char *name)

@@ -17,6 +17,7 @@
 #include "cli/ops/pool.h"
 #include "cli/publish.h"
 #include "cli/resume.h"
+#include "cli/sandbox.h"
 
 struct npy_params {
     char *pattern;
@@ -169,8 +170,10 @@ static int npy_open(void **state, struct job *job, const void *params_,
     pool_init(&all->pool, sizeof(struct array), NULL);
     if (!job->dry)
         all->folder = publish_folder(p->pattern, true);
-    if (!job->dry && all->folder < 0) {
-        int rc = all->folder;
+    int rc = job->dry          ? 0
+             : all->folder < 0 ? all->folder
+                               : sandbox_allow(job->sandbox, all->folder);
+    if (rc) {
         npy_destroy(all);
         return op_error(why, rc, "cannot create the folder of %s: %s",
                         p->pattern, strerror(-rc));

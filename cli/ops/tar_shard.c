@@ -33,6 +33,7 @@
 #include "cli/ops/sample.h"
 #include "cli/publish.h"
 #include "cli/resume.h"
+#include "cli/sandbox.h"
 
 struct shard_params {
     char *pattern;
@@ -310,6 +311,8 @@ static int shard_open(void **state, struct job *job, const void *params_,
     int rc = s->entry ? 0 : -ENOMEM;
     if (!rc && !job->dry)
         rc = s->folder = publish_folder(p->pattern, true);
+    if (rc >= 0 && !job->dry)
+        rc = sandbox_allow(job->sandbox, s->folder);
     if (rc < 0) {
         shard_destroy(s);
         return op_error(why, rc, "cannot create the folder of %s: %s",

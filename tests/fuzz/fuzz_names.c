@@ -70,7 +70,7 @@ static void write_shard(const char *pattern, struct item *item)
 {
     struct arena *memory = arena_create();
     struct diag diag = { .memory = memory, .path = "fuzz" };
-    struct job job = { .workers = 1 };
+    struct job job = { .workers = 1, .sandbox = -1 };
     weft_error why;
     void *state;
     const char *text = arena_format(memory, "{pattern: '%s'}", pattern);
