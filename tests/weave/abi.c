@@ -7,11 +7,14 @@
 
 #define HERE __builtin_return_address(0)
 
-static void access(const void *at, size_t size, bool writes)
+static inline void access(const void *at, size_t size, bool writes)
 {
-    if (!size || statics_is_local(at))
+    if (!size)
         return;
-    heap_check(at, size, writes);
+    if (heap_has(at))
+        heap_check(at, size, writes);
+    else if (statics_is_local(at))
+        return;
     race_check(at, size, writes, false);
     if (writes) {
         memory_forget(at, size);

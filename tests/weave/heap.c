@@ -7,25 +7,25 @@
 
 #include "tests/weave/inner.h"
 
-enum { ARENA = 1 << 20, UNIT = 16, BLOCKS = 1024, GARBAGE = 0xa5 };
+enum { GARBAGE = 0xa5, NOBODY = 0 };
 
+char *heap_arena; /* one unit is left free between two blocks */
+uint16_t heap_owners[ARENA / UNIT]; /* of a unit: its block, or NOBODY */
 static struct {
-    char *arena; /* one unit is left free between two blocks */
     size_t used;
-    bool live[ARENA / UNIT]; /* a unit each */
     struct block {
         char *at;
         size_t size;
-    } blocks[BLOCKS];
+    } blocks[BLOCKS]; /* from 1 */
     unsigned count, left;
 } heap;
 
 void heap_begin(void)
 {
-    if (!heap.arena)
-        heap.arena = mmap(NULL, ARENA, PROT_READ | PROT_WRITE,
+    if (!heap_arena)
+        heap_arena = mmap(NULL, ARENA, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    memset(heap.live, 0, heap.used / UNIT);
+    memset(heap_owners, NOBODY, heap.used / UNIT * sizeof *heap_owners);
     heap.used = heap.count = heap.left = 0;
 }
 
@@ -36,23 +36,24 @@ void heap_end(void)
                    heap.count);
 }
 
-static bool is_ours(const void *at)
+bool heap_is_all(unsigned block, const void *at, size_t size)
 {
-    return (const char *)at >= heap.arena &&
-           (const char *)at < heap.arena + ARENA;
+    return block != NOBODY && heap.blocks[block].at == at &&
+           heap.blocks[block].size == size;
 }
 
-static size_t unit_of(const void *at)
+void heap_fail(bool writes)
 {
-    return (size_t)((const char *)at - heap.arena) / UNIT;
+    weave_fail("thread %u %s memory that is freed, or nobody's", thread_self(),
+               writes ? "writes" : "reads");
 }
 
-void heap_check(const void *at, size_t size, bool writes)
+static void give_to(const void *at, size_t size, unsigned owner)
 {
-    if (is_ours(at) && (!heap.live[unit_of(at)] ||
-                        !heap.live[unit_of((const char *)at + size - 1)]))
-        weave_fail("thread %u %s memory that is freed, or nobody's",
-                   thread_self(), writes ? "writes" : "reads");
+    uint16_t *first = &heap_owners[heap_unit(at)];
+
+    for (size_t i = 0; i < (size + UNIT - 1) / UNIT; i++)
+        first[i] = (uint16_t)owner;
 }
 
 static void *take(size_t alignment, size_t size)
@@ -60,14 +61,14 @@ static void *take(size_t alignment, size_t size)
     size_t at = (heap.used + UNIT + alignment - 1) & ~(alignment - 1);
     size_t whole = (size + UNIT - 1) & ~(size_t)(UNIT - 1);
 
-    if (at + whole > ARENA || heap.count == BLOCKS)
+    if (at + whole > ARENA || heap.count + 1 == BLOCKS)
         weave_fail("the test allocates too much");
-    memset(heap.live + at / UNIT, true, whole / UNIT);
     heap.used = at + whole;
-    heap.blocks[heap.count++] =
-        (struct block){ .at = heap.arena + at, .size = size };
     heap.left++;
-    return memset(heap.arena + at, GARBAGE, size);
+    heap.blocks[++heap.count] =
+        (struct block){ .at = heap_arena + at, .size = size };
+    give_to(heap_arena + at, size, heap.count);
+    return memset(heap_arena + at, GARBAGE, size);
 }
 
 /* In place of the library's: woven.h. */
@@ -117,10 +118,13 @@ char *weave_strdup(const char *text)
 
 static struct block *block_at(const void *at)
 {
-    for (unsigned i = 0; i < heap.count; i++)
-        if (heap.blocks[i].at == at)
-            return &heap.blocks[i];
-    weave_fail("thread %u frees what was not allocated", thread_self());
+    unsigned block = heap_block(at);
+
+    if (block == NOBODY || heap.blocks[block].at != at)
+        weave_fail("thread %u frees what is freed already, or was never "
+                   "allocated",
+                   thread_self());
+    return &heap.blocks[block];
 }
 
 void *weave_realloc(void *old, size_t size)
@@ -140,10 +144,8 @@ void weave_free(void *at)
     if (!at)
         return;
     struct block *b = block_at(at);
-    if (!heap.live[unit_of(at)])
-        weave_fail("thread %u frees what is freed already", thread_self());
     race_check(at, b->size, true, false); /* nobody uses it meanwhile */
     memory_forget(at, b->size);
-    memset(heap.live + unit_of(at), false, (b->size + UNIT - 1) / UNIT);
+    give_to(at, b->size, NOBODY);
     heap.left--;
 }

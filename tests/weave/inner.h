@@ -22,6 +22,7 @@ struct view {
     uint16_t seen[LOCATIONS];
 };
 
+void view_empty(struct view *v);
 void view_join(struct view *to, const struct view *from);
 /* Only what it says of variables. */
 void view_join_seen(struct view *to, const struct view *from);
@@ -31,9 +32,14 @@ static inline unsigned view_seen(const struct view *v, unsigned location)
     return location < v->count ? v->seen[location] : 0;
 }
 
-/* thread.c: whose turn it is. */
-unsigned thread_self(void);
-struct view *thread_view(unsigned thread);
+/* thread.c: whose turn it is, and what each thread knows. */
+extern unsigned thread_current;
+extern struct view thread_views[THREADS];
+static inline unsigned thread_self(void) { return thread_current; }
+static inline struct view *thread_view(unsigned thread)
+{
+    return &thread_views[thread];
+}
 /* A step: another one may have a turn before it. */
 void thread_step(void);
 /* Memory has changed: who has yielded may look again. Until then it has no turn
@@ -66,20 +72,64 @@ void memory_forget(const void *at, size_t size);
 void memory_begin(void);
 
 /* race.c: plain accesses that nothing orders. */
-void race_check(const void *at, size_t size, bool writes, bool atomic);
+void race_compare(const void *at, size_t size, bool writes, bool atomic);
 void race_begin(void);
+static inline void race_check(const void *at, size_t size, bool writes,
+                              bool atomic)
+{
+    if (thread_self()) /* the setup and the check are alone */
+        race_compare(at, size, writes, atomic);
+}
 
 /* heap.c: what the test allocates. */
-void heap_check(const void *at, size_t size, bool writes);
+enum { ARENA = 1 << 20, UNIT = 16, BLOCKS = 1024 };
+extern char *heap_arena;
+extern uint16_t heap_owners[ARENA / UNIT];
+static inline bool heap_has(const void *at)
+{
+    return (uintptr_t)at - (uintptr_t)heap_arena < ARENA;
+}
+static inline size_t heap_unit(const void *at)
+{
+    return ((uintptr_t)at - (uintptr_t)heap_arena) / UNIT;
+}
+/* From 1; 0: it is in none. */
+static inline unsigned heap_block(const void *at)
+{
+    return heap_has(at) ? heap_owners[heap_unit(at)] : 0;
+}
+void heap_fail(bool writes) __attribute__((noreturn));
+static inline void heap_check(const void *at, size_t size, bool writes)
+{
+    if (heap_has(at) &&
+        (!heap_block(at) || !heap_block((const char *)at + size - 1)))
+        heap_fail(writes);
+}
+bool heap_is_all(unsigned block, const void *at, size_t size);
 void heap_begin(void);
 void heap_end(void); /* fails if something was not freed */
 
 /* statics.c: as the program began with, before each execution. */
-void statics_will_write(const void *at, size_t size);
+void statics_write_down(const void *at, size_t size);
 void statics_restore(void);
 void statics_swap(unsigned from, unsigned to); /* thread-local ones */
-bool statics_is_local(const void *at);
 void statics_begin(void);
+
+extern char __data_start[], _end[]; /* of the program, by the linker */
+extern struct statics_local {
+    char *at;
+    size_t size;
+} statics_local;
+static inline bool statics_is_local(const void *at)
+{
+    return (uintptr_t)at - (uintptr_t)statics_local.at < statics_local.size;
+}
+static inline void statics_will_write(const void *at, size_t size)
+{
+    if ((uintptr_t)at - (uintptr_t)__data_start <
+        (uintptr_t)_end - (uintptr_t)__data_start)
+        statics_write_down(at, size);
+}
 
 /* sync.c: locks. */
 void sync_begin(void);

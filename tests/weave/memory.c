@@ -67,7 +67,7 @@ void view_join(struct view *to, const struct view *from)
             to->epochs[i] = from->epochs[i];
 }
 
-static void empty(struct view *v)
+void view_empty(struct view *v)
 {
     v->count = 0;
     memset(v->epochs, 0, sizeof v->epochs);
@@ -77,7 +77,7 @@ void memory_begin(void)
 {
     generation++;
     count = used = 0;
-    empty(&sequential);
+    view_empty(&sequential);
     if (!messages)
         messages =
             mmap(NULL, MESSAGES * sizeof *messages, PROT_READ | PROT_WRITE,
@@ -102,7 +102,7 @@ static struct message *add_value(struct location *l, uint64_t value)
         weave_fail("too many stores to one variable, or to all");
     struct message *m = &messages[used++];
     m->value = value;
-    empty(&m->view);
+    view_empty(&m->view);
     l->values[l->count++] = m;
     return m;
 }

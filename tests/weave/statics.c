@@ -9,8 +9,6 @@
 
 enum { WORD = 8, WRITES = 1 << 16, LOCAL = 4096 };
 
-extern char __data_start[], _end[]; /* of the program, by the linker */
-
 static struct {
     char *at;
     unsigned size;
@@ -18,53 +16,42 @@ static struct {
 } writes[WRITES];
 static unsigned count;
 
-static struct {
-    char *at;
-    size_t size;
-    char fresh[LOCAL], of[THREADS][LOCAL];
-} local;
+struct statics_local statics_local;
+static char fresh[LOCAL], of[THREADS][LOCAL];
 
 static int find_local(struct dl_phdr_info *info, size_t size, void *unused)
 {
     for (int i = 0; i < info->dlpi_phnum; i++)
         if (info->dlpi_phdr[i].p_type == PT_TLS) {
-            local.at = info->dlpi_tls_data;
-            local.size = info->dlpi_phdr[i].p_memsz;
+            statics_local.at = info->dlpi_tls_data;
+            statics_local.size = info->dlpi_phdr[i].p_memsz;
         }
     return 1; /* the first is the program; the others are libraries */
 }
 
 void statics_begin(void)
 {
-    if (!local.at) {
+    if (!statics_local.at) {
         dl_iterate_phdr(find_local, NULL);
-        if (local.size > LOCAL)
+        if (statics_local.size > LOCAL)
             weave_fail("too much is thread-local");
-        memcpy(local.fresh, local.at, local.size);
+        memcpy(fresh, statics_local.at, statics_local.size);
     }
-    memcpy(local.at, local.fresh, local.size);
+    memcpy(statics_local.at, fresh, statics_local.size);
     for (unsigned i = 0; i < THREADS; i++)
-        memcpy(local.of[i], local.fresh, local.size);
+        memcpy(of[i], fresh, statics_local.size);
 }
 
 void statics_swap(unsigned from, unsigned to)
 {
-    memcpy(local.of[from], local.at, local.size);
-    memcpy(local.at, local.of[to], local.size);
+    memcpy(of[from], statics_local.at, statics_local.size);
+    memcpy(statics_local.at, of[to], statics_local.size);
 }
 
-bool statics_is_local(const void *at)
-{
-    return (const char *)at >= local.at &&
-           (const char *)at < local.at + local.size;
-}
-
-void statics_will_write(const void *at, size_t size)
+void statics_write_down(const void *at, size_t size)
 {
     char *begin = (char *)(uintptr_t)at, *end = begin + size;
 
-    if (begin < __data_start || begin >= _end)
-        return;
     for (; begin < end; begin += WORD) {
         if (count == WRITES)
             weave_fail("too much that is static is written");

@@ -29,9 +29,7 @@ static struct lock *lock_at(pthread_mutex_t *at)
         weave_fail("too many locks");
     locks[count].at = at;
     locks[count].held = false;
-    locks[count].view.count = 0;
-    for (unsigned i = 0; i < THREADS; i++)
-        locks[count].view.epochs[i] = 0;
+    view_empty(&locks[count].view);
     return &locks[count++];
 }
 

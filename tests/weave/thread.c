@@ -16,7 +16,6 @@ static struct thread {
     const void *asleep_on;
     bool timeout; /* it may be woken by the clock */
     bool timed_out, yielded, done;
-    struct view view;
 } threads[THREADS];
 
 static const struct weave_test *test;
@@ -24,13 +23,13 @@ static struct {
     void *(*function)(void *); /* NULL: the test's */
     void *arg, *result;
 } starts[THREADS];
-static unsigned self, count, steps;
+unsigned thread_current;
+struct view thread_views[THREADS];
+static unsigned count, steps;
 static void *outside; /* where who called thread_run() goes on */
 static bool failed;
 static char failure[300];
 
-unsigned thread_self(void) { return self; }
-struct view *thread_view(unsigned thread) { return &threads[thread].view; }
 const char *thread_failure(void) { return failure; }
 
 void weave_fail(const char *format, ...)
@@ -41,18 +40,18 @@ void weave_fail(const char *format, ...)
     vsnprintf(failure, sizeof failure, format, args);
     va_end(args);
     failed = true;
-    fibre_switch(&threads[self].place, outside);
+    fibre_switch(&threads[thread_current].place, outside);
     __builtin_unreachable();
 }
 
 static void go_to(unsigned next)
 {
-    unsigned from = self;
+    unsigned from = thread_current;
 
     if (next == from)
         return;
     statics_swap(from, next);
-    self = next;
+    thread_current = next;
     fibre_switch(&threads[from].place, threads[next].place);
 }
 
@@ -110,7 +109,7 @@ static void pass_on(void)
     if (++steps > STEPS)
         weave_fail("no end after %u steps", STEPS);
     for (unsigned i = 0; i < n; i++)
-        if (ready[i] == self && !threads[self].asleep_on)
+        if (ready[i] == thread_current && !threads[thread_current].asleep_on)
             place = (int)i;
     unsigned next = ready[choice_of_thread(ready, n, place)];
     if (threads[next].asleep_on) {
@@ -122,15 +121,15 @@ static void pass_on(void)
 
 void thread_step(void)
 {
-    if (self)
+    if (thread_current)
         pass_on();
 }
 
 bool thread_sleep(const void *on, bool timeout)
 {
-    struct thread *t = &threads[self];
+    struct thread *t = &threads[thread_current];
 
-    if (!self)
+    if (!thread_current)
         weave_fail("the setup or the check would sleep");
     t->asleep_on = on;
     t->timeout = timeout;
@@ -153,21 +152,23 @@ void thread_wake(const void *on, unsigned most)
 
 void weave_yield(void)
 {
-    if (!self)
+    if (!thread_current)
         weave_fail("the setup or the check would wait");
-    threads[self].yielded = true;
-    choice_last(self);
+    threads[thread_current].yielded = true;
+    choice_last(thread_current);
     pass_on();
 }
 
 static void play(void)
 {
+    unsigned self = thread_current;
+
     if (starts[self].function)
         starts[self].result = starts[self].function(starts[self].arg);
     else
         test->threads[self - 1]();
     system_end_thread();
-    threads[self].view.epochs[self]++; /* who joins it comes after */
+    thread_views[self].epochs[self]++; /* who joins it comes after */
     threads[self].done = true;
     thread_changed();
     thread_wake(&threads[self], THREADS);
@@ -185,6 +186,7 @@ static void begin_thread(unsigned i, void (*play_it)(void))
                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     *t = (struct thread){ .stack = stack,
                           .place = fibre_on(stack, STACK, play_it) };
+    view_empty(&thread_views[i]);
     starts[i].function = NULL;
 }
 
@@ -195,8 +197,8 @@ unsigned thread_start(void *(*function)(void *), void *arg)
     begin_thread(++count, play);
     starts[count].function = function;
     starts[count].arg = arg;
-    threads[self].view.epochs[self]++;
-    view_join(&threads[count].view, &threads[self].view);
+    thread_views[thread_current].epochs[thread_current]++;
+    view_join(&thread_views[count], &thread_views[thread_current]);
     thread_step();
     return count;
 }
@@ -206,14 +208,14 @@ void *thread_join(unsigned thread)
     thread_step();
     while (!threads[thread].done)
         thread_sleep(&threads[thread], false);
-    view_join(&threads[self].view, &threads[thread].view);
+    view_join(&thread_views[thread_current], &thread_views[thread]);
     return starts[thread].result;
 }
 
 char *thread_stack(size_t *size)
 {
     *size = STACK;
-    return threads[self].stack;
+    return threads[thread_current].stack;
 }
 
 /* Thread 0. */
@@ -222,10 +224,10 @@ static void play_test(void)
     if (test->setup)
         test->setup();
     for (unsigned i = 1; i <= count; i++)
-        view_join(&threads[i].view, &threads[0].view);
+        view_join(&thread_views[i], &thread_views[0]);
     pass_on();
     for (unsigned i = 1; i <= count; i++)
-        view_join(&threads[0].view, &threads[i].view);
+        view_join(&thread_views[0], &thread_views[i]);
     if (test->check)
         test->check();
     heap_end();
@@ -238,13 +240,13 @@ bool thread_run(const struct weave_test *the_test)
 {
     test = the_test;
     failed = false;
-    self = steps = 0;
+    thread_current = steps = 0;
     for (count = 0; test->threads[count]; count++)
         ;
     for (unsigned i = 0; i <= count; i++)
         begin_thread(i, i ? play : play_test);
     for (unsigned i = count + 1; i < THREADS; i++)
-        threads[i].view.count = 0; /* a barrier of all has told it things */
+        thread_views[i].count = 0; /* a barrier of all has told it things */
     fibre_switch(&outside, threads[0].place);
     return !failed;
 }
