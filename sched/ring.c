@@ -43,12 +43,18 @@
 #define IORING_SETUP_DEFER_TASKRUN (1U << 13) /* from the kernel's uapi */
 #endif
 
+#ifndef RING_BUSY
+#define RING_BUSY    64
+#define RING_POLLS   256
+#define RING_CANCELS 64
+#endif
+
 enum {
     ENTRIES = 256,
-    MOST_BUSY = 64,
-    MOST_POLLS = ENTRIES,
+    MOST_BUSY = RING_BUSY,
+    MOST_POLLS = RING_POLLS,
     MOST_UNDER_WAY = MOST_BUSY + MOST_POLLS,
-    MOST_CANCELS = 64,
+    MOST_CANCELS = RING_CANCELS,
 };
 _Static_assert(MOST_UNDER_WAY + MOST_CANCELS + 1 /* with the eventfd */
                    <= 2 * ENTRIES,

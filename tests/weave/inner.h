@@ -131,8 +131,11 @@ static inline void statics_will_write(const void *at, size_t size)
         statics_write_down(at, size);
 }
 
-/* sync.c: locks. */
+/* sync.c: locks and time. */
 void sync_begin(void);
+/* Until woken, or until then: false. */
+bool sync_sleep(const void *on, uint64_t until);
+uint64_t sync_in(int64_t ns); /* from now; negative: never */
 
 /* system.c: what a thread has for itself. */
 void system_begin(void);

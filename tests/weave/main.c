@@ -6,6 +6,7 @@
 
 #include "tests/weave/choice.h"
 #include "tests/weave/inner.h"
+#include "tests/weave/kernel.h"
 
 static struct {
     unsigned long random, pct, all, total;
@@ -72,6 +73,7 @@ static bool execute(const struct weave_test *test, enum way way, uint64_t seed)
     memory_begin();
     race_begin();
     heap_begin();
+    kernel_begin();
     sync_begin();
     system_begin();
     statics_begin();

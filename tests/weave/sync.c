@@ -8,6 +8,7 @@
 #include "tests/weave/inner.h"
 
 enum { LOCKS = 64, TICK = 1000 /* ns */ };
+#define FAR (UINT64_MAX / 2) /* ns */
 
 static struct lock {
     pthread_mutex_t *at;
@@ -102,30 +103,50 @@ int pthread_mutex_unlock(pthread_mutex_t *at)
     return 0;
 }
 
-static int wait_on(pthread_cond_t *on, pthread_mutex_t *at, bool timeout)
+/* A sleep that is over has taken its time; what is far off never comes. */
+bool sync_sleep(const void *on, uint64_t until)
+{
+    bool woken = thread_sleep(on, until < FAR);
+
+    if (!woken && clock_ns < until)
+        clock_ns = until;
+    return woken;
+}
+
+uint64_t sync_in(int64_t ns)
+{
+    return ns < 0 || (uint64_t)ns >= FAR ? FAR : clock_ns + (uint64_t)ns;
+}
+
+static int wait_on(pthread_cond_t *on, pthread_mutex_t *at, uint64_t until)
 {
     give(lock_at(at));
     trace("thread %u: waits for a signal", thread_self());
-    bool woken = thread_sleep(on, timeout);
+    bool woken = sync_sleep(on, until);
     pthread_mutex_lock(at);
     return woken ? 0 : ETIMEDOUT;
 }
 
+static uint64_t ns_of(const struct timespec *t)
+{
+    return (uint64_t)t->tv_sec * 1000000000 + (uint64_t)t->tv_nsec;
+}
+
 int pthread_cond_wait(pthread_cond_t *on, pthread_mutex_t *at)
 {
-    return wait_on(on, at, false);
+    return wait_on(on, at, FAR);
 }
 
 int pthread_cond_timedwait(pthread_cond_t *on, pthread_mutex_t *at,
                            const struct timespec *until)
 {
-    return wait_on(on, at, true);
+    return wait_on(on, at, ns_of(until));
 }
 
 int pthread_cond_clockwait(pthread_cond_t *on, pthread_mutex_t *at,
                            clockid_t clock, const struct timespec *until)
 {
-    return wait_on(on, at, true);
+    return wait_on(on, at, ns_of(until));
 }
 
 int pthread_cond_signal(pthread_cond_t *on)

@@ -25,7 +25,7 @@ void wf_futex_wait(_Atomic uint32_t *word, uint32_t seen, int64_t timeout_ns)
     if (load_relaxed(word) != seen)
         return;
     trace("thread %u: sleeps", thread_self());
-    thread_sleep(word, timeout_ns >= 0);
+    sync_sleep(word, sync_in(timeout_ns));
 }
 
 void wf_futex_wake(_Atomic uint32_t *word, int n)
@@ -119,6 +119,13 @@ int pthread_getattr_np(pthread_t thread, pthread_attr_t *attr)
 
     pthread_attr_init(attr);
     return pthread_attr_setstack(attr, stack, size);
+}
+
+int sched_getaffinity(pid_t thread, size_t size, cpu_set_t *cpus)
+{
+    CPU_ZERO_S(size, cpus);
+    CPU_SET_S(0, size, cpus);
+    return 0;
 }
 
 int sched_setaffinity(pid_t thread, size_t size, const cpu_set_t *cpus)

@@ -7,6 +7,7 @@
 #include "tests/weave/choice.h"
 #include "tests/weave/fibre.h"
 #include "tests/weave/inner.h"
+#include "tests/weave/kernel.h"
 
 enum { STACK = 256 << 10 };
 
@@ -133,6 +134,7 @@ bool thread_sleep(const void *on, bool timeout)
         weave_fail("the setup or the check would sleep");
     t->asleep_on = on;
     t->timeout = timeout;
+    choice_last(thread_current);
     pass_on();
     return !t->timed_out;
 }
@@ -146,7 +148,8 @@ void thread_wake(const void *on, unsigned most)
                 asleep[n++] = i;
         if (!n)
             return;
-        wake_up(&threads[asleep[choice_of(n)]], false);
+        /* Where all are woken the order makes no difference. */
+        wake_up(&threads[asleep[n > most ? choice_of(n) : 0]], false);
     }
 }
 
@@ -231,6 +234,7 @@ static void play_test(void)
     if (test->check)
         test->check();
     heap_end();
+    kernel_end();
     void *here;
     fibre_switch(&here, outside);
     __builtin_unreachable();
