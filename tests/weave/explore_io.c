@@ -286,7 +286,7 @@ static void set_up(void)
     pipes[0] = kernel_pipe();
     pipes[1] = kernel_pipe();
     kernel.shorts = 1;
-    kernel.interruptions = 1;
+    kernel.interruptions = 2; /* of one wait as well */
     kernel.cached = true;
 }
 
