@@ -235,6 +235,24 @@ static void polls(enum weft_io_way way)
 static void polls_by_ring(void) { polls(WEFT_IO_RING); }
 static void polls_by_poller(void) { polls(WEFT_IO_THREADS); }
 
+/* Both under way, and to be cancelled, with a place for one request. */
+static void read_and_poll(void)
+{
+    begin(WEFT_IO_RING);
+    start((struct weft_io){
+        .op = WEFT_IO_POLL, .fd = pipes[0], .flags = POLLIN });
+    start((struct weft_io){ .op = WEFT_IO_READ, .fd = file });
+    complete_all();
+    weave_assert(results[0] == -ECANCELED);
+    end();
+}
+
+static void cancel_both(void)
+{
+    cancel(1);
+    cancel(0);
+}
+
 static void one_poll(enum weft_io_way way)
 {
     begin(way);
@@ -271,10 +289,11 @@ static void one_after_the_other(void)
     end();
 }
 
+/* For ever, unless it is cancelled; and less long. */
 static void sleeps(void)
 {
     begin(WEFT_IO_THREADS);
-    start((struct weft_io){ .op = WEFT_IO_SLEEP, .ns = 5000 });
+    start((struct weft_io){ .op = WEFT_IO_SLEEP, .ns = UINT64_MAX });
     start((struct weft_io){ .op = WEFT_IO_SLEEP, .ns = 20000 });
     complete_all();
     end();
@@ -310,60 +329,115 @@ static void set_up_plainly(void)
     kernel.shorts = kernel.interruptions = 0;
 }
 
-int main(int argc, char **argv)
-{
-    const struct weave_test tests[] = {
-        { .name = "reads_by_the_ring_complete_once",
-          .setup = set_up_to_fail,
-          .threads = { reads_by_ring } },
-        { .name = "reads_by_threads_complete_once",
-          .setup = set_up_to_fail,
-          .threads = { reads_by_threads } },
-        { .name = "what_would_wait_is_handed_over",
-          .setup = set_up_to_fail,
-          .threads = { reads_at_once } },
-        { .name = "threads_take_over_where_the_ring_fails",
-          .setup = set_up_without_a_ring,
-          .threads = { reads_by_ring } },
-        { .name = "each_byte_is_written_once",
-          .setup = set_up,
-          .threads = { write_by_ring } },
-        { .name = "a_file_is_loaded_by_the_ring",
-          .setup = set_up_to_fail,
-          .threads = { load_by_ring, cancel_first } },
-        { .name = "a_file_is_loaded_by_threads",
-          .setup = set_up_to_fail,
-          .threads = { load_by_threads, cancel_first } },
-        { .name = "a_file_is_loaded_wherever_it_would_wait",
-          .setup = set_up_to_fail,
-          .threads = { load_at_once, cancel_first } },
-        { .name = "a_read_under_way_or_in_the_backlog_is_cancelled",
-          .setup = set_up_plainly,
-          .threads = { reads_by_ring, cancel_first, cancel_second } },
-        { .name = "a_read_is_cancelled_before_a_thread_has_it",
-          .setup = set_up_plainly,
-          .threads = { reads_by_threads, cancel_first, cancel_second } },
-        { .name = "a_read_is_cancelled_where_the_ring_fails",
-          .setup = set_up_without_a_ring,
-          .threads = { reads_by_ring, cancel_first } },
-        { .name = "a_poll_ends_as_ready_or_cancelled",
-          .setup = set_up_plainly,
-          .threads = { poll_by_ring, cancel_first, make_ready } },
-        { .name = "so_it_does_by_the_poller",
-          .setup = set_up,
-          .threads = { poll_by_poller, cancel_first, make_ready } },
-        { .name = "a_poll_without_a_place_goes_to_the_poller",
-          .setup = set_up_plainly,
-          .threads = { polls_by_ring, make_ready, cancel_second } },
-        { .name = "the_poller_tells_two_apart",
-          .setup = set_up_plainly,
-          .threads = { polls_by_poller, make_ready, cancel_second } },
-        { .name = "a_cancel_hits_nothing_that_comes_after",
-          .setup = set_up_plainly,
-          .threads = { one_after_the_other, cancel_first } },
-        { .name = "a_sleep_ends_once",
-          .threads = { sleeps, cancel_first, cancel_second } },
-        { 0 },
-    };
-    return weave_main(tests, argc, argv);
-}
+static const struct weave_test tests[] = {
+    { .name = "reads_by_the_ring_complete_once",
+      .setup = set_up_to_fail,
+      .threads = { reads_by_ring },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 200000 },
+    { .name = "reads_by_threads_complete_once",
+      .setup = set_up_to_fail,
+      .threads = { reads_by_threads },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 200000 },
+    { .name = "what_would_wait_is_handed_over",
+      .setup = set_up_to_fail,
+      .threads = { reads_at_once },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 200000 },
+    { .name = "threads_take_over_where_the_ring_fails",
+      .setup = set_up_without_a_ring,
+      .threads = { reads_by_ring },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 200000 },
+    { .name = "each_byte_is_written_once",
+      .setup = set_up,
+      .threads = { write_by_ring },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 200000 },
+    { .name = "a_file_is_loaded_by_the_ring",
+      .setup = set_up_to_fail,
+      .threads = { load_by_ring, cancel_first },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 200000 },
+    { .name = "a_file_is_loaded_by_threads",
+      .setup = set_up_to_fail,
+      .threads = { load_by_threads, cancel_first },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 200000 },
+    { .name = "a_file_is_loaded_wherever_it_would_wait",
+      .setup = set_up_to_fail,
+      .threads = { load_at_once, cancel_first },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 200000 },
+    { .name = "a_read_under_way_or_in_the_backlog_is_cancelled",
+      .setup = set_up_plainly,
+      .threads = { reads_by_ring, cancel_first, cancel_second },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 200000 },
+    { .name = "a_read_is_cancelled_before_a_thread_has_it",
+      .setup = set_up_plainly,
+      .threads = { reads_by_threads, cancel_first, cancel_second },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 200000 },
+    { .name = "a_read_is_cancelled_where_the_ring_fails",
+      .setup = set_up_without_a_ring,
+      .threads = { reads_by_ring, cancel_first },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 200000 },
+    { .name = "a_poll_ends_as_ready_or_cancelled",
+      .setup = set_up_plainly,
+      .threads = { poll_by_ring, cancel_first, make_ready },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 200000 },
+    { .name = "so_it_does_by_the_poller",
+      .setup = set_up,
+      .threads = { poll_by_poller, cancel_first, make_ready },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 200000 },
+    { .name = "a_poll_without_a_place_goes_to_the_poller",
+      .setup = set_up_plainly,
+      .threads = { polls_by_ring, make_ready, cancel_second },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 200000 },
+    { .name = "the_poller_tells_two_apart",
+      .setup = set_up_plainly,
+      .threads = { polls_by_poller, make_ready, cancel_second },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 200000 },
+    { .name = "requests_to_cancel_wait_for_a_place",
+      .setup = set_up_plainly,
+      .threads = { read_and_poll, cancel_both },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 200000 },
+    { .name = "a_cancel_hits_nothing_that_comes_after",
+      .setup = set_up_plainly,
+      .threads = { one_after_the_other, cancel_first },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 200000 },
+    { .name = "a_sleep_ends_once",
+      .threads = { sleeps, cancel_first, cancel_second },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 200000 },
+    { 0 },
+};
+
+int main(int argc, char **argv) { return weave_main(tests, argc, argv); }
