@@ -1,5 +1,6 @@
 /* explore_future.c: futures, by two workers and who has their handles. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "sched/atomic.h"
 #include "tests/weave/world.h"
@@ -8,6 +9,8 @@ static int calls, results; /* plain */
 static weft_sched *sched;
 static weft_future *shared;
 static _Atomic bool is_shared;
+static _Atomic int listeners; /* and others, that are done with it */
+static int heard[2];          /* plain: of each listener its own */
 
 static int seven(weft_worker *self, void *ctx) { return -7; }
 
@@ -104,6 +107,131 @@ static void wait_for_the_first(void)
     weft_sched_destroy(sched);
 }
 
+/* Who is asked to end has what it needs until that is over. */
+static void ask(void *ctx) { ++*(int *)ctx; }
+
+static void wait_for_who_is_asked(void)
+{
+    weft_future *f;
+    int *asked = calloc(1, sizeof *asked);
+
+    sched = workers(1);
+    weave_assert(!weft_submit_with(
+        sched, weft_config(submit, .fn = pends, .ctx = asked, .cancel = ask),
+        &f, 0));
+    weave_assert(weft_future_wait(f, -1) == -7);
+    weave_assert(*asked <= 1);
+    free(asked);
+    while (load_acquire(&listeners) < 2)
+        weave_yield();
+    weft_future_destroy(f);
+    weft_sched_destroy(sched);
+}
+
+/* Two listen, a third keeps the promise, and the handle is given back as soon
+ * as nobody uses it. */
+
+static int hear(weft_worker *self, int rc, void *ctx)
+{
+    ++*(int *)ctx;
+    return rc;
+}
+
+static weft_future *listen(int who)
+{
+    weft_future *g;
+
+    weave_assert(!weft_then(
+        shared,
+        weft_config(then, .fn = hear, .ctx = &heard[who], .on = WEFT_ALWAYS),
+        &g, 0));
+    return g;
+}
+
+static void hear_of(int who)
+{
+    weft_future *g = listen(who);
+
+    weave_assert(weft_future_wait(g, -1) == -7 && heard[who] == 1);
+    weft_future_destroy(g);
+    add_release(&listeners, 1);
+}
+
+static void begin_promise(void)
+{
+    sched = workers(1);
+    weave_assert(!weft_promise(sched, &shared, 0));
+    store_release(&is_shared, true);
+}
+
+static void leave_promise(int users)
+{
+    while (load_acquire(&listeners) < users)
+        weave_yield();
+    weft_future_destroy(shared);
+    weft_sched_destroy(sched);
+}
+
+static void promise_and_listen(void)
+{
+    begin_promise();
+    hear_of(0);
+    leave_promise(3);
+}
+
+static void listen_too(void)
+{
+    while (!load_acquire(&is_shared))
+        weave_yield();
+    hear_of(1);
+}
+
+static void keep_for_all(void)
+{
+    while (!load_acquire(&is_shared))
+        weave_yield();
+    weft_future_complete(shared, -7);
+    add_release(&listeners, 1);
+}
+
+static void cancel_for_all(void)
+{
+    while (!load_acquire(&is_shared))
+        weave_yield();
+    weft_future_cancel(shared);
+    add_release(&listeners, 1);
+}
+
+static void wait_for_either(void)
+{
+    begin_promise();
+    int rc = weft_future_wait(shared, -1);
+    weave_assert(rc == -7 || rc == -ECANCELED);
+    leave_promise(2);
+}
+
+/* The handle is no more when the promise is kept; the scheduler waits. */
+static void destroy_the_handle(void)
+{
+    begin_promise();
+    weft_future_destroy(shared);
+    weft_sched_destroy(sched);
+    weave_assert(calls == 1);
+}
+
+/* What listens is cancelled as what it listens to is kept. */
+static void listen_and_cancel(void)
+{
+    begin_promise();
+    weft_future *g = listen(0);
+    weft_future_cancel(g);
+    int rc = weft_future_wait(g, -1);
+    weave_assert(rc == (heard[0] ? -7 : -ECANCELED));
+    weft_future_destroy(g);
+    leave_promise(1);
+    weave_assert(rc == (heard[0] ? -7 : -ECANCELED));
+}
+
 int main(int argc, char **argv)
 {
     const struct weave_test tests[] = {
@@ -113,6 +241,16 @@ int main(int argc, char **argv)
           .threads = { make_promise, keep_promise } },
         { .name = "what_pends_is_completed_at_any_time",
           .threads = { wait_for_what_pends, keep_promise } },
+        { .name = "who_is_asked_to_end_has_what_it_needs",
+          .threads = { wait_for_who_is_asked, cancel_for_all, keep_for_all } },
+        { .name = "two_listen_while_it_is_kept",
+          .threads = { promise_and_listen, listen_too, keep_for_all } },
+        { .name = "a_promise_is_kept_or_cancelled",
+          .threads = { wait_for_either, cancel_for_all, keep_for_all } },
+        { .name = "a_promise_outlives_its_handle",
+          .threads = { destroy_the_handle, keep_promise } },
+        { .name = "who_listens_is_cancelled_or_hears",
+          .threads = { listen_and_cancel, keep_for_all } },
         { .name = "the_first_of_two_decides",
           .threads = { wait_for_the_first } },
         { 0 },
