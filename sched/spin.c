@@ -16,11 +16,12 @@
 
 #include "sched/sched.h"
 
-enum {
-    SPIN_NS = 50000, /* as workers look for work */
-    LOOKS = 16,      /* between two at the clock */
-    SELDOM = 6,      /* every 64th time */
-};
+#ifndef LOOK_NS
+#define LOOK_NS    50000 /* as workers look for work */
+#define LOOK_TIMES 16    /* between two at the clock */
+#endif
+
+enum { SELDOM = 6 /* every 64th time */ };
 
 static _Thread_local bool has_woken;
 static _Thread_local unsigned in_vain; /* in a row, at most SELDOM */
@@ -31,7 +32,7 @@ void wf_spin_has_woken(void) { has_woken = true; }
 void wf_spin_while(_Atomic uint32_t *word, uint32_t mask, uint32_t seen,
                    int64_t most_ns)
 {
-    int64_t spin = most_ns < 0 || most_ns > SPIN_NS ? SPIN_NS : most_ns;
+    int64_t spin = most_ns < 0 || most_ns > LOOK_NS ? LOOK_NS : most_ns;
     bool vain = has_woken;
 
     has_woken = false;
@@ -39,7 +40,7 @@ void wf_spin_while(_Atomic uint32_t *word, uint32_t mask, uint32_t seen,
         return;
     uint64_t end = wf_now_ns() + (uint64_t)spin;
     do
-        for (int i = 0; i < LOOKS; i++) {
+        for (int i = 0; i < LOOK_TIMES; i++) {
             if ((load_relaxed(word) & mask) != seen) {
                 in_vain = 0;
                 return;

@@ -108,7 +108,11 @@ static void wait_for_the_first(void)
 }
 
 /* Who is asked to end has what it needs until that is over. */
-static void ask(void *ctx) { ++*(int *)ctx; }
+static void ask(void *ctx)
+{
+    weave_yield();
+    ++*(int *)ctx;
+}
 
 static void wait_for_who_is_asked(void)
 {

@@ -1,0 +1,151 @@
+/* explore_end.c: the end of a run, [E] in graph/run.c, by whoever counts it
+ * down last, against those who wait, cancel, and free it. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "graph/plan.h"
+#include "tests/weave/weave.h"
+
+static struct weft_run *run; /* allocated: whoever destroys it frees it */
+static _Atomic int parties;  /* of a run that are not done */
+static _Atomic int holds, users;
+static int ends, told; /* plain: of on_end */
+
+/* What run.c asks of the scheduler. */
+weft_worker *wf_worker_here(void) { return NULL; }
+void wf_sched_hold(weft_sched *sched) { add_relaxed(&holds, 1); }
+void wf_sched_release(weft_sched *sched) { sub_acq_rel(&holds, 1); }
+void wf_misuse(const char *format, ...) { weave_fail("%s", format); }
+
+int wf_error(weft_error *why, int error, const char *format, ...)
+{
+    return error;
+}
+
+static void cancel_run(struct weft_run *it)
+{
+    wf_run_fail(it, -ECANCELED, "cancelled");
+}
+
+static void destroy_run(struct weft_run *it) { free(it); }
+
+static const struct plan_kind kind = { .cancel = cancel_run,
+                                       .destroy_run = destroy_run };
+static const struct weft_plan plan = { &kind };
+
+static void ended(struct weft_run *it, int rc, void *ctx)
+{
+    ends++;
+    told = rc;
+}
+
+static void set_up(void)
+{
+    const struct weft_run_config config = { .on_end = ended };
+
+    run = malloc(sizeof *run);
+    wf_run_init(run, NULL, &plan, &config);
+    store_relaxed(&parties, 2);
+    store_relaxed(&users, 2);
+}
+
+/* A node or a segment, of which the last ends the run. */
+static void finish_one(void)
+{
+    if (sub_acq_rel(&parties, 1) == 1)
+        wf_run_end(run);
+}
+
+static void fail_one(void)
+{
+    wf_run_fail(run, -EIO, "failed");
+    finish_one();
+}
+
+/* Who uses the run last destroys it. */
+static void leave(void)
+{
+    if (sub_acq_rel(&users, 1) == 1)
+        weft_run_destroy(run);
+}
+
+static void finish_both(void)
+{
+    finish_one();
+    finish_one();
+}
+
+static void wait_for_the_end(void)
+{
+    int rc = weft_wait(run, -1, 0);
+
+    weave_assert(rc == 0 || rc == -ECANCELED || rc == -EIO);
+    weave_assert(weft_wait(run, 0, 0) == rc);
+    leave();
+}
+
+static void wait_for_a_moment(void)
+{
+    int rc = weft_wait(run, 1, 0);
+
+    weave_assert(rc == 0 || rc == -ETIMEDOUT);
+    leave();
+}
+
+static void cancel(void)
+{
+    weft_cancel(run);
+    leave();
+}
+
+static void wait_alone(void)
+{
+    weave_assert(weft_wait(run, -1, 0) == -EIO);
+    weft_run_destroy(run);
+}
+
+static void destroy(void) { weft_run_destroy(run); }
+
+static void is_over(void) { weave_assert(ends == 1 && !load_relaxed(&holds)); }
+
+static void was_told_of_the_failure(void)
+{
+    is_over();
+    weave_assert(told == -EIO);
+}
+
+int main(int argc, char **argv)
+{
+    const struct weave_test tests[] = {
+        { .name = "a_cancel_is_the_result_or_has_none",
+          .setup = set_up,
+          .threads = { finish_both, wait_for_the_end, cancel },
+          .check = is_over,
+          .interruptions = 3,
+          .stale = 1,
+          .most = 200000 },
+        { .name = "a_wait_times_out_or_the_run_has_ended",
+          .setup = set_up,
+          .threads = { finish_both, wait_for_a_moment, wait_for_the_end },
+          .check = is_over,
+          .interruptions = 2,
+          .stale = 1,
+          .most = 200000 },
+        { .name = "the_last_of_two_ends_it",
+          .setup = set_up,
+          .threads = { finish_one, fail_one, wait_alone },
+          .check = was_told_of_the_failure,
+          .interruptions = 3,
+          .stale = 1,
+          .most = 200000 },
+        { .name = "who_ends_it_does_not_look_back",
+          .setup = set_up,
+          .threads = { finish_both, destroy },
+          .check = is_over,
+          .interruptions = 4,
+          .stale = 2,
+          .most = 200000 },
+        { 0 },
+    };
+    return weave_main(tests, argc, argv);
+}
