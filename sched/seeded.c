@@ -271,6 +271,8 @@ static bool play(struct seeded *s)
         return true;
     }
     if (choose(s) || pass_time(s)) {
+        if (s->over) /* it was a spare one, and all of them end */
+            return false;
         s->idle_ns = 0;
         s->pause_ns = LEAST_PAUSE_NS / 2;
         return true;
