@@ -296,6 +296,10 @@ void *wf_seeded_player(void *s_)
     return NULL;
 }
 
+static _Atomic unsigned alive;
+
+bool wf_seeded_any(void) { return load_relaxed(&alive); }
+
 int wf_seeded_create(struct seeded **out, weft_sched *sched, uint64_t seed)
 {
     struct seeded *s = calloc(1, sizeof *s);
@@ -310,6 +314,7 @@ int wf_seeded_create(struct seeded **out, weft_sched *sched, uint64_t seed)
     s->chains = calloc(sched->worker_count, sizeof *s->chains);
     int rc = s->chains ? wf_seededio_create(&s->io) : -ENOMEM;
     *out = s;
+    add_relaxed(&alive, 1u);
     return rc;
 }
 
@@ -328,4 +333,5 @@ void wf_seeded_destroy(struct seeded *s)
     free(s->chains);
     pthread_mutex_destroy(&s->lock);
     free(s);
+    add_relaxed(&alive, -1u);
 }

@@ -20,6 +20,9 @@ struct cue {
  * unless it is NULL. */
 int wf_seeded_create(struct seeded **out, weft_sched *sched, uint64_t seed);
 
+/* [any] Whether there are any in this process. */
+bool wf_seeded_any(void);
+
 /* The workers are there: they are played. */
 int wf_seeded_start(struct seeded *s);
 

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "tests/runs.h"
+#include "weft/future.h"
 
 /* `length` tasks, one behind the other. */
 static weft_plan *chain(unsigned length, weft_fn *fn, void *ctx)
@@ -449,4 +450,24 @@ Test(run, R3_shutdown_with_work_queued_leaves_nothing, .timeout = 300)
         cycle(i);
     cr_assert(threads_down_to(threads) <= threads);
     cr_assert_eq(entries("/proc/self/fd"), fds);
+}
+
+/* With ASan: nobody looks into a scheduler that may be gone. */
+Test(run, what_has_ended_is_waited_for_without_its_scheduler, .timeout = 60)
+{
+    _Atomic unsigned ran = 0;
+    weft_sched *s = workers(2);
+    weft_plan *plan = lattice(2, 2, count, &ran);
+    struct weft_run *run;
+    weft_future *future;
+
+    cr_assert_eq(weft_start(&run, s, plan, NULL), 0);
+    cr_assert_eq(weft_submit(s, count, &ran, &future, NULL), 0);
+    weft_sched_destroy(s);
+    cr_assert_eq(weft_wait(run, 1000, NULL), 0);
+    cr_assert_eq(weft_future_wait(future, 1000), 0);
+    cr_assert_eq(load_relaxed(&ran), 5u);
+    weft_future_destroy(future);
+    weft_run_destroy(run);
+    weft_plan_destroy(plan);
 }
