@@ -157,6 +157,7 @@ static inline void do_body(enum weft_io_way way, uint64_t seed,
     played = seed ? sched : NULL;
     body(sched);
     weft_sched_destroy(sched);
+    played = NULL;
     cr_assert_eq(entries_of("/proc/self/fd"), fds);
     while (entries_of("/proc/self/task") > threads)
         usleep(1000); /* a joined thread may still be listed for a moment */
