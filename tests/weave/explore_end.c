@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "graph/plan.h"
+#include "sched/sched.h"
 #include "tests/weave/weave.h"
 
 static struct weft_run *run; /* allocated: whoever destroys it frees it */
@@ -15,7 +16,14 @@ static int ends, told; /* plain: of on_end */
 weft_worker *wf_worker_here(void) { return NULL; }
 void wf_sched_hold(weft_sched *sched) { add_relaxed(&holds, 1); }
 void wf_sched_release(weft_sched *sched) { sub_acq_rel(&holds, 1); }
+uint64_t weft_sched_now_ns(const weft_sched *sched) { return wf_now_ns(); }
 void wf_misuse(const char *format, ...) { weave_fail("%s", format); }
+
+void wf_wait_while(weft_sched *sched, _Atomic uint32_t *word, uint32_t seen,
+                   int64_t timeout_ns)
+{
+    wf_sleep_while(word, seen, timeout_ns);
+}
 
 int wf_error(weft_error *why, int error, const char *format, ...)
 {

@@ -54,7 +54,15 @@ struct timers *wf_timers_of(const weft_sched *s) { return s->timers; }
 unsigned wf_group_of(const weft_worker *self) { return 0; }
 void wf_sched_hold(weft_sched *s) { add_relaxed(&s->holds, 1); }
 void wf_sched_release(weft_sched *s) { sub_acq_rel(&s->holds, 1); }
+uint64_t weft_sched_now_ns(const weft_sched *s) { return wf_now_ns(); }
+struct seeded *wf_seeded_of(const weft_sched *s) { return NULL; }
 void wf_misuse(const char *format, ...) { weave_fail("%s", format); }
+
+int wf_seeded_io_start(struct seeded *s, struct weft_io *io)
+{
+    weave_fail("there is no seed");
+    return 0;
+}
 
 int wf_error(weft_error *why, int error, const char *format, ...)
 {
