@@ -5,7 +5,8 @@
  *     FAULT_AT=N       the N-th fails, counted from 1 over all threads
  *     FAULT_ERROR=E    with this errno
  *     FAULT_SHORT=K    each read and write moves at most K bytes
- *     FAULT_TOLD=FILE  gets a line at the end: how many there were
+ *     FAULT_TOLD=FILE  gets a line at the end: how many there were, and how
+ *                      many fsyncs of a file after one of it had failed
  *
  * A ring's entries are shortened before the kernel gets them; one that is to
  * fail becomes one that does nothing, and its result is replaced before the
@@ -15,19 +16,23 @@
 #include <fcntl.h>
 #include <hwloc.h>
 #include <liburing.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 enum { TABLE = 1024 };
 
-static atomic_long count;
+static atomic_long count, again;
+static char synced[PATH_MAX]; /* of which an fsync has failed; written once */
+static atomic_bool has_failed;
 static const char *call = "";
 static long at, most;
 static int error;
@@ -46,6 +51,23 @@ static bool fails(const char *name)
     if (excepted || strcmp(name, call))
         return false;
     return atomic_fetch_add(&count, 1) + 1 == at;
+}
+
+/* A folder is synced for each of the files in it. */
+static bool fsync_fails(int fd)
+{
+    char link[32], path[PATH_MAX] = "";
+    struct stat of;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t size = readlink(link, path, sizeof path - 1);
+    if (atomic_load(&has_failed) && size > 0 && !strcmp(path, synced) &&
+        !fstat(fd, &of) && !S_ISDIR(of.st_mode))
+        atomic_fetch_add(&again, 1);
+    if (!fails("fsync"))
+        return false;
+    memcpy(synced, path, sizeof path);
+    atomic_store(&has_failed, true);
+    return true;
 }
 
 static bool fails_here(const char *name)
@@ -113,7 +135,10 @@ ssize_t pwritev64v2(int fd, const struct iovec *part, int parts, off64_t offset,
 
 int fsync(int fd)
 {
-    return fails_here("fsync") ? -1 : (int)syscall(SYS_fsync, fd);
+    if (!fsync_fails(fd))
+        return (int)syscall(SYS_fsync, fd);
+    errno = error;
+    return -1;
 }
 
 int renameat(int from, const char *name, int to, const char *other)
@@ -144,8 +169,6 @@ static const char *name_of(uint8_t op)
         return "read";
     case IORING_OP_WRITE:
         return "write";
-    case IORING_OP_FSYNC:
-        return "fsync";
     case IORING_OP_RENAMEAT:
         return "rename";
     default:
@@ -171,7 +194,9 @@ static void before(void)
         if (!s->user_data)
             continue;
         under_way[place].data = s->user_data;
-        under_way[place].fails = fails(name_of(s->opcode));
+        under_way[place].fails = s->opcode == IORING_OP_FSYNC
+                                     ? fsync_fails(s->fd)
+                                     : fails(name_of(s->opcode));
         if (under_way[place].fails)
             s->opcode = IORING_OP_NOP;
         else if (s->opcode == IORING_OP_READ || s->opcode == IORING_OP_WRITE)
@@ -235,6 +260,6 @@ __attribute__((destructor)) static void end(void)
     FILE *told = path ? fopen(path, "we") : NULL;
     if (!told)
         return;
-    fprintf(told, "%ld\n", (long)count);
+    fprintf(told, "%ld %ld\n", (long)count, (long)again);
     fclose(told);
 }

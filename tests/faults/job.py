@@ -76,6 +76,8 @@ class Job:
             if path.is_dir():
                 continue
             data = path.read_bytes()
+            if path.name.startswith(".weft-") and path.suffix == ".journal":
+                continue  # it stays where an item has failed
             if path.name.startswith("."):
                 trouble.append(f"{path.name} was left")
             elif path.suffix != ".tar":
