@@ -11,6 +11,7 @@
 #include "cli/ops/name.h"
 #include "cli/ops/ops.h"
 #include "cli/params.h"
+#include "cli/resume.h"
 #include "cli/utf8.h"
 #include "cli/yaml.h"
 #include "tests/fuzz/fuzz.h"
@@ -70,7 +71,8 @@ static void write_shard(const char *pattern, struct item *item)
 {
     struct arena *memory = arena_create();
     struct diag diag = { .memory = memory, .path = "fuzz" };
-    struct job job = { .workers = 1, .sandbox = -1 };
+    struct resume nothing = { 0 };
+    struct job job = { .workers = 1, .sandbox = -1, .resume = &nothing };
     weft_error why;
     void *state;
     const char *text = arena_format(memory, "{pattern: '%s'}", pattern);
