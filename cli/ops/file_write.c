@@ -276,8 +276,8 @@ static bool goes_up(const char *pattern)
     for (const char *part = pattern + fixed_part(pattern); part;) {
         if (!strncmp(part, "..", 2) && (part[2] == '/' || !part[2]))
             return true;
-        part = strchr(part, '/');
-        part += part != NULL;
+        const char *slash = strchr(part, '/');
+        part = slash ? slash + 1 : NULL;
     }
     return false;
 }
