@@ -181,8 +181,8 @@ Test(merge, a_slow_input_is_waited_for_in_its_turn, .timeout = 60)
         cr_assert_eq(take(run, &got), 1);
         cr_assert_eq(got.value, i);
         /* what else a has is in its slots, and stays there */
-        UNTIL(flow_of(run, 0).in_flight == 2);
-        cr_assert_eq(flow_of(run, 0).delivered, i + 1);
+        UNTIL(flow_of(run, 0).delivered == i + 1 &&
+              flow_of(run, 0).in_flight == 2);
         cr_assert_eq(weft_next(run, &none, 0, NULL), -ETIMEDOUT);
         weft_complete(NULL, item, 0);
         cr_assert_eq(take(run, &got), 1);
