@@ -311,7 +311,8 @@ class Damage(Killed):
 
     def with_faults(self, spec, *faults):
         process = self.begin(spec, "--workers", "1", before=[
-            "strace", "-f", "-qq", "-o", "/dev/null",
+            "strace", "-E", "ASAN_OPTIONS=detect_leaks=0", "-f", "-qq", "-o",
+            "/dev/null",
             *[word for fault in faults for word in ("-e", fault)]])
         return self.finish(process)
 
@@ -339,7 +340,8 @@ class Damage(Killed):
         self.out.mkdir()
         journal = self.out / ".weft-s-%06d.tar.journal"
         process = self.begin(spec, "--workers", "1", before=[
-            "strace", "-f", "-qq", "-o", "/dev/null", "-P", str(journal),
+            "strace", "-E", "ASAN_OPTIONS=detect_leaks=0", "-f", "-qq", "-o",
+            "/dev/null", "-P", str(journal),
             "-e", "inject=write:error=ENOSPC:when=2+"])
         result = self.finish(process)
         self.assertEqual(result.code, 3, result.err)
