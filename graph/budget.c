@@ -241,8 +241,8 @@ static void serve_first(struct budget *b, struct slot *slot,
         serve(b, slot, news);
 }
 
-/* Something has changed: those who can have theirs now. */
-static void serve_all(struct budget *b, struct budget_news *news)
+/* Those who can have theirs now: the oldest ones, and the first that asked. */
+static void serve_once(struct budget *b, struct budget_news *news)
 {
     for (unsigned i = b->segments; i-- && b->waiting.first;) {
         struct share *s = &b->shares[i];
@@ -257,6 +257,17 @@ static void serve_all(struct budget *b, struct budget_news *news)
             break;
         serve(b, slot, news);
     }
+}
+
+/* Something has changed. Once a way is not kept free any more, those may have
+ * theirs that were passed over for it: [N]. */
+static void serve_all(struct budget *b, struct budget_news *news)
+{
+    const struct slot *next = b->next;
+
+    serve_once(b, news);
+    if (b->next != next)
+        serve_once(b, news);
 }
 
 /* The one that has more than there was does not count as that any more. */

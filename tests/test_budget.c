@@ -184,6 +184,36 @@ Test(budget, one_that_many_have_passed_gets_a_free_way)
     finish(p);
 }
 
+/* Two inputs of a merge: what keeps the way free has its bytes, and stays. */
+Test(budget, when_a_way_is_not_kept_free_any_more_others_have_theirs)
+{
+    struct slot slot[4] = { 0 }, *next = &slot[0], *other = &slot[1],
+                *ahead = &slot[2], *passing = &slot[3];
+    struct budget b;
+
+    cr_assert_eq(wf_budget_init(&b, 100, 3), 0);
+    for (unsigned i = 0; i < 3; i++)
+        wf_budget_share(
+            &b, i, (struct share){ .into = i < 2 ? 2 : NOWHERE, .asks = true });
+    other->segment = passing->segment = 1;
+    ahead->segment = 2;
+    for (unsigned i = 0; i < 4; i++)
+        wf_budget_flows(&b, &slot[i]);
+    cr_assert(wf_budget_ask(&b, ahead, 50, NULL));
+    cr_assert(!wf_budget_ask(&b, next, 80, NULL));
+    while (wf_budget_try_cross(&b, passing)) {
+        wf_budget_leave(&b, passing);
+        wf_budget_flows(&b, passing);
+    }
+    cr_assert_eq(b.next, next);
+    cr_assert(!wf_budget_ask(&b, other, 150, NULL));
+    cr_assert_eq(wf_budget_leave(&b, ahead).ready.count, 2);
+    cr_assert_eq(b.peak, 230);
+    for (unsigned i = 0; i < 4; i++)
+        wf_budget_leave(&b, &slot[i]);
+    wf_budget_finish(&b);
+}
+
 /* The end of an epoch may wait for those that would wait. */
 Test(budget, no_way_is_kept_free_where_an_epoch_ends)
 {
