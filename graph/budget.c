@@ -39,9 +39,12 @@
  *      has the turn, and nobody is before it.
  *
  *  [S] A scatter keeps its item until the last piece has gone, so the item
- *      waits for what flows behind it. From when it has crossed, there may be
- *      another one with more than there is; what is in use is at most one item
- *      more for each scatter whose items ask.
+ *      waits for what flows behind it. From when it has crossed, one of these
+ *      may have more than there is as well, and nobody else until it has left.
+ *      So what is in use is one item more for each such scatter behind the
+ *      other. But where inputs take turns at a merge on its way, a piece may
+ *      have to wait for what comes from another input: then it is anybody who
+ *      may, and one item more for each such scatter.
  *
  * The order of the locks: a merge, a segment, the budget. Nothing is called
  * under it. */
@@ -158,12 +161,28 @@ static bool is_after_next(const struct budget *b, const struct slot *slot)
            !leads_into(b, b->next->segment, slot->segment);
 }
 
+/* Its pieces wait for nothing that has to come from elsewhere: [S]. */
+static bool is_straight(const struct budget *b, unsigned segment)
+{
+    do
+        segment = b->shares[segment].into;
+    while (segment != NOWHERE && !b->shares[segment].in_turns);
+    return segment == NOWHERE;
+}
+
+/* One that scatters has what was not there, and this is not of what is behind
+ * it: [S]. */
+static bool is_beside(const struct budget *b, unsigned segment)
+{
+    return b->scatters && !leads_into(b, b->scatters->segment, segment);
+}
+
 /* It may have what is not there: [O]. */
 static bool may_exceed(const struct budget *b, const struct slot *slot)
 {
     if (b->exceeds)
         return b->exceeds == slot;
-    if (is_after_next(b, slot))
+    if (is_after_next(b, slot) || is_beside(b, slot->segment))
         return false;
     return slot->flows && share_of(b, slot)->oldest == slot &&
            is_way_free(b, slot->segment);
@@ -278,6 +297,28 @@ static void stop_exceeding(struct budget *b, struct budget_news *news)
     open_borders(b, news);
 }
 
+/* The one that has more than there was has crossed, and stays: [S]. */
+static void let_scatter(struct budget *b, struct slot *slot,
+                        struct budget_news *news)
+{
+    stop_exceeding(b, news);
+    if (is_straight(b, slot->segment)) {
+        slot->outer = b->scatters;
+        b->scatters = slot;
+    }
+    serve_all(b, news);
+}
+
+/* It does not, or not any more. */
+static void end_scattering(struct budget *b, const struct slot *slot)
+{
+    for (struct slot **s = &b->scatters; *s; s = &(*s)->outer)
+        if (*s == slot) {
+            *s = slot->outer;
+            return;
+        }
+}
+
 /* ---- what others call -------------------------------------------------- */
 
 void wf_budget_flows(struct budget *b, struct slot *slot)
@@ -354,6 +395,8 @@ static bool can_be_next(const struct budget *b, unsigned segment)
 {
     bool empty = true;
 
+    if (b->exceeds || is_beside(b, segment))
+        return false;
     for (unsigned into; (into = b->shares[segment].into) != NOWHERE;) {
         const struct share *next = &b->shares[into];
         if (next->markers ||
@@ -362,7 +405,7 @@ static bool can_be_next(const struct budget *b, unsigned segment)
         empty &= !next->oldest && !next->coming;
         segment = into;
     }
-    return !b->exceeds;
+    return true;
 }
 
 /* One has crossed: is there an item that waited for long enough? */
@@ -402,10 +445,8 @@ bool wf_budget_cross(struct budget *b, struct slot *slot, bool stays,
     bool has = crosses(b, slot);
     if (!has)
         task_list_add(&b->border, &slot->task);
-    if (stays && b->exceeds == slot) { /* [S] */
-        stop_exceeding(b, news);
-        serve_all(b, news);
-    }
+    if (stays && b->exceeds == slot)
+        let_scatter(b, slot, news);
     pthread_mutex_unlock(&b->lock);
     return has;
 }
@@ -455,6 +496,7 @@ struct budget_news wf_budget_leave(struct budget *b, struct slot *slot)
     slot->crosses = false;
     if (b->exceeds == slot)
         stop_exceeding(b, &news);
+    end_scattering(b, slot);
     if (slot->flows) {
         s->markers -= slot->marker;
         if (slot->older)

@@ -35,6 +35,7 @@ struct budget {
     unsigned segments;
     struct task_list waiting; /* for bytes */
     struct slot *exceeds;     /* has more than there was, or NULL */
+    struct slot *scatters;    /* had, and has crossed; the last such, or NULL */
     struct slot *next;        /* for whom its way is kept free, or NULL */
     uint64_t crossings;       /* so far */
     struct task_list border;  /* who wait until one of these has crossed */

@@ -86,6 +86,7 @@ struct slot {
     struct timer timer;
     struct weft_io *io;         /* that is under way */
     struct slot *older, *newer; /* in the budget's order of those that flow */
+    struct slot *outer;         /* that scatters, as it does, before it */
     uint64_t bytes, wants;      /* of the budget: has, and waits for, in all */
     bool flows;                 /* it is in that order */
     uint64_t waits_since;       /* crossings before it had to wait: budget.c */

@@ -170,6 +170,48 @@ Test(borders, R18_pieces_that_load_have_one_item_more_for_each_scatter,
     }
 }
 
+/* Inputs that load and scatter, behind a merge that loads. */
+static weft_pipeline *scattering(struct numbers *from, int turn, unsigned slots)
+{
+    struct weft_path inputs[INPUTS] = { { 0 } };
+    weft_pipeline *p = with_budget(slots);
+    char name[INPUTS][8];
+
+    for (unsigned i = 0; i < INPUTS; i++) {
+        weft_pipeline *in = weft_pipeline_create(NULL);
+        snprintf(name[i], sizeof name[i], "in%u", i);
+        inputs[i] = (struct weft_path){ .name = name[i], .stages = in };
+        from[i] = (struct numbers){ .end = ITEMS / 4 };
+        weft_source(in, "source", give, &from[i]);
+        load(in, "whole", some);
+        weft_scatter(in, weft_config(scatter, .name = "cut", .fn = cut_in_two,
+                                     .items = slots_of(slots)));
+        load(in, "piece", some);
+    }
+    weft_merge(p, weft_config(merge, .name = "merge", .inputs = inputs,
+                              .input_count = INPUTS, .turn = turn));
+    for (unsigned i = 0; i < INPUTS; i++)
+        weft_pipeline_destroy(inputs[i].stages);
+    load(p, "again", some);
+    weft_consumer(p, WEFT_ANY);
+    return p;
+}
+
+/* In turns, each input may have an item that is cut and waits for the others.
+ */
+Test(borders, R18_inputs_that_scatter_have_one_item_more_or_each_in_turns,
+     .timeout = 120)
+{
+    struct numbers from[INPUTS];
+
+    for (unsigned slots = 1; slots <= 4; slots += 3) {
+        peak_is(scattering(from, WEFT_ARRIVAL, slots), from, INPUTS,
+                INPUTS * (ITEMS / 4) * 2, BUDGET + 2 * MOST);
+        peak_is(scattering(from, WEFT_ROUND_ROBIN, slots), from, INPUTS,
+                INPUTS * (ITEMS / 4) * 2, BUDGET + (INPUTS + 1) * MOST);
+    }
+}
+
 /* ---- who waits for whom ------------------------------------------------ */
 
 static _Atomic unsigned small_end;

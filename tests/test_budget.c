@@ -56,6 +56,7 @@ static void finish(struct pool *p)
     cr_assert_eq(p->budget.border.count, 0);
     cr_assert_eq(p->budget.exceeds, NULL);
     cr_assert_eq(p->budget.next, NULL);
+    cr_assert_eq(p->budget.scatters, NULL);
     for (unsigned i = 0; i < 2; i++) {
         cr_assert_eq(p->budget.shares[i].held, 0);
         cr_assert_eq(p->budget.shares[i].hands, 0);
@@ -267,6 +268,71 @@ Test(budget, behind_an_item_that_scatters_another_may_have_what_is_not_there)
     leaves(p, 0, 1, 0, NULL);
     leaves(p, 1, 1, 0, NULL);
     finish(p);
+}
+
+/* Two inputs that scatter, one after the other, and a merge of any turn. */
+Test(budget, while_an_item_scatters_only_its_pieces_may_have_what_is_not_there)
+{
+    const unsigned into[] = { 1, 4, 3, 4, NOWHERE };
+    struct slot slot[5] = { 0 }, *x = &slot[0], *piece = &slot[1],
+                *other = &slot[2], *merged = &slot[4];
+    struct budget_news news = { 0 };
+    struct budget b;
+
+    cr_assert_eq(wf_budget_init(&b, 100, 5), 0);
+    for (unsigned i = 0; i < 5; i++) {
+        slot[i].segment = i;
+        wf_budget_share(&b, i, (struct share){ .into = into[i], .asks = true });
+    }
+    wf_budget_flows(&b, x);
+    wf_budget_flows(&b, other);
+    cr_assert(wf_budget_ask(&b, x, 150, NULL));
+    cr_assert(wf_budget_cross(&b, x, true, &news));
+    cr_assert(!wf_budget_ask(&b, other, 50, NULL));
+    for (struct slot *s = piece;; s = merged) {
+        wf_budget_flows(&b, s);
+        cr_assert(wf_budget_ask(&b, s, 40, NULL));
+        cr_assert_eq(b.peak, 190);
+        cr_assert_eq(wf_budget_leave(&b, s).ready.count, 0);
+        if (s == merged)
+            break;
+    }
+    struct budget_news then = wf_budget_leave(&b, x);
+    cr_assert_eq(then.ready.first, &other->task);
+    cr_assert_eq(b.used, 50);
+    wf_budget_leave(&b, other);
+    cr_assert_eq(b.scatters, NULL);
+    wf_budget_finish(&b);
+}
+
+/* In turns, a piece may wait for what comes from the other input. */
+Test(budget, where_inputs_take_turns_others_may_have_what_is_not_there_as_well)
+{
+    const unsigned into[] = { 1, 2, NOWHERE, 2 };
+    struct slot slot[4] = { 0 };
+    struct budget_news news = { 0 };
+    struct budget b;
+
+    cr_assert_eq(wf_budget_init(&b, 100, 4), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        slot[i].segment = i;
+        wf_budget_share(&b, i,
+                        (struct share){ .into = into[i],
+                                        .asks = true,
+                                        .in_turns = i == 2,
+                                        .turn = i == 2 ? 1 : 0 });
+    }
+    wf_budget_flows(&b, &slot[0]);
+    wf_budget_flows(&b, &slot[3]);
+    cr_assert(wf_budget_ask(&b, &slot[0], 150, NULL));
+    cr_assert(wf_budget_cross(&b, &slot[0], true, &news));
+    cr_assert(!wf_budget_ask(&b, &slot[3], 50, NULL));
+    wf_budget_turn(&b, 2, 3, &news);
+    cr_assert_eq(news.ready.first, &slot[3].task);
+    cr_assert_eq(b.peak, 200);
+    wf_budget_leave(&b, &slot[3]);
+    wf_budget_leave(&b, &slot[0]);
+    wf_budget_finish(&b);
 }
 
 /* Two inputs, and what a merge fills in turns. */

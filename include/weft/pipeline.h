@@ -178,10 +178,13 @@ struct weft_pipeline_config {
  * `bytes` tell it, to budget_bytes and one item: one that asks for more than
  * there is gets it when it is the oldest of its segment, nothing that might ask
  * is ahead of it, and it is the only one. A scatter keeps its item until the
- * last piece is there, so where items with `bytes` are scattered, it is one
- * more for each such scatter. What one item of each segment costs must be there
- * together. What a consumer holds counts: it may have to release an item before
- * the next one comes. */
+ * last piece is there, so pieces cannot wait for what it has: where it has
+ * `bytes`, and they have, or what is made of them, the bound is the budget and
+ * both, and one more for each such scatter behind it. If inputs of a merge take
+ * turns and several scatter so, their pieces wait for each other: it is one
+ * more for each of them. What one item of each segment costs must be there
+ * together. What a consumer holds counts: it may
+ * have to release an item before the next one comes. */
 
 /* Of a part of another pipeline only `items` count; 0 bytes: as what it is used
  * in. `config` may be NULL. */
