@@ -1,7 +1,9 @@
 /* budget.c: the bytes that the items of a run may hold.
  *
  * An item asks before it grows. It gets the bytes if they are there and nobody
- * has asked before it; else it waits in a list, oldest request first. A slot
+ * is before it; else it waits in a list: who was given some most often comes
+ * first, then the oldest request. For those are nearer to their end; and if
+ * others got what they lack, all slots would have some and none enough. A slot
  * flows from when it is filled; before that it is in its feeder's hand, where
  * it may ask for what an item costs at least.
  *
@@ -21,8 +23,8 @@
  *        stages in the paths take bytes, items enter the paths in their order,
  *        as they do for ordered stages.
  *      - nothing flows in the segments ahead of it, or is on its way there,
- * that may ask, or wait for a turn or the end of an epoch; else it waits for
- *        that.
+ *        that may ask, or wait for a turn or the end of an epoch; else it
+ *        waits for that.
  *      - it is the turn of its input, at each merge on its way.
  *      - nobody crosses before it into a segment on its way whose items ask,
  *        or wait for the turn of an input: these could wait for it, with all
@@ -209,6 +211,7 @@ static void hand_out(struct budget *b, struct slot *slot, uint64_t bytes)
     if (!fits(b, slot, bytes > slot->bytes ? bytes - slot->bytes : 0))
         set_exceeds(b, slot);
     hold(b, slot, bytes);
+    slot->grants++;
 }
 
 /* Nobody keeps others out at the borders any more that did. */
@@ -241,6 +244,27 @@ static bool comes_first(const struct budget *b, const struct slot *slot,
     return more <= kept_for(s) ||
            (slot->flows && s->oldest == slot && fits(b, slot, more)) ||
            may_exceed(b, slot);
+}
+
+/* So many more are there, and nobody who waits is before it. */
+static bool is_first(const struct budget *b, const struct slot *slot,
+                     uint64_t more)
+{
+    struct task *first = b->waiting.first;
+
+    return fits(b, slot, more) &&
+           (!first || slot->grants > slot_of_task(first)->grants);
+}
+
+static void stand_in_line(struct budget *b, struct slot *slot)
+{
+    struct task_list behind = b->waiting;
+
+    b->waiting = (struct task_list){ 0 };
+    while (behind.first && slot_of_task(behind.first)->grants >= slot->grants)
+        task_list_add(&b->waiting, task_list_take(&behind));
+    task_list_add(&b->waiting, &slot->task);
+    task_list_join(&b->waiting, &behind);
 }
 
 /* The one in hand that has waited longest, in a segment that has some. */
@@ -341,8 +365,7 @@ void wf_budget_flows(struct budget *b, struct slot *slot)
 static bool take(struct budget *b, struct slot *slot, uint64_t bytes)
 {
     uint64_t more = bytes > slot->bytes ? bytes - slot->bytes : 0;
-    bool has = !more || comes_first(b, slot, more) ||
-               (!b->waiting.first && fits(b, slot, more));
+    bool has = !more || comes_first(b, slot, more) || is_first(b, slot, more);
 
     if (has)
         hand_out(b, slot, bytes);
@@ -362,7 +385,7 @@ bool wf_budget_ask(struct budget *b, struct slot *slot, uint64_t bytes,
         slot->wants = bytes;
         slot->waits_since = b->crossings;
         share_of(b, slot)->hands += !slot->flows;
-        task_list_add(&b->waiting, &slot->task);
+        stand_in_line(b, slot);
     }
     if (less && b->exceeds == slot && !is_over(b))
         stop_exceeding(b, news);
@@ -479,6 +502,7 @@ void wf_budget_move(struct budget *b, struct slot *from, struct slot *to,
     uint64_t more = from->bytes > cost ? from->bytes - cost : 0;
     hold(b, from, from->bytes - more);
     hold(b, to, to->bytes + more);
+    to->grants = from->grants;
     if (b->exceeds == from)
         set_exceeds(b, to);
     pthread_mutex_unlock(&b->lock);
@@ -497,6 +521,7 @@ struct budget_news wf_budget_leave(struct budget *b, struct slot *slot)
     if (b->exceeds == slot)
         stop_exceeding(b, &news);
     end_scattering(b, slot);
+    slot->grants = 0;
     if (slot->flows) {
         s->markers -= slot->marker;
         if (slot->older)

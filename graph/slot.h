@@ -88,6 +88,7 @@ struct slot {
     struct slot *older, *newer; /* in the budget's order of those that flow */
     struct slot *outer;         /* that scatters, as it does, before it */
     uint64_t bytes, wants;      /* of the budget: has, and waits for, in all */
+    unsigned grants;            /* how often it was given some */
     bool flows;                 /* it is in that order */
     uint64_t waits_since;       /* crossings before it had to wait: budget.c */
     bool exceeds;               /* it has more than there was */

@@ -249,6 +249,40 @@ static int be_slow(weft_worker *self, void *item, void *ctx)
     return 0;
 }
 
+static uint64_t ten(const void *item, void *ctx) { return 10; }
+static uint64_t fifteen(const void *item, void *ctx) { return 15; }
+
+/* What comes back would be gone to new items, and one at a time could grow. */
+Test(borders, an_item_that_has_begun_grows_before_others_begin, .timeout = 60)
+{
+    enum { WARM = 50 };
+    struct numbers from = { .end = UINT64_MAX };
+    struct held held = HELD;
+    weft_sched *sched = workers(2);
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline, .items = slots_of(32), .budget_bytes = 60));
+    unsigned count = 0;
+
+    weft_source(p, "source", give, &from);
+    weft_stage(p, weft_config(stage, .name = "begin", .fn = pass, .bytes = ten,
+                              .tokens = 32));
+    weft_stage(p, weft_config(stage, .name = "grow", .fn = hold, .ctx = &held,
+                              .bytes = fifteen, .tokens = 32));
+    weft_plan *plan = pipeline_plan(p);
+    struct weft_run *run = started(sched, plan);
+    for (unsigned round = 0; round < WARM || count < 3; round++) {
+        cr_assert(round < 1000);
+        count = held_by(&held);
+        let_go(&held, count);
+        usleep(5000); /* others take what they had */
+    }
+    weft_cancel(run);
+    open_up(&held);
+    ended(run, -ECANCELED);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
+
 /* Those that ask for nothing keep coming, and ask behind the merge. */
 Test(borders, R17_an_item_that_is_large_is_not_passed_for_ever, .timeout = 60)
 {

@@ -85,6 +85,26 @@ Test(budget, bytes_are_had_until_there_are_none_then_in_the_order_of_asking)
     finish(p);
 }
 
+Test(budget, who_was_given_some_most_often_comes_first)
+{
+    struct pool *p = pool_of(100, 5, 0);
+    const uint64_t bytes[] = { 30, 10, 5, 45 };
+
+    let_flow(p, 0, 4);
+    for (unsigned i = 0; i < 4; i++)
+        cr_assert(ask(p, 0, i, bytes[i]));
+    cr_assert(ask(p, 0, 1, 12));
+    cr_assert(!ask(p, 0, 2, 20));
+    cr_assert(ask(p, 0, 1, 20)); /* it fits */
+    cr_assert(!ask(p, 0, 1, 60));
+    leaves(p, 0, 3, 1, &p->slot[0][1]);
+    cr_assert_eq(p->budget.used, 95);
+    leaves(p, 0, 0, 1, &p->slot[0][2]);
+    leaves(p, 0, 1, 0, NULL);
+    leaves(p, 0, 2, 0, NULL);
+    finish(p);
+}
+
 Test(budget, the_oldest_gets_what_is_not_there)
 {
     struct pool *p = pool_of(100, 0, 0);
