@@ -76,36 +76,28 @@ static void name_temporary(struct publish *p, uint64_t random)
              p->name, random);
 }
 
-int publish_init(struct publish *p, int folder, const char *path)
+int publish_init(struct publish *p, int folder, const char *path,
+                 struct journal *journal)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
-    uint64_t random;
+    uint64_t random = journal ? journal->id : 0;
     if (!*name)
         return -EINVAL;
     if (strlen(name) > NAME_MAX)
         return -ENAMETOOLONG;
-    if (getrandom(&random, sizeof random, 0) < 0)
+    if (!journal && getrandom(&random, sizeof random, 0) < 0)
         return -errno;
     p->folder = folder;
     p->fd = -1;
     p->size = 0;
     p->exists = false;
     p->step = PUBLISH_OPEN;
+    p->journal = journal;
     p->note = (struct publish_note){ 0 };
     snprintf(p->name, sizeof p->name, "%s", name);
     name_temporary(p, random);
     return 0;
-}
-
-void publish_journaled(struct publish *p, struct journal *journal,
-                       const char *name)
-{
-    if (!journal)
-        return;
-    p->note.journal = journal;
-    p->noted_name = name;
-    name_temporary(p, journal->id);
 }
 
 static void done(weft_worker *self, struct weft_io *io, int rc);
@@ -139,7 +131,7 @@ static void prepare(struct publish *p)
         p->io.op = WEFT_IO_FSYNC;
         break;
     case PUBLISH_SYNC_NOTE:
-        p->io.fd = p->note.journal->fd;
+        p->io.fd = p->journal->fd;
         p->io.op = WEFT_IO_FSYNC;
         break;
     default:
@@ -196,7 +188,7 @@ static enum publish_step after(struct publish *p)
         p->exists = false;
         return PUBLISH_SYNC_FOLDER;
     case PUBLISH_SYNC_FOLDER:
-        return p->note.journal ? PUBLISH_NOTE : PUBLISH_DONE;
+        return p->note.name ? PUBLISH_NOTE : PUBLISH_DONE;
     case PUBLISH_NOTE:
         return p->note.sync ? PUBLISH_SYNC_NOTE : PUBLISH_DONE;
     default:
@@ -207,12 +199,12 @@ static enum publish_step after(struct publish *p)
 /* A line into the page cache: no worker waits for a disk. */
 static int put_note(const struct publish *p)
 {
-    return journal_put(p->note.journal,
+    return journal_put(p->journal,
                        &(struct record){ .kind = RECORD_OUT,
                                          .unit = (int64_t)p->note.unit,
                                          .items = p->note.items,
                                          .item_count = p->note.item_count,
-                                         .text = p->noted_name });
+                                         .text = p->note.name });
 }
 
 static int take_step(weft_worker *self, struct publish *p)
@@ -234,8 +226,8 @@ static bool moves(struct publish *p, int rc)
         return true;
     }
     if (p->step == PUBLISH_SYNC_NOTE && rc != WEFT_PENDING)
-        journal_break(p->note.journal, rc);
-    return rc == -EEXIST && p->step == PUBLISH_OPEN && p->note.journal &&
+        journal_break(p->journal, rc);
+    return rc == -EEXIST && p->step == PUBLISH_OPEN && p->journal &&
            !unlinkat(p->folder, p->temporary, 0);
 }
 

@@ -1,7 +1,6 @@
 /* publish.h: a file appears under its name whole, or not at all.
  *
- *     publish_init(&p, folder, "out/a.tar");
- *     publish_journaled(&p, journal, "a.tar");     // if there is one
+ *     publish_init(&p, folder, "out/a.tar", journal); // or NULL
  *     publish_write(self, &p, data, bytes, false); // as often as you like
  *     publish_write(self, &p, data, bytes, true);  // now it is out/a.tar
  *     publish_discard(&p);                         // always, at the end
@@ -17,11 +16,11 @@
 
 struct journal;
 
-/* What is noted of a file when it has its name. */
+/* What the journal is told of a file when that has its name. */
 struct publish_note {
-    struct journal *journal; /* NULL: nothing is noted */
-    uint64_t unit;           /* the file's number */
-    const uint64_t *items;   /* in it, ascending */
+    const char *name;      /* what it calls the file; NULL: nothing is noted */
+    uint64_t unit;         /* the file's number */
+    const uint64_t *items; /* in it, ascending */
     size_t item_count;
     bool sync; /* before anything else happens the note is on disk as well */
 };
@@ -31,9 +30,9 @@ struct publish {
     char name[NAME_MAX + 1], temporary[NAME_MAX + 1];
     int fd; /* -1: not open */
     uint64_t size;
-    bool exists; /* under its temporary name */
-    struct publish_note note;
-    const char *noted_name; /* borrowed */
+    bool exists;              /* under its temporary name */
+    struct journal *journal;  /* NULL: there is none */
+    struct publish_note note; /* what it points to is borrowed */
 
     enum publish_step {
         PUBLISH_OPEN,
@@ -58,13 +57,11 @@ struct publish {
  * above it. A descriptor, or a negative errno. */
 int publish_folder(const char *path, bool make);
 
-/* Nothing is created yet. -ENAMETOOLONG; -EINVAL: the path names no file. */
-int publish_init(struct publish *p, int folder, const char *path);
-
-/* Before the first write: the temporary name is the journal's own. Fill in
- * p->note before the last one. `name` is what the journal calls the file. */
-void publish_journaled(struct publish *p, struct journal *journal,
-                       const char *name);
+/* Nothing is created yet. With a journal the temporary name is that journal's
+ * own; fill in p->note before the last write. -ENAMETOOLONG; -EINVAL: the path
+ * names no file. */
+int publish_init(struct publish *p, int folder, const char *path,
+                 struct journal *journal);
 
 /* Adds `bytes` to the file; with `last` it is synced and gets its name. With
  * self NULL it waits. 0, WEFT_PENDING or a negative errno. */

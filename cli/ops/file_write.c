@@ -151,10 +151,9 @@ static void written(weft_worker *self, void *file, int rc)
 static void note(struct file *f, const struct item *item, const char *name)
 {
     f->number = item->number;
-    publish_journaled(&f->out, f->all->job->journal, name);
-    f->out.note.unit = f->number;
-    f->out.note.items = &f->number;
-    f->out.note.item_count = 1;
+    f->out.note = (struct publish_note){
+        .name = name, .unit = f->number, .items = &f->number, .item_count = 1
+    };
 }
 
 static int begin(struct file *f, struct item *item)
@@ -167,7 +166,9 @@ static int begin(struct file *f, struct item *item)
         return rc;
     const char *path = (const char *)f->path.data;
     int folder = beneath_folder(f->all->folder, path + f->all->prefix);
-    rc = folder < 0 ? folder : publish_init(&f->out, folder, path);
+    rc = folder;
+    if (folder >= 0)
+        rc = publish_init(&f->out, folder, path, f->all->job->journal);
     if (rc) {
         f->out.step = PUBLISH_OPEN;
         rc = fail(f, rc);

@@ -89,9 +89,8 @@ static void note_items(struct array *a, uint64_t number)
 {
     struct job *job = a->all->job;
     struct publish_note *note = &a->file.note;
-    publish_journaled(&a->file, job->journal, a->file.name);
-    if (!a->batch->full && !job->all_given)
-        note->journal = NULL;
+    bool noted = a->batch->full || job->all_given;
+    note->name = noted ? a->file.name : NULL;
     note->unit = number;
     note->items = buffer_sorted(&a->batch->numbers, &note->item_count);
     note->sync = !job->in_order;
@@ -135,7 +134,7 @@ static int write_batch(weft_worker *self, void *batch_, void *state)
     int rc =
         pattern_name(a->path, sizeof a->path, all->params->pattern, number);
     if (!rc)
-        rc = publish_init(&a->file, all->folder, a->path);
+        rc = publish_init(&a->file, all->folder, a->path, all->job->journal);
     if (rc) {
         pool_give(&all->pool, a);
         return job_fatal(all->job, rc, "cannot create %s: %s",

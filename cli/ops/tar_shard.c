@@ -143,10 +143,9 @@ static int begin(struct shards *s)
     int rc =
         pattern_name(s->path, sizeof s->path, s->params->pattern, s->number);
     if (!rc)
-        rc = publish_init(&s->file, s->folder, s->path);
+        rc = publish_init(&s->file, s->folder, s->path, s->job->journal);
     if (rc)
         return lose(s, rc, "create", strerror(-rc));
-    publish_journaled(&s->file, s->job->journal, s->file.name);
     s->archive = archive_write_new();
     if (!s->archive || archive_write_set_format_gnutar(s->archive) ||
         archive_write_set_bytes_per_block(s->archive, 0) ||
@@ -211,8 +210,8 @@ static void flushed(weft_worker *self, void *state, int rc)
 static void note_items(struct shards *s)
 {
     struct publish_note *note = &s->file.note;
-    if (!is_full(s) && !s->job->complete)
-        note->journal = NULL;
+    bool noted = is_full(s) || s->job->complete;
+    note->name = noted ? s->file.name : NULL;
     note->unit = s->number;
     note->items = buffer_sorted(&s->numbers, &note->item_count);
     note->sync = !s->job->in_order;
