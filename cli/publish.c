@@ -8,7 +8,8 @@
  * The temporary name is random, not made of the process id: containers that
  * share a folder all have process 1. The random part of a run with a journal is
  * the journal's, so that who goes on with it after a kill finds what the killed
- * one was writing, and writes that anew. */
+ * one was writing, and writes that anew. Of a long name there is only room for
+ * its beginning, which others may share: a hash of all of it is in the rest. */
 #include "cli/publish.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "cli/journal.h"
 
@@ -72,8 +74,9 @@ int publish_folder(const char *path, bool make)
 
 static void name_temporary(struct publish *p, uint64_t random)
 {
+    uint64_t own = XXH3_64bits_withSeed(p->name, strlen(p->name), random);
     snprintf(p->temporary, sizeof p->temporary, ".%.200s.%016" PRIx64 ".tmp",
-             p->name, random);
+             p->name, own);
 }
 
 int publish_init(struct publish *p, int folder, const char *path,

@@ -80,6 +80,27 @@ static size_t notes(struct place *p)
     return lines - 1; /* but its head */
 }
 
+Test(publish, long_names_that_begin_alike_do_not_share_a_temporary)
+{
+    struct place p;
+    struct publish a, b;
+    char first[240], second[240];
+    memset(first, 'x', sizeof first);
+    first[sizeof first - 1] = '\0';
+    memcpy(second, first, sizeof first);
+    second[sizeof second - 2] = 'y';
+    make_place(&p);
+    begin(&a, &p, first);
+    begin(&b, &p, second);
+    cr_assert_eq(publish_write(NULL, &a, "fi", 2, false), 0);
+    cr_assert_eq(publish_write(NULL, &b, "seco", 4, false), 0);
+    end(&a, "rst");
+    end(&b, "nd");
+    cr_assert(holds(&p, first, "first"));
+    cr_assert(holds(&p, second, "second"));
+    remove_place(&p);
+}
+
 Test(publish, what_a_killed_run_left_gives_way_whether_it_is_noted_or_not)
 {
     struct place p;
