@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/publish.h"
@@ -55,23 +56,34 @@ static int lock(int fd)
     return -errno;
 }
 
+/* Between opening and locking, the run that had it may have removed it. */
+static bool is_removed(int fd)
+{
+    struct stat st;
+    return !fstat(fd, &st) && !st.st_nlink;
+}
+
 static int open_locked(struct journal *j, int flags)
 {
     if (j->folder < 0)
         j->folder = publish_folder(j->path, false);
     if (j->folder < 0)
         return j->folder;
-    int fd = openat(j->folder, name_of(j),
-                    O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0666);
-    if (fd < 0)
-        return -errno;
-    int rc = lock(fd);
-    if (rc) {
+    for (;;) {
+        int fd =
+            openat(j->folder, name_of(j),
+                   O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0666);
+        if (fd < 0)
+            return -errno;
+        int rc = lock(fd);
+        if (!rc && !is_removed(fd)) {
+            j->fd = fd;
+            return 0;
+        }
         close(fd);
-        return rc;
+        if (rc)
+            return rc;
     }
-    j->fd = fd;
-    return 0;
 }
 
 int journal_open(struct journal *j) { return open_locked(j, 0); }
