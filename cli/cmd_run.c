@@ -203,7 +203,7 @@ static int close_job(struct command *c, int code, weft_error *why)
 static int keep(struct command *c, int code)
 {
     struct journal *journal = &c->work.resume.journal;
-    int rc = journal->noted ? journal_sync(journal) : journal_remove(journal);
+    int rc = journal->kept ? journal_sync(journal) : journal_remove(journal);
     if (rc && !atomic_load(&c->work.job.fatal)) {
         fprintf(stderr, "weft: cannot write to %s: %s\n", journal->path,
                 strerror(-rc));

@@ -111,7 +111,7 @@ int journal_cut(struct journal *j, const struct journal_head *head,
         return -errno;
     j->id = head->id;
     j->chain = chain;
-    j->noted = true;
+    j->kept = true;
     return 0;
 }
 
@@ -172,7 +172,7 @@ int journal_put(struct journal *j, const struct record *record)
         rc = record_put(&j->line, &j->chain, record);
     if (!rc)
         rc = append(j);
-    j->noted |= !rc;
+    j->kept |= !rc;
     j->broken = rc;
     pthread_mutex_unlock(&j->lock);
     return rc;

@@ -17,9 +17,9 @@ struct journal {
     pthread_mutex_t lock; /* of all below */
     uint64_t chain;
     struct buffer line;
-    int broken;  /* what failed for good: nothing is written any more */
-    bool noted;  /* there is more in it than its head */
-    bool dirty;  /* something was appended since the last sync */
+    int broken; /* what failed for good: nothing is written any more */
+    bool kept;  /* something is noted in it, or may have been left by its run */
+    bool dirty; /* something was appended since the last sync */
     bool is_new; /* nor does its folder have it for good */
 };
 

@@ -202,7 +202,7 @@ static int go_on(struct resume *r, const struct resume_config *c,
     if (rc)
         return no_memory(why);
     sort_units(r);
-    r->found = true;
+    r->found = s->started || c->mode != RESUME_NOT;
     r->whole = s->whole && (c->mode == RESUME || !r->failed);
     if (c->mode == RESUME_FAILED)
         r->failed = 0;
@@ -239,7 +239,9 @@ static int create(struct resume *r, struct journal_head *head, weft_error *why)
               : 0;
 }
 
-/* There is a journal: what does that mean for this run? */
+/* There is a journal: what does that mean for this run? One in which nothing is
+ * noted is gone on with whether that was asked for or not: its run may have
+ * left temporary files, whose names are made of the journal's own number. */
 static int meet(struct resume *r, const struct resume_config *c,
                 struct journal_head *head, const struct buffer *text,
                 weft_error *why)
@@ -257,7 +259,7 @@ static int meet(struct resume *r, const struct resume_config *c,
                       "file",
                       path);
     const char *other = empty ? NULL : difference(&s.head, head);
-    if (empty || !s.started || (c->mode == RESUME_NOT && s.whole))
+    if (empty || (other && !s.started) || (c->mode == RESUME_NOT && s.whole))
         return c->dry ? 0 : create(r, head, why);
     if (other)
         return refuse(why, -EINVAL,
@@ -266,7 +268,7 @@ static int meet(struct resume *r, const struct resume_config *c,
                       "since it was begun, %s changed; go on with it as it "
                       "was by --resume, or, to do all again, remove %s",
                       s.out, s.head.count, other, path);
-    if (c->mode == RESUME_NOT)
+    if (c->mode == RESUME_NOT && s.started)
         return refuse(why, -EEXIST,
                       "an earlier run was not finished: %" PRIu64 " of %" PRIu64
                       " items are out; --resume goes on with "

@@ -22,7 +22,8 @@ KILLED = 137
 
 
 class Killed(CommandTest):
-    """A job for every sink, each with an item that fails."""
+    """A job for every sink, each with an item that fails: the last one, so
+    that a run can be killed before anything is noted."""
 
     def setUp(self):
         super().setUp()
@@ -31,7 +32,7 @@ class Killed(CommandTest):
     def add_items(self, count):
         for i in range(count):
             self.add(f"deep/{i:03}.jpg", jpeg(24, 16, i % 8))
-        (self.photos / f"{count // 2:03}-gone.jpg").symlink_to("nowhere")
+        (self.photos / "zz-gone.jpg").symlink_to("nowhere")
 
     def job(self, *stages):
         read = {"name": "read", "use": "file.read", "inflight": 4}
