@@ -237,7 +237,9 @@ static void tell_resumed(const struct command *c)
                 "%" PRIu64 " failed and are left out\n",
                 r->out, r->count, r->failed);
     else
-        fprintf(stderr, "weft: there is no journal %s; beginning anew\n",
+        fprintf(stderr,
+                "weft: there is no journal %s, or nothing is in it; beginning "
+                "anew\n",
                 r->journal.path);
 }
 

@@ -260,6 +260,20 @@ class Resume(Killed):
         self.assertIn("there is no journal", result.err)
         self.assertEqual(len(self.keys()), 10)
 
+    def test_a_journal_in_which_nothing_is_noted_is_not_called_missing(self):
+        spec = self.spec(bad=[1])
+        self.gate.touch()
+        self.assertEqual(self.run_json(spec).code, 1)
+        journal, = self.journals()
+        head = journal.read_text().splitlines(keepends=True)[0]
+        for text, said in ((head, "0 of 10 items are out already"),
+                           ("", "or nothing is in it; beginning anew")):
+            journal.write_text(text)
+            result = self.weft_run(spec, "--resume")
+            self.assertEqual(result.code, 1)
+            self.assertIn(said, result.err)
+            self.assertEqual(len(self.keys()), 9)
+
     def test_a_report_that_is_lost_loses_no_work(self):
         self.gate.touch()
         with open("/dev/full", "wb") as full:
