@@ -63,18 +63,23 @@ static bool is_removed(int fd)
     return !fstat(fd, &st) && !st.st_nlink;
 }
 
-static int open_locked(struct journal *j, int flags)
+static int open_file(struct journal *j, int flags)
 {
     if (j->folder < 0)
         j->folder = publish_folder(j->path, false);
     if (j->folder < 0)
         return j->folder;
+    int fd =
+        openat(j->folder, name_of(j), O_CLOEXEC | O_NOFOLLOW | flags, 0666);
+    return fd < 0 ? -errno : fd;
+}
+
+static int open_locked(struct journal *j, int flags)
+{
     for (;;) {
-        int fd =
-            openat(j->folder, name_of(j),
-                   O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0666);
+        int fd = open_file(j, O_RDWR | O_APPEND | flags);
         if (fd < 0)
-            return -errno;
+            return fd;
         int rc = lock(fd);
         if (!rc && !is_removed(fd)) {
             j->fd = fd;
@@ -87,6 +92,15 @@ static int open_locked(struct journal *j, int flags)
 }
 
 int journal_open(struct journal *j) { return open_locked(j, 0); }
+
+int journal_open_to_read(struct journal *j)
+{
+    int fd = open_file(j, O_RDONLY);
+    if (fd < 0)
+        return fd;
+    j->fd = fd;
+    return 0;
+}
 
 int journal_load(struct journal *j, struct buffer *out)
 {

@@ -31,6 +31,9 @@ void journal_finish(struct journal *j);
  * there is none; -EWOULDBLOCK: another run has it; a negative errno. */
 int journal_open(struct journal *j);
 
+/* The same, only to read: whoever has it is not disturbed, nor in the way. */
+int journal_open_to_read(struct journal *j);
+
 /* All that it holds. 0 or a negative errno. */
 int journal_load(struct journal *j, struct buffer *out);
 

@@ -301,7 +301,8 @@ int resume_open(struct resume *r, const struct resume_config *c,
     if (prepare(r, c, &head))
         return no_memory(why);
 
-    int rc = journal_open(&r->journal);
+    int rc =
+        c->dry ? journal_open_to_read(&r->journal) : journal_open(&r->journal);
     if (rc == -ENOENT)
         return c->dry ? 0 : create(r, &head, why);
     if (rc == -EWOULDBLOCK)

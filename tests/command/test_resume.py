@@ -292,6 +292,15 @@ class Resume(Killed):
         self.assertEqual(result.report["items"], 4)
         self.assertEqual(self.journals()[0].read_bytes(), before)
 
+    def test_a_dry_run_only_reads_the_journal_of_a_run_at_work(self):
+        spec = self.spec()
+        process = self.start_and_wait(spec, lambda: len(self.noted()) == 6)
+        result = self.run_json(spec, "--resume", "--dry-run")
+        self.assertEqual(result.code, 0, result.err)
+        self.assertEqual(result.report["items"], 4)
+        self.gate.touch()
+        self.assertEqual(self.finish(process).code, 0)
+
 
 class Damage(Killed):
     """A journal whose bits flip, and disks that are full or broken."""
