@@ -93,12 +93,14 @@ class Resume(Killed):
         spec = self.spec()
         self.killed(spec, lambda: len(self.noted()) == 6)
         before = self.files(), self.journals()[0].read_bytes()
-        result = self.run_json(spec)
-        self.assertEqual(result.code, 3)
-        self.assertRegex(result.err, r"not finished: 6 of 10 items are out; "
-                         r"--resume goes on .*remove .*s-%06d\.tar\.journal")
-        self.assertEqual((self.files(), self.journals()[0].read_bytes()),
-                         before)
+        for options in [], ["--dry-run"]:
+            result = self.run_json(spec, *options)
+            self.assertEqual(result.code, 3)
+            self.assertRegex(
+                result.err, r"not finished: 6 of 10 items are out; --resume "
+                r"goes on .*remove .*s-%06d\.tar\.journal")
+            self.assertEqual((self.files(), self.journals()[0].read_bytes()),
+                             before)
 
     def test_an_interrupt_then_resume_is_as_if_undisturbed(self):
         spec = self.spec(gate=4)
