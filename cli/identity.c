@@ -8,6 +8,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "cli/ops/pattern.h"
+
 static void add(XXH3_state_t *h, const void *bytes, size_t size)
 {
     XXH3_64bits_update(h, bytes, size);
@@ -23,16 +25,8 @@ static bool is_pattern(const struct param *p)
     return p->type == PARAM_STRING && strcmp(p->name, "pattern") == 0;
 }
 
-static size_t folder_of(const char *pattern)
-{
-    size_t end = strcspn(pattern, "%{");
-    while (end > 0 && pattern[end - 1] != '/')
-        end--;
-    return end;
-}
-
 static void add_param(XXH3_state_t *h, const struct param *p,
-                      const void *params)
+                      const void *params, bool numbered)
 {
     const void *member = (const char *)params + p->offset;
     const struct strings *list = member;
@@ -41,7 +35,8 @@ static void add_param(XXH3_state_t *h, const struct param *p,
     switch (p->type) {
     case PARAM_STRING: {
         const char *text = *(char *const *)member;
-        add_text(h, is_pattern(p) ? text + folder_of(text) : text);
+        add_text(h,
+                 text + (is_pattern(p) ? pattern_folder(text, numbered) : 0));
         break;
     }
     case PARAM_STRINGS:
@@ -68,7 +63,7 @@ static void add_stage(XXH3_state_t *h, const struct stage_spec *stage)
     add_text(h, stage->op->name);
     add(h, &stage->ordered, sizeof stage->ordered);
     for (const struct param *p = stage->op->params; p && p->name; p++)
-        add_param(h, p, stage->params);
+        add_param(h, p, stage->params, stage->op->numbered);
 }
 
 int identity_of(struct journal_head *out, const struct spec *spec,
@@ -97,16 +92,14 @@ int identity_of(struct journal_head *out, const struct spec *spec,
     return 0;
 }
 
-const char *identity_pattern(const struct spec *spec, size_t *folder)
+const char *identity_pattern(const struct spec *spec)
 {
     const struct stage_spec *sink = &spec->stages[spec->stage_count - 1];
     for (const struct param *p = sink->op->params; p && p->name; p++) {
         if (!is_pattern(p))
             continue;
         const void *member = (const char *)sink->params + p->offset;
-        const char *pattern = *(char *const *)member;
-        *folder = folder_of(pattern);
-        return pattern;
+        return *(char *const *)member;
     }
     return NULL;
 }

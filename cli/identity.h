@@ -11,7 +11,6 @@
 int identity_of(struct journal_head *out, const struct spec *spec,
                 const void *source);
 
-/* The pattern by which the last stage names its files, and how much of it is
- * their folder, with its slash. */
-const char *identity_pattern(const struct spec *spec, size_t *folder);
+/* The pattern by which the last stage names its files. */
+const char *identity_pattern(const struct spec *spec);
 #endif

@@ -92,6 +92,7 @@ struct op {
     unsigned tokens;        /* 0: auto, one per worker */
     bool ordered;           /* order: input unless the spec says any */
     bool serial;            /* more than one token is a mistake */
+    bool numbered;          /* Sinks: their `pattern` is (ops/pattern.h) */
 
     /* Says what is wrong with parameters that are right one by one: calls `bad`
      * with the parameter's name and what is said after it ("'path': is empty")

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "cli/identity.h"
+#include "cli/ops/pattern.h"
 
 enum { TO_DO, OUT, FAILED };
 
@@ -34,15 +35,21 @@ static int no_memory(weft_error *why)
 }
 
 /* out/.weft-train-%06d.tar.journal for out/train-%06d.tar. */
-static void make_path(char *out, size_t size, const struct spec *spec)
+static int make_path(char *out, size_t size, const struct spec *spec)
 {
-    size_t folder = 0;
-    const char *pattern = identity_pattern(spec, &folder);
-    snprintf(out, size, "%.*s.weft-%.200s.journal", (int)folder, pattern,
-             pattern + folder);
-    for (char *c = out + folder; *c; c++)
+    bool numbered = spec->stages[spec->stage_count - 1].op->numbered;
+    const char *pattern = identity_pattern(spec);
+    int rc = pattern_folder_name(out, size, pattern, numbered);
+    if (rc)
+        return rc;
+    char *name = out + strlen(out);
+    size_t room = size - (size_t)(name - out);
+    int length = snprintf(name, room, ".weft-%.200s.journal",
+                          pattern + pattern_folder(pattern, numbered));
+    for (char *c = name; *c; c++)
         if (*c == '/')
             *c = '_';
+    return (size_t)length < room ? 0 : -ENAMETOOLONG;
 }
 
 /* What a journal is, before anything is taken from it. */
@@ -293,14 +300,16 @@ int resume_open(struct resume *r, const struct resume_config *c,
     struct journal_head head;
     struct buffer text = { 0 };
     char path[PATH_MAX];
-    make_path(path, sizeof path, c->spec);
+    int rc = make_path(path, sizeof path, c->spec);
+    if (rc)
+        return refuse(why, rc, "cannot name the journal of %s: %s",
+                      identity_pattern(c->spec), strerror(-rc));
     *r = (struct resume){ .failed_too = c->mode == RESUME_FAILED };
     journal_init(&r->journal, path);
     if (prepare(r, c, &head))
         return no_memory(why);
 
-    int rc =
-        c->dry ? journal_open_to_read(&r->journal) : journal_open(&r->journal);
+    rc = c->dry ? journal_open_to_read(&r->journal) : journal_open(&r->journal);
     if (rc == -ENOENT)
         return c->dry ? 0 : create(r, &head, why);
     if (rc == -EWOULDBLOCK)

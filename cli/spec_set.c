@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/ops/pattern.h"
 #include "cli/spec_parts.h"
 #include "cli/suggest.h"
 #include "cli/yaml.h"
@@ -235,15 +236,6 @@ static struct node *setting_value(struct diag *diag,
     return node;
 }
 
-/* What comes before the first folder that a pattern itself fills in. */
-static const char *below_folder(const char *pattern)
-{
-    const char *end = pattern + strcspn(pattern, "%{");
-    while (end > pattern && end[-1] != '/')
-        end--;
-    return end;
-}
-
 static bool writes_files(const struct op *op)
 {
     for (const struct param *p = op ? op->params : NULL; p && p->name; p++)
@@ -270,12 +262,14 @@ static void set_output(struct diag *diag, struct node *root, const char *folder)
     for (struct node *n = stages ? stages->first : NULL; n; n = n->next) {
         const struct node *use = node_find(n, "use");
         struct node *pattern = node_find(node_find(n, "with"), "pattern");
-        if (!use || !use->text || !writes_files(op_find(use->text)))
+        const struct op *op = use && use->text ? op_find(use->text) : NULL;
+        if (!writes_files(op))
             continue;
         found = true;
         if (pattern && pattern->kind == NODE_SCALAR) {
+            size_t old = pattern_folder(pattern->text, op->numbered);
             pattern->text = arena_format(diag->memory, "%s/%s", folder,
-                                         below_folder(pattern->text));
+                                         pattern->text + old);
             pattern->place = place;
         }
     }

@@ -1,4 +1,4 @@
-/* test_pattern.c: numbered file names. */
+/* test_pattern.c: file names with a number in them, and their folders. */
 #include <errno.h>
 #include <string.h>
 
@@ -44,4 +44,30 @@ Test(pattern, a_name_that_does_not_fit_is_an_error)
     char name[8] = "before";
     cr_assert_eq(pattern_name(name, 5, "%04d", 1), 0);
     cr_assert_eq(pattern_name(name, 4, "%04d", 1), -ENAMETOOLONG);
+}
+
+static int folder_is(const char *pattern, bool numbered, const char *want,
+                     const char *rest)
+{
+    char name[64];
+    return !pattern_folder_name(name, sizeof name, pattern, numbered) &&
+           !strcmp(name, want) &&
+           !strcmp(pattern + pattern_folder(pattern, numbered), rest);
+}
+
+Test(pattern, its_folder_ends_where_names_are_filled_in)
+{
+    cr_assert(folder_is("out/train-%06d.tar", true, "out/", "train-%06d.tar"));
+    cr_assert(folder_is("%d", true, "", "%d"));
+    cr_assert(folder_is("/a/50%%/{key}/%d", true, "/a/50%/{key}/", "%d"));
+    cr_assert(folder_is("out/{key}.jpg", false, "out/", "{key}.jpg"));
+    cr_assert(folder_is("50%/a%%/x{key}/y", false, "50%/a%%/", "x{key}/y"));
+    cr_assert(folder_is("{key}", false, "", "{key}"));
+}
+
+Test(pattern, a_folder_that_does_not_fit_is_an_error)
+{
+    char name[8] = "before";
+    cr_assert_eq(pattern_folder_name(name, 4, "%%%%/%d", true), 0);
+    cr_assert_eq(pattern_folder_name(name, 3, "%%%%/%d", true), -ENAMETOOLONG);
 }

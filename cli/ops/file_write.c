@@ -17,10 +17,10 @@
 #include "cli/ops/claims.h"
 #include "cli/ops/name.h"
 #include "cli/ops/ops.h"
+#include "cli/ops/pattern.h"
 #include "cli/ops/pool.h"
 #include "cli/publish.h"
 #include "cli/resume.h"
-#include "cli/sandbox.h"
 
 struct write_params {
     char *pattern;
@@ -212,28 +212,6 @@ static void write_destroy(void *state)
     free(all);
 }
 
-/* What the pattern begins with: the folder above the first placeholder. */
-static size_t fixed_part(const char *pattern)
-{
-    size_t size = strcspn(pattern, "{");
-    while (size && pattern[size - 1] != '/')
-        size--;
-    return size;
-}
-
-/* It is made before the run, so that one which can write nothing does not
- * start. */
-static int open_first_folder(struct files *all)
-{
-    char *fixed = strndup(all->params->pattern, all->prefix);
-    if (!fixed)
-        return -ENOMEM;
-    all->folder = publish_folder(fixed, true);
-    free(fixed);
-    return all->folder < 0 ? all->folder
-                           : sandbox_allow(all->job->sandbox, all->folder);
-}
-
 static int write_restore(void *state, const struct item *item, const char *name)
 {
     struct files *all = state;
@@ -251,15 +229,13 @@ static int write_open(void **state, struct job *job, const void *params_,
         return op_error(why, -ENOMEM, "no memory");
     all->job = job;
     all->params = p;
-    all->folder = -1;
-    all->prefix = fixed_part(p->pattern);
+    all->prefix = pattern_folder(p->pattern, false);
     pool_init(&all->pool, sizeof(struct file), free_file);
     pthread_mutex_init(&all->lock, NULL);
-    int rc = job->dry ? 0 : open_first_folder(all);
+    int rc = op_folder(&all->folder, job, p->pattern, false, why);
     if (rc) {
         write_destroy(all);
-        return op_error(why, rc, "cannot create the folder of %s: %s",
-                        p->pattern, strerror(-rc));
+        return rc;
     }
     *state = all;
     return 0;
@@ -274,7 +250,7 @@ static void write_published(const void *state, uint64_t *items, uint64_t *files)
 /* Behind the first placeholder; before it the user says where to write. */
 static bool goes_up(const char *pattern)
 {
-    for (const char *part = pattern + fixed_part(pattern); part;) {
+    for (const char *part = pattern + pattern_folder(pattern, false); part;) {
         if (!strncmp(part, "..", 2) && (part[2] == '/' || !part[2]))
             return true;
         const char *slash = strchr(part, '/');

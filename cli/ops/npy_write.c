@@ -17,7 +17,6 @@
 #include "cli/ops/pool.h"
 #include "cli/publish.h"
 #include "cli/resume.h"
-#include "cli/sandbox.h"
 
 struct npy_params {
     char *pattern;
@@ -165,17 +164,11 @@ static int npy_open(void **state, struct job *job, const void *params_,
         return op_error(why, -ENOMEM, "no memory");
     all->job = job;
     all->params = p;
-    all->folder = -1;
     pool_init(&all->pool, sizeof(struct array), NULL);
-    if (!job->dry)
-        all->folder = publish_folder(p->pattern, true);
-    int rc = job->dry          ? 0
-             : all->folder < 0 ? all->folder
-                               : sandbox_allow(job->sandbox, all->folder);
+    int rc = op_folder(&all->folder, job, p->pattern, true, why);
     if (rc) {
         npy_destroy(all);
-        return op_error(why, rc, "cannot create the folder of %s: %s",
-                        p->pattern, strerror(-rc));
+        return rc;
     }
     *state = all;
     return 0;
@@ -209,6 +202,7 @@ const struct op op_npy_write = {
     .params = params,
     .tokens_key = "inflight",
     .tokens = 4,
+    .numbered = true,
     .check = npy_check,
     .open = npy_open,
     .fn = write_batch,

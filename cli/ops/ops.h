@@ -11,4 +11,10 @@ extern const struct op op_files_list, op_file_read, op_image_thumbnail,
 /* Writes the sentence and returns `error`. */
 int op_error(weft_error *why, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Opens the folder that a sink's files go below, makes it where it is not
+ * there, and lets commands write there. In a dry run nothing is done, and *fd
+ * is -1. 0, or a negative errno and a sentence. */
+int op_folder(int *fd, const struct job *job, const char *pattern,
+              bool numbered, weft_error *why);
 #endif

@@ -1,13 +1,34 @@
-/* pattern.c: numbered file names, such as out/train-%06d.tar.
+/* pattern.c: the names of files, such as out/train-%06d.tar or out/{key}.jpg.
  *
  * The pattern is a user's: it never reaches printf. */
 #include "cli/ops/pattern.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+size_t pattern_folder(const char *pattern, bool numbered)
+{
+    size_t end = numbered ? strlen(pattern) : strcspn(pattern, "{");
+    while (end && pattern[end - 1] != '/')
+        end--;
+    return end;
+}
+
+int pattern_folder_name(char *out, size_t size, const char *pattern,
+                        bool numbered)
+{
+    size_t length = pattern_folder(pattern, numbered), at = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (at + 1 >= size)
+            return -ENAMETOOLONG;
+        out[at++] = pattern[i];
+        i += numbered && pattern[i] == '%'; /* it is there twice */
+    }
+    out[at] = '\0';
+    return 0;
+}
 
 enum { WIDEST = 20 }; /* digits of the largest number */
 

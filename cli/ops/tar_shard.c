@@ -33,7 +33,6 @@
 #include "cli/ops/sample.h"
 #include "cli/publish.h"
 #include "cli/resume.h"
-#include "cli/sandbox.h"
 
 struct shard_params {
     char *pattern;
@@ -307,15 +306,11 @@ static int shard_open(void **state, struct job *job, const void *params_,
     s->file.fd = -1;
     open_shards = s;
     s->entry = archive_entry_new();
-    int rc = s->entry ? 0 : -ENOMEM;
-    if (!rc && !job->dry)
-        rc = s->folder = publish_folder(p->pattern, true);
-    if (rc >= 0 && !job->dry)
-        rc = sandbox_allow(job->sandbox, s->folder);
-    if (rc < 0) {
+    int rc = s->entry ? op_folder(&s->folder, job, p->pattern, true, why)
+                      : op_error(why, -ENOMEM, "no memory");
+    if (rc) {
         shard_destroy(s);
-        return op_error(why, rc, "cannot create the folder of %s: %s",
-                        p->pattern, strerror(-rc));
+        return rc;
     }
     *state = s;
     return 0;
@@ -412,6 +407,7 @@ const struct op op_tar_shard = {
     .tokens = 1,
     .ordered = true,
     .serial = true,
+    .numbered = true,
     .check = shard_check,
     .open = shard_open,
     .fn = put,

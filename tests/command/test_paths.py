@@ -3,6 +3,7 @@ whatever the inputs are called and whatever lies in that folder, before the run
 or put there while it goes on.
 """
 import os
+import shutil
 import subprocess
 import tarfile
 import unittest
@@ -191,6 +192,37 @@ class Names(PathsTest):
         unpacked.mkdir()
         subprocess.run(["tar", "xf", self.out / "s-000000.tar", "-C", unpacked],
                        check=True)
+
+
+class Signs(CommandTest):
+    """Folders with signs in their names that may begin a placeholder."""
+
+    def check(self, stage, pattern, folder, files):
+        """The outputs, and the journal, are in that folder and nowhere else;
+        and --output takes another in its place."""
+        spec = {"weft": 1, "source": self.source(match=["*.jpg"]), "stages": [
+            {"name": "read", "use": "file.read"}, *stage[:-1],
+            {**stage[-1], "name": "write", "with": {"pattern": pattern}}]}
+        for options, at in ([], folder), (["--output", "new"], "new"):
+            result = self.run_json(spec, *options)
+            self.assertEqual(result.code, 1, result.err)
+            name = os.path.basename(pattern)
+            self.assertEqual(sorted(os.listdir(self.root / at)),
+                             [f".weft-{name}.journal", *files])
+        shutil.rmtree(self.root / "new")
+        shutil.rmtree(self.root / folder.split("/")[0])
+        self.assertEqual(sorted(os.listdir(self.root)), ["photos", "spec.yaml"])
+
+    def test_are_of_the_folder_and_of_no_placeholder(self):
+        self.add("a.jpg", jpeg())
+        (self.photos / "gone.jpg").symlink_to("nowhere")
+        self.check([{"use": "tar.shard"}], "50%%/{key}/s-%d.tar", "50%/{key}",
+                   ["s-0.tar"])
+        self.check([{"name": "decode", "use": "image.thumbnail"},
+                    {"name": "batch", "use": "gather"}, {"use": "npy.write"}],
+                   "50%%/{key}/b-%d.npy", "50%/{key}", ["b-0.npy"])
+        self.check([{"use": "file.write"}], "50%%/%d/{key}.jpg", "50%%/%d",
+                   ["a.jpg"])
 
 
 class Patterns(SpecTest):
