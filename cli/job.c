@@ -260,6 +260,15 @@ static int restore(void *w_, uint64_t number, const char *name)
     return sink->restore ? sink->restore(w->states[last], &item, name) : 0;
 }
 
+/* What lies there before a new run. */
+static uint64_t count_older(void *w_)
+{
+    struct work *w = w_;
+    size_t last = w->spec->stage_count;
+    const struct op *sink = job_stage(w->spec, last)->op;
+    return sink->older ? sink->older(w->states[last]) : 0;
+}
+
 /* Who puts items together decides. */
 static bool is_in_order(const struct spec *spec)
 {
@@ -280,6 +289,7 @@ static int open_journal(struct work *w, weft_error *why)
                                           .dry = w->job.dry,
                                           .failures = &w->failures,
                                           .out = restore,
+                                          .older = count_older,
                                           .ctx = w };
     w->job.in_order = is_in_order(w->spec);
     int rc = resume_open(&w->resume, &config, why);

@@ -121,6 +121,10 @@ struct op {
      * errno. May be NULL. */
     int (*restore)(void *state, const struct item *item, const char *name);
 
+    /* Sinks, [main thread], after `open`: how many numbers, from 0 on, are
+     * taken by files that are there. NULL: it does not matter. */
+    uint64_t (*older)(const void *state);
+
     /* Sinks, [main thread], after that: a negative errno and a sentence where
      * this run cannot go on with the earlier one. May be NULL. */
     int (*resume)(void *state, weft_error *why);

@@ -90,9 +90,10 @@ int record_put_head(struct buffer *out, uint64_t *chain,
 {
     size_t start = out->size;
     int rc = put(out,
-                 "%*s weft-journal 1 %016" PRIx64 " %016" PRIx64 " %" PRIu64
-                 " %016" PRIx64,
-                 CHECKSUM, "", head->id, head->spec, head->count, head->inputs);
+                 "%*s weft-journal 2 %016" PRIx64 " %016" PRIx64 " %" PRIu64
+                 " %016" PRIx64 " %" PRIu64,
+                 CHECKSUM, "", head->id, head->spec, head->count, head->inputs,
+                 head->older);
     return rc ? rc : seal(out, start, chain);
 }
 
@@ -192,11 +193,12 @@ int record_read_head(struct record_reader *r, struct journal_head *head)
     if (rc)
         return rc == -ENODATA ? -EBADMSG : rc;
     char *at = (char *)r->line.data;
-    if (!take_word(&at, "weft-journal 1 ") ||
+    if (!take_word(&at, "weft-journal 2 ") ||
         !take_number(&at, 16, ' ', &head->id) ||
         !take_number(&at, 16, ' ', &head->spec) ||
         !take_number(&at, 10, ' ', &head->count) ||
-        !take_number(&at, 16, '\0', &head->inputs))
+        !take_number(&at, 16, ' ', &head->inputs) ||
+        !take_number(&at, 10, '\0', &head->older))
         return -EBADMSG;
     r->count = head->count;
     accept(r, size, chain);

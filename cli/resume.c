@@ -209,6 +209,7 @@ static int go_on(struct resume *r, const struct resume_config *c,
     if (rc)
         return no_memory(why);
     sort_units(r);
+    r->older = s->head.older;
     r->found = s->started || c->mode != RESUME_NOT;
     r->whole = s->whole && (c->mode == RESUME || !r->failed);
     if (c->mode == RESUME_FAILED)
@@ -235,8 +236,10 @@ static const char *difference(const struct journal_head *a,
                                   : NULL;
 }
 
-static int create(struct resume *r, struct journal_head *head, weft_error *why)
+static int create(struct resume *r, const struct resume_config *c,
+                  struct journal_head *head, weft_error *why)
 {
+    r->older = head->older = c->older(c->ctx);
     int rc = journal_create(&r->journal, head);
     if (rc == -EEXIST || rc == -EWOULDBLOCK)
         return refuse(why, rc, "another run of this job has just begun: %s",
@@ -267,7 +270,7 @@ static int meet(struct resume *r, const struct resume_config *c,
                       path);
     const char *other = empty ? NULL : difference(&s.head, head);
     if (empty || (other && !s.started) || (c->mode == RESUME_NOT && s.whole))
-        return c->dry ? 0 : create(r, head, why);
+        return c->dry ? 0 : create(r, c, head, why);
     if (other)
         return refuse(why, -EINVAL,
                       "%" PRIu64 " of %" PRIu64
@@ -311,7 +314,7 @@ int resume_open(struct resume *r, const struct resume_config *c,
 
     rc = c->dry ? journal_open_to_read(&r->journal) : journal_open(&r->journal);
     if (rc == -ENOENT)
-        return c->dry ? 0 : create(r, &head, why);
+        return c->dry ? 0 : create(r, c, &head, why);
     if (rc == -EWOULDBLOCK)
         return refuse(why, rc,
                       "another run of this job is at work: it holds %s", path);

@@ -16,8 +16,9 @@ enum resume_mode {
 
 struct resume {
     struct journal journal;
-    bool found; /* there was a journal, and it is this job's */
-    bool whole; /* every item is out or has failed, and it says so */
+    bool found;     /* there was a journal, and it is this job's */
+    bool whole;     /* every item is out or has failed, and it says so */
+    uint64_t older; /* so many numbers, from 0 on, were taken before */
     uint64_t count, out, failed; /* of the source's items, before this run */
     bool failed_too;             /* what has failed is given again */
     unsigned char *states;       /* of each item */
@@ -41,6 +42,7 @@ struct resume_config {
     bool dry; /* nothing is written */
     struct failures *failures;
     resume_out_fn *out;
+    uint64_t (*older)(void *ctx); /* how many numbers, from 0 on, are taken */
     void *ctx;
 };
 

@@ -336,15 +336,30 @@ static int shard_restore(void *state, const struct item *item, const char *name)
     return rc == -EEXIST ? 0 : rc;
 }
 
+static uint64_t shard_older(const void *state)
+{
+    const struct shards *s = state;
+    char path[PATH_MAX];
+    uint64_t count = 0;
+    while (!s->job->in_order && has_shard(s, count, path))
+        count++;
+    return count;
+}
+
 /* A shard that the journal has not heard of is replaced. In the order of the
  * source it gets the same items. In any other its items go to the shards that
  * are made now, and there may be fewer of those: then some would be in two.
- * There is at most one such shard, unless the journal has lost lines. */
+ * There is at most one such shard, unless the journal has lost lines; what is
+ * older than the run is no sign of that. */
 static int shard_resume(void *state, weft_error *why)
 {
     struct shards *s = state;
+    const struct resume *resume = s->job->resume;
     char path[PATH_MAX];
-    if (s->job->in_order || !has_shard(s, resume_unit(s->job->resume, 1), path))
+    uint64_t nth = 1;
+    while (resume_unit(resume, nth) < resume->older)
+        nth++;
+    if (s->job->in_order || !has_shard(s, resume_unit(resume, nth), path))
         return 0;
     return op_error(why, -EEXIST,
                     "%s is not in the journal, and its items may be given "
@@ -412,6 +427,7 @@ const struct op op_tar_shard = {
     .open = shard_open,
     .fn = put,
     .restore = shard_restore,
+    .older = shard_older,
     .resume = shard_resume,
     .close = shard_close,
     .published = shard_published,

@@ -67,12 +67,19 @@ class Resume(Killed):
         process.kill()
         self.finish(process)
 
-    def reference(self, spec):
-        """What an undisturbed run leaves."""
+    def assert_every_item_is_in_one_of(self, shards):
+        self.assertEqual(len(self.shards()), shards)
+        self.assertEqual(sorted(self.members()), [
+            f"item-{i:02}.{what}" for i in range(10)
+            for what in ("json", "out")])
+
+    def reference(self, spec, keep=False):
+        """What an undisturbed run leaves; it is gone then, or kept."""
         self.gate.touch()
         self.assertIn(self.run_json(spec).code, (0, 1))
         files = self.files()
-        shutil.rmtree(self.out)
+        if not keep:
+            shutil.rmtree(self.out)
         self.gate.unlink()
         self.forget()
         return files
@@ -124,9 +131,16 @@ class Resume(Killed):
         self.killed(spec, lambda: len(self.noted()) == 6)
         self.gate.touch()
         self.assertEqual(self.run_json(spec, "--resume").code, 0)
-        self.assertEqual(sorted(self.keys()),
-                         [f"item-{i:02}" for i in range(10)])
-        self.assertEqual(len(self.shards()), 4)
+        self.assert_every_item_is_in_one_of(4)
+
+    def test_in_any_order_older_shards_do_not_stand_in_the_way(self):
+        spec = self.spec({**self.shard(3), "order": "any"})
+        self.reference(spec, keep=True)
+        self.killed(spec, lambda: len(self.noted()) == 6)
+        self.gate.touch()
+        result = self.run_json(spec, "--resume")
+        self.assertEqual(result.code, 0, result.err)
+        self.assert_every_item_is_in_one_of(4)
 
     def test_in_any_order_an_unknown_shard_is_not_taken_for_a_new_one(self):
         shard = {**self.shard(3), "order": "any"}
