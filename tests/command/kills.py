@@ -12,6 +12,7 @@ import os
 import pathlib
 import random
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -93,8 +94,7 @@ class Killed(CommandTest):
 
     def assert_nothing_partial(self, spec):
         """Whatever has a final name is as it will be."""
-        _, files, _ = self.undisturbed(spec) if not self.out.exists() \
-            else self.whole[json.dumps(spec)]
+        _, files, _ = self.whole[json.dumps(spec)]
         for name, data in self.files().items():
             if not name.endswith(".tmp"):
                 self.assertEqual(data, files[name], name)
@@ -138,14 +138,21 @@ class Killed(CommandTest):
         return call - 1
 
     def kill_at_random(self, spec, chance):
-        """Kills a run, and perhaps who resumes it: how often."""
-        kills, seconds = 0, self.undisturbed(spec)[2]
+        """Kills a run, and perhaps who resumes it: how often, not counting
+        those that had ended before."""
+        whole, files, seconds = self.undisturbed(spec)
+        kills = 0
         while not kills or chance.random() < 0.4:
             process = self.begin(spec, *["--resume"] * bool(kills),
                                  io=chance.choice(["threads", "ring"]))
             time.sleep(chance.uniform(0, seconds))
             process.kill()
             process.communicate()
+            if process.returncode != -signal.SIGKILL:
+                self.assertEqual(process.returncode, whole.code)
+                self.assertEqual(self.files(), files)
+                self.empty()
+                return kills
             kills += 1
         self.assert_resumes(spec)
         self.empty()
