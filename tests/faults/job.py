@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent /
                        "command"))
@@ -20,6 +21,18 @@ PHOTOS = 5
 HANGS = 120  # seconds: the machine may be busy
 
 Outcome = collections.namedtuple("Outcome", "code out err files trouble")
+
+
+class JobTest(unittest.TestCase):
+    """A test of one job, which is made once."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.job = Job()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.job.remove()
 
 
 class Job:
@@ -63,21 +76,23 @@ class Job:
             code, out, err = done.returncode, done.stdout, done.stderr
         except subprocess.TimeoutExpired:
             code, out, err = "it hangs", b"", b""
-        files, trouble = self.read(folder / "out")
+        files, trouble = self.read(folder / "out", code)
         shutil.rmtree(folder)
         return Outcome(code, out.decode(), err.decode(), files, trouble)
 
     @staticmethod
-    def read(folder):
+    def read(folder, code):
         """{name: bytes} of all that is there, shards unpacked, and whatever is
-        not whole."""
+        not whole, or should not be there after this exit code."""
         files, trouble = {}, []
         for path in sorted(folder.rglob("*")):
             if path.is_dir():
                 continue
             data = path.read_bytes()
-            if path.name.startswith(".weft-") and path.suffix == ".journal":
-                continue  # it stays where an item has failed
+            journal = (path.name.startswith(".weft-") and
+                       path.suffix == ".journal")
+            if journal and code:
+                continue  # it stays where an item is not out
             if path.name.startswith("."):
                 trouble.append(f"{path.name} was left")
             elif path.suffix != ".tar":

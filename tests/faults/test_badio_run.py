@@ -12,22 +12,14 @@ import json
 import os
 import unittest
 
-from job import PHOTOS, Job, sweep
+from job import PHOTOS, JobTest, sweep
 
 BADIO = os.environ["BADIO"]
 LONG = bool(os.environ.get("WEFT_LONG"))
 WAYS = ("auto", "ring", "threads")
 
 
-class Files(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.job = Job()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.job.remove()
-
+class Files(JobTest):
     def attempt(self, way, **faults):
         """(the outcome, how many such calls there were, and how many fsyncs
         of a file after one of it had failed)"""

@@ -10,21 +10,13 @@ import collections
 import os
 import unittest
 
-from job import Job, sweep
+from job import JobTest, sweep
 
 NOMEM = os.environ["NOMEM"]  # the library
 STEP = 1 if os.environ.get("WEFT_LONG") else 8  # every so many-th
 
 
-class Memory(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.job = Job()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.job.remove()
-
+class Memory(JobTest):
     def attempt(self, at, for_good):
         """(the outcome, how many allocations there were)"""
         told = self.job.root / f"told-{at}"
