@@ -184,7 +184,7 @@ static int open_chart(struct command *c)
 {
     const char *path = c->args->svg;
     struct stat there;
-    int folder = publish_folder(path, false);
+    int folder = publish_folder(path, NULL);
     int rc = folder < 0 ? folder : publish_init(&c->chart, folder, path, NULL);
 
     if (rc == 0 && faccessat(folder, ".", W_OK, AT_EACCESS) != 0)

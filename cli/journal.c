@@ -3,9 +3,10 @@
  * A line that was noted after what it tells of was on disk is right whenever it
  * is found, and one that is lost costs the time to do it again. So lines are
  * written at once, for a process that is killed keeps them, but synced only now
- * and then, beside the work. An error is for good: after a short write a line
- * would follow half a line, and after an fsync that failed nobody knows what is
- * on the disk. */
+ * and then, beside the work: the first time with the folders that were made for
+ * the outputs, for without these there is neither a journal nor what it tells
+ * of. An error is for good: after a short write a line would follow half a
+ * line, and after an fsync that failed nobody knows what is on the disk. */
 #include "cli/journal.h"
 
 #include <errno.h>
@@ -66,7 +67,7 @@ static bool is_removed(int fd)
 static int open_file(struct journal *j, int flags)
 {
     if (j->folder < 0)
-        j->folder = publish_folder(j->path, false);
+        j->folder = publish_folder(j->path, NULL);
     if (j->folder < 0)
         return j->folder;
     int fd =
@@ -200,6 +201,13 @@ void journal_break(struct journal *j, int error)
     pthread_mutex_unlock(&j->lock);
 }
 
+static int sync_all(struct journal *j, bool is_new)
+{
+    if (fsync(j->fd) || (is_new && fsync(j->folder)))
+        return -errno;
+    return is_new ? publish_folders_last(j->folder, j->above) : 0;
+}
+
 int journal_sync(struct journal *j)
 {
     pthread_mutex_lock(&j->lock);
@@ -207,10 +215,11 @@ int journal_sync(struct journal *j)
     int rc = j->broken;
     j->dirty = j->is_new = false;
     pthread_mutex_unlock(&j->lock);
-    if (!rc && dirty && (fsync(j->fd) || (is_new && fsync(j->folder)))) {
-        rc = -errno;
+    if (rc || !dirty)
+        return rc;
+    rc = sync_all(j, is_new);
+    if (rc)
         journal_break(j, rc);
-    }
     return rc;
 }
 

@@ -24,33 +24,46 @@
 
 #include "cli/journal.h"
 
-/* Makes `path`'s folder when all above it exist, and makes that last. */
-static int make_one(const char *path)
+/* All above it exist. Below one that was made all count. */
+static int make_one(const char *path, unsigned *made)
 {
-    if (mkdir(path, 0777))
-        return errno == EEXIST ? 0 : -errno;
-    int above = publish_folder(path, false);
-    if (above < 0)
-        return above;
-    int rc = fsync(above) ? -errno : 0;
-    close(above);
-    return rc;
+    bool is_made = !mkdir(path, 0777);
+    if (!is_made && errno != EEXIST)
+        return -errno;
+    *made += is_made || *made;
+    return 0;
 }
 
-static int make_all(char *path)
+static int make_all(char *path, unsigned *made)
 {
     for (char *slash = strchr(path + 1, '/'); slash;
          slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        int rc = make_one(path);
+        int rc = make_one(path, made);
         *slash = '/';
         if (rc)
             return rc;
     }
-    return make_one(path);
+    return make_one(path, made);
 }
 
-int publish_folder(const char *path, bool make)
+int publish_folders_last(int folder, unsigned made)
+{
+    int rc = 0, below = -1;
+    for (; !rc && made; made--) {
+        int above = openat(below < 0 ? folder : below, "..",
+                           O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        rc = above < 0 || fsync(above) ? -errno : 0;
+        if (below >= 0)
+            close(below);
+        below = above;
+    }
+    if (below >= 0)
+        close(below);
+    return rc;
+}
+
+int publish_folder(const char *path, unsigned *made)
 {
     const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
     const char *slash = strrchr(path, '/');
@@ -63,8 +76,10 @@ int publish_folder(const char *path, bool make)
         folder[length] = '\0';
     }
     int fd = open(folder, flags);
-    if (fd < 0 && errno == ENOENT && make) {
-        int rc = make_all(folder);
+    if (made)
+        *made = 0;
+    if (fd < 0 && errno == ENOENT && made) {
+        int rc = make_all(folder, made);
         if (rc)
             return rc;
         fd = open(folder, flags);

@@ -34,8 +34,8 @@ int op_error(weft_error *why, int error, const char *format, ...)
     return error;
 }
 
-int op_folder(int *fd, const struct job *job, const char *pattern,
-              bool numbered, weft_error *why)
+int op_folder(int *fd, struct job *job, const char *pattern, bool numbered,
+              weft_error *why)
 {
     char path[PATH_MAX];
     *fd = -1;
@@ -43,7 +43,7 @@ int op_folder(int *fd, const struct job *job, const char *pattern,
         return 0;
     int rc = pattern_folder_name(path, sizeof path, pattern, numbered);
     if (!rc)
-        rc = *fd = publish_folder(path, true);
+        rc = *fd = publish_folder(path, &job->made);
     if (rc >= 0)
         rc = sandbox_allow(job->sandbox, *fd);
     return rc ? op_error(why, rc, "cannot create the folder of %s: %s", pattern,

@@ -15,6 +15,6 @@ int op_error(weft_error *why, int error, const char *format, ...)
 /* Opens the folder that a sink's files go below, makes it where it is not
  * there, and lets commands write there. In a dry run nothing is done, and *fd
  * is -1. 0, or a negative errno and a sentence. */
-int op_folder(int *fd, const struct job *job, const char *pattern,
-              bool numbered, weft_error *why);
+int op_folder(int *fd, struct job *job, const char *pattern, bool numbered,
+              weft_error *why);
 #endif

@@ -361,6 +361,27 @@ class Damage(Killed):
             *[word for fault in faults for word in ("-e", fault)]])
         return self.finish(process)
 
+    def test_folders_that_are_made_are_synced_beside_the_work(self):
+        """The run does not wait for them before it starts: before its journal
+        is there nothing is synced; and when it ends, all that they lie in."""
+        if not shutil.which("strace"):
+            self.skipTest("no strace: scripts/setup test installs it")
+        self.add_items(1)
+        trace, root = self.root / "trace", self.out
+        self.out = self.out / "deep" / "er"
+        for name, spec in self.jobs().items():
+            with self.subTest(name):
+                result = self.finish(self.begin(spec, before=[
+                    "strace", "-E", "ASAN_OPTIONS=detect_leaks=0", "-f", "-qq",
+                    "-y", "-e", "trace=openat,fsync", "-o", str(trace)]))
+                self.assertEqual(result.code, 1, result.err)
+                before, journal, after = trace.read_text().partition("O_CREAT")
+                self.assertTrue(journal)
+                self.assertNotIn("fsync(", before)
+                for folder in self.root, root, root / "deep", self.out:
+                    self.assertRegex(after, rf"fsync\(\d+<{folder}>")
+                shutil.rmtree(root)
+
     def test_a_sync_that_fails_is_told_and_not_tried_again(self):
         if not shutil.which("strace"):
             self.skipTest("no strace: scripts/setup test installs it")
