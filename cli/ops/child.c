@@ -1,18 +1,23 @@
 /* child.c: a child process with its input and output in memory.
  *
  * The child starts with no signal blocked or ignored, whatever is so here: the
- * command blocks the signals that it waits for, and ignores SIGPIPE. */
+ * command blocks the signals that it waits for, and ignores SIGPIPE.
+ *
+ * It is killed when the thread that has started it ends, which the kernel means
+ * by a parent: that is a worker, which outlives its children unless weft is
+ * killed. Programs that gain rights, and what a child has itself started, do
+ * not end with it. */
 #include "cli/ops/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,33 +25,43 @@
 
 #include "cli/sandbox.h"
 
-extern char **environ;
-
 static bool is_program(const char *path)
 {
     struct stat st;
     return !stat(path, &st) && S_ISREG(st.st_mode) && !access(path, X_OK);
 }
 
-bool child_can_run(const char *program)
+/* Where it is, to be freed; or NULL, and errno says why. */
+static char *find_in_path(const char *program)
 {
     const char *path = getenv("PATH");
-    char *file = NULL;
-    bool found = false;
-    if (strchr(program, '/'))
-        return is_program(program);
-    for (path = path ? path : "/bin:/usr/bin"; !found; path++) {
+    for (path = path ? path : "/bin:/usr/bin";; path++) {
         size_t length = strcspn(path, ":");
+        char *file = NULL;
         if (asprintf(&file, "%.*s/%s", (int)length, length ? path : ".",
-                     program) < 0)
-            return true; /* starting it will tell */
-        found = is_program(file);
+                     program) < 0) {
+            errno = ENOMEM;
+            return NULL;
+        }
+        if (is_program(file))
+            return file;
         free(file);
         path += length;
-        if (!*path)
-            break;
+        if (!*path) {
+            errno = ENOENT;
+            return NULL;
+        }
     }
-    return found;
+}
+
+bool child_can_run(const char *program)
+{
+    if (strchr(program, '/'))
+        return is_program(program);
+    char *found = find_in_path(program);
+    bool can = found || errno == ENOMEM; /* then starting it will tell */
+    free(found);
+    return can;
 }
 
 static int write_all(int fd, const struct buffer *from)
@@ -74,66 +89,86 @@ static int open_input(const struct buffer *input)
     return rc;
 }
 
-static int spawn_here(struct child *child, char **argv, int in)
-{
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t how;
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    int rc = posix_spawn_file_actions_init(&files);
-    if (rc)
-        return -rc;
-    rc = posix_spawnattr_init(&how);
-    if (rc) {
-        posix_spawn_file_actions_destroy(&files);
-        return -rc;
-    }
-    const int from[3] = { in, child->out, child->err };
-    for (int i = 0; !rc && i < 3; i++)
-        rc = posix_spawn_file_actions_adddup2(&files, from[i], i);
-    if (!rc) {
-        posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP |
-                                           POSIX_SPAWN_SETSIGMASK |
-                                           POSIX_SPAWN_SETSIGDEF);
-        posix_spawnattr_setpgroup(&how, 0);
-        posix_spawnattr_setsigmask(&how, &none);
-        posix_spawnattr_setsigdefault(&how, &all);
-        rc = posix_spawnp(&child->pid, argv[0], &files, &how, argv, environ);
-    }
-    posix_spawnattr_destroy(&how);
-    posix_spawn_file_actions_destroy(&files);
-    return -rc;
-}
-
-struct spawning {
-    struct child *child;
+/* What a child needs to know to begin. */
+struct beginning {
+    const char *program;
     char **argv;
-    int in, sandbox, rc;
+    int from[3]; /* the standard streams */
+    int sandbox; /* or -1 */
+    pid_t parent;
+    volatile int error; /* why it could not */
 };
 
-static void *spawn_there(void *spawning)
+static void reset_signals(void)
 {
-    struct spawning *s = spawning;
-    s->rc = sandbox_enter(s->sandbox);
-    if (!s->rc)
-        s->rc = spawn_here(s->child, s->argv, s->in);
-    return NULL;
+    const struct sigaction usual = { .sa_handler = SIG_DFL };
+    sigset_t none;
+    for (int i = 1; i < NSIG; i++)
+        sigaction(i, &usual, NULL); /* some cannot be changed */
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Who enters a sandbox never leaves it: that is a thread of its own, which
- * starts this child and ends. */
+/* In the child, which has the parent's memory until it is another program, and
+ * no signals: nothing here takes a lock or allocates. */
+static int become(const struct beginning *b)
+{
+    if (setpgid(0, 0) || prctl(PR_SET_PDEATHSIG, SIGKILL))
+        return -errno;
+    if (getppid() != b->parent) /* it ended before we asked */
+        return -ESRCH;
+    int rc = b->sandbox < 0 ? 0 : sandbox_enter(b->sandbox);
+    if (rc)
+        return rc;
+    for (int i = 0; i < 3; i++)
+        if (dup2(b->from[i], i) < 0)
+            return -errno;
+    reset_signals();
+    execv(b->program, b->argv);
+    return -errno;
+}
+
+/* By vfork, as posix_spawn does it; that can neither enter a sandbox nor ask
+ * for a signal when its parent ends. This thread goes on when the child is the
+ * program, or has ended. */
+static int vfork_here(pid_t *pid, struct beginning *b)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    *pid = vfork();
+    if (*pid == 0) {
+        b->error = become(b);
+        _exit(EXIT_FAILURE);
+    }
+    int rc = *pid < 0 ? -errno : b->error;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
+static void reap(pid_t pid)
+{
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
 static int spawn(struct child *child, char **argv, int in, int sandbox)
 {
-    struct spawning s = { child, argv, in, sandbox, 0 };
-    pthread_t thread;
-    if (sandbox < 0)
-        return spawn_here(child, argv, in);
-    int rc = pthread_create(&thread, NULL, spawn_there, &s);
-    if (rc)
-        return -rc;
-    pthread_join(thread, NULL);
-    return s.rc;
+    char *found = strchr(argv[0], '/') ? NULL : find_in_path(argv[0]);
+    struct beginning b = { .program = found ? found : argv[0],
+                           .argv = argv,
+                           .from = { in, child->out, child->err },
+                           .sandbox = sandbox,
+                           .parent = getpid() };
+    pid_t pid = -1;
+    if (!found && !strchr(argv[0], '/'))
+        return -errno;
+    int rc = vfork_here(&pid, &b);
+    if (rc && pid > 0)
+        reap(pid);
+    free(found);
+    child->pid = pid;
+    return rc;
 }
 
 /* It runs. Where it cannot be watched it must not go on. */
@@ -144,8 +179,7 @@ static int watch(struct child *child)
         return 0;
     int rc = -errno;
     child_kill(child);
-    while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    reap(child->pid);
     return rc;
 }
 

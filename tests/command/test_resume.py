@@ -12,10 +12,9 @@ LONG = "WEFT_LONG" in os.environ
 
 
 class Resume(Killed):
-    """Every item notes that it was done, in the file that is named in `phase`:
-    a command whose weft was killed lives on, and notes it where it began. From
-    number `gate` on they wait for a file, so nothing depends on how fast they
-    are."""
+    """Every item notes that it was done, in the file that was named in `phase`
+    when its command began. From number `gate` on they wait for a file, so
+    nothing depends on how fast they are."""
 
     COUNT = 10
 

@@ -7,6 +7,16 @@ import signal
 import unittest
 
 from fixtures import CommandTest
+from test_sandbox import landlock_version
+
+
+def has_ended(number):
+    """Whether this process has, waited for or not."""
+    try:
+        with open(f"/proc/{number}/stat", encoding="ascii") as stat:
+            return stat.read().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 class Signals(CommandTest):
@@ -188,6 +198,23 @@ class Signals(CommandTest):
         process.send_signal(signal.SIGCONT)
         self.gate.touch()
         self.assert_all_done(process)
+
+    def test_a_kill_ends_the_commands_too(self):
+        """What nobody can catch; in a sandbox or not."""
+        lives = self.root / "lives"
+        script = self.root / "script"
+        script.write_text(f"#!/bin/sh\necho $$ >>'{lives}'\nexec sleep 60\n")
+        script.chmod(0o755)
+        sandbox = ["--sandbox"] if landlock_version() >= 3 else []
+        for options in [], sandbox:
+            lives.write_text("")
+            process = self.start(self.commands(script), *options)
+            self.addCleanup(process.kill)
+            self.wait_until(lambda: len(lives.read_text().split()) == 2)
+            process.kill()
+            self.finish(process)
+            for number in lives.read_text().split():
+                self.wait_until(lambda: has_ended(number))
 
 
 if __name__ == "__main__":
