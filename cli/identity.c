@@ -8,6 +8,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "cli/item.h"
 #include "cli/ops/pattern.h"
 
 static void add(XXH3_state_t *h, const void *bytes, size_t size)

@@ -6,15 +6,10 @@
 #ifndef WEFT_CLI_ITEM_H
 #define WEFT_CLI_ITEM_H
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
+#include "cli/buffer.h"
 #include "weft/io.h"
-
-struct buffer {
-    unsigned char *data; /* malloc'ed */
-    size_t size, room;
-};
 
 /* Packed 8-bit RGB, rows without padding. */
 struct image {
@@ -48,12 +43,4 @@ struct batch {
     struct weft_io io;
     void *op;
 };
-
-/* Makes room for `size` bytes, keeping what is there. 0 or -ENOMEM. */
-int buffer_reserve(struct buffer *buffer, size_t size);
-void buffer_free(struct buffer *buffer);
-
-/* A buffer of numbers. 0 or -ENOMEM. */
-int buffer_add(struct buffer *buffer, uint64_t number);
-uint64_t *buffer_sorted(struct buffer *buffer, size_t *count);
 #endif

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,28 +15,6 @@
 enum { CHECKSUM = 16, PREFIX = CHECKSUM + 1 };
 
 /* Writing. */
-
-static int put_bytes(struct buffer *out, const char *bytes, size_t size)
-{
-    if (buffer_reserve(out, out->size + size))
-        return -ENOMEM;
-    memcpy(out->data + out->size, bytes, size);
-    out->size += size;
-    return 0;
-}
-
-static int put(struct buffer *out, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static int put(struct buffer *out, const char *format, ...)
-{
-    char text[160];
-    va_list args;
-    va_start(args, format);
-    int size = vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    return put_bytes(out, text, (size_t)size);
-}
 
 static bool is_plain(char c)
 {
@@ -51,10 +28,10 @@ static int put_escaped(struct buffer *out, const char *text)
         size_t plain = 0;
         while (is_plain(text[plain]))
             plain++;
-        rc = put_bytes(out, text, plain);
+        rc = buffer_append(out, text, plain);
         text += plain;
         if (!rc && *text)
-            rc = put(out, "%%%02X", (unsigned char)*text++);
+            rc = buffer_print(out, "%%%02X", (unsigned char)*text++);
     }
     return rc;
 }
@@ -65,9 +42,9 @@ static int put_items(struct buffer *out, const uint64_t *items, size_t count)
     for (size_t i = 0, last; !rc && i < count; i = last + 1) {
         for (last = i; last + 1 < count && items[last + 1] == items[last] + 1;)
             last++;
-        rc = put(out, i ? ",%" PRIu64 : "%" PRIu64, items[i]);
+        rc = buffer_print(out, i ? ",%" PRIu64 : "%" PRIu64, items[i]);
         if (!rc && last > i)
-            rc = put(out, "-%" PRIu64, items[last]);
+            rc = buffer_print(out, "-%" PRIu64, items[last]);
     }
     return rc;
 }
@@ -82,52 +59,52 @@ static int seal(struct buffer *out, size_t start, uint64_t *chain)
     snprintf(checksum, sizeof checksum, "%016" PRIx64, hash);
     memcpy(out->data + start, checksum, CHECKSUM);
     *chain = hash;
-    return put(out, "\n");
+    return buffer_append(out, "\n", 1);
 }
 
 int record_put_head(struct buffer *out, uint64_t *chain,
                     const struct journal_head *head)
 {
     size_t start = out->size;
-    int rc = put(out,
-                 "%*s weft-journal 2 %016" PRIx64 " %016" PRIx64 " %" PRIu64
-                 " %016" PRIx64 " %" PRIu64,
-                 CHECKSUM, "", head->id, head->spec, head->count, head->inputs,
-                 head->older);
+    int rc = buffer_print(out,
+                          "%*s weft-journal 2 %016" PRIx64 " %016" PRIx64
+                          " %" PRIu64 " %016" PRIx64 " %" PRIu64,
+                          CHECKSUM, "", head->id, head->spec, head->count,
+                          head->inputs, head->older);
     return rc ? rc : seal(out, start, chain);
 }
 
 static int put_failure(struct buffer *out, const struct record *r)
 {
-    int rc = put(out, "failed ");
+    int rc = buffer_print(out, "failed ");
     if (!rc)
-        rc = r->unit == NO_UNIT ? put(out, "- ")
-                                : put(out, "%" PRId64 " ", r->unit);
+        rc = r->unit == NO_UNIT ? buffer_print(out, "- ")
+                                : buffer_print(out, "%" PRId64 " ", r->unit);
     if (!rc)
         rc = put_items(out, r->items, r->item_count);
     if (!rc)
-        rc = put(out, " %.64s %d ", r->stage, -r->error);
+        rc = buffer_print(out, " %.64s %d ", r->stage, -r->error);
     return rc ? rc : put_escaped(out, r->text);
 }
 
 static int put_out(struct buffer *out, const struct record *r)
 {
-    int rc = put(out, "out %" PRId64 " ", r->unit);
+    int rc = buffer_print(out, "out %" PRId64 " ", r->unit);
     if (!rc)
         rc = put_items(out, r->items, r->item_count);
     if (!rc)
-        rc = put(out, " ");
+        rc = buffer_print(out, " ");
     return rc ? rc : put_escaped(out, r->text);
 }
 
 int record_put(struct buffer *out, uint64_t *chain, const struct record *r)
 {
     size_t start = out->size;
-    int rc = put(out, "%*s ", CHECKSUM, "");
+    int rc = buffer_print(out, "%*s ", CHECKSUM, "");
     if (!rc)
         rc = r->kind == RECORD_OUT      ? put_out(out, r)
              : r->kind == RECORD_FAILED ? put_failure(out, r)
-                                        : put(out, "end");
+                                        : buffer_print(out, "end");
     return rc ? rc : seal(out, start, chain);
 }
 
@@ -211,11 +188,10 @@ static int add_range(struct record_reader *r, uint64_t first, uint64_t last)
     if (count > SIZE_MAX / sizeof first / 2 ||
         buffer_reserve(&r->items, r->items.size + count * sizeof first))
         return -ENOMEM;
-    for (uint64_t i = first; i <= last; i++) {
-        memcpy(r->items.data + r->items.size, &i, sizeof i);
-        r->items.size += sizeof i;
-    }
-    return 0;
+    int rc = 0;
+    for (uint64_t i = first; !rc && i <= last; i++)
+        rc = buffer_add(&r->items, i);
+    return rc;
 }
 
 /* "3,5-7 ": ascending, of items that the source has. */

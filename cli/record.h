@@ -11,7 +11,7 @@
 #define WEFT_CLI_RECORD_H
 #include <stdbool.h>
 
-#include "cli/item.h"
+#include "cli/buffer.h"
 
 /* Which job a journal is of. */
 struct journal_head {

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "cli/identity.h"
+#include "cli/item.h"
 #include "cli/ops/pattern.h"
 
 enum { TO_DO, OUT, FAILED };

@@ -86,16 +86,16 @@ static int add_word(struct command *c, const char *word)
     int rc = 0;
     while (!rc && *word) {
         if (!strncmp(word, path, sizeof path - 1)) {
-            rc = name_append(&c->words, item->path, strlen(item->path));
+            rc = buffer_append(&c->words, item->path, strlen(item->path));
             word += sizeof path - 1;
         } else if (!strncmp(word, key, sizeof key - 1)) {
             rc = name_from_key(&c->words, item->key, '.');
             word += sizeof key - 1;
         } else {
-            rc = name_append(&c->words, word++, 1);
+            rc = buffer_append(&c->words, word++, 1);
         }
     }
-    return rc ? rc : name_append(&c->words, "", 1);
+    return rc ? rc : buffer_append(&c->words, "", 1);
 }
 
 static int make_argv(struct command *c)

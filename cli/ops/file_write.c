@@ -74,13 +74,13 @@ static int make_path(struct file *f, const struct item *item)
             rc = name_from_key(&f->path, item->key, '.');
             c += sizeof key - 1;
         } else if (!strncmp(c, ext, sizeof ext - 1)) {
-            rc = name_append(&f->path, extension, strlen(extension));
+            rc = buffer_append(&f->path, extension, strlen(extension));
             c += sizeof ext - 1;
         } else {
-            rc = name_append(&f->path, c++, 1);
+            rc = buffer_append(&f->path, c++, 1);
         }
     }
-    return rc ? rc : name_append(&f->path, "", 1);
+    return rc ? rc : buffer_append(&f->path, "", 1);
 }
 
 static int claim(struct file *f, struct item *item)

@@ -13,15 +13,6 @@
 
 enum { CHECKSUM = 17 }; /* "-" and 16 digits */
 
-int name_append(struct buffer *out, const void *data, size_t size)
-{
-    if (buffer_reserve(out, out->size + size))
-        return -ENOMEM;
-    memcpy(out->data + out->size, data, size);
-    out->size += size;
-    return 0;
-}
-
 static bool is_control(uint32_t c)
 {
     return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == UTF8_INVALID;
@@ -34,10 +25,10 @@ static int append_character(struct buffer *out, const char *text, size_t size,
     char escaped[4];
     int rc = 0;
     if (!is_control(c))
-        return name_append(out, text, size);
+        return buffer_append(out, text, size);
     for (size_t i = 0; !rc && i < size; i++) {
         snprintf(escaped, sizeof escaped, "%%%02X", (unsigned char)text[i]);
-        rc = name_append(out, escaped, 3);
+        rc = buffer_append(out, escaped, 3);
     }
     return rc;
 }
@@ -55,7 +46,7 @@ static int shorten(struct buffer *out, size_t start, size_t longest,
     out->size = end;
     snprintf(checksum, sizeof checksum, "-%016" PRIx64,
              (uint64_t)XXH3_64bits(part, size));
-    return name_append(out, checksum, CHECKSUM);
+    return buffer_append(out, checksum, CHECKSUM);
 }
 
 static int append_part(struct buffer *out, const char *part, size_t size,
@@ -64,11 +55,11 @@ static int append_part(struct buffer *out, const char *part, size_t size,
     size_t start = out->size, length;
     int rc = 0;
     if (!size || (*part == '.' && (size == 1 || (size == 2 && part[1] == '.'))))
-        return name_append(out, "_", 1);
+        return buffer_append(out, "_", 1);
     for (size_t i = 0; !rc && i < size; i += length) {
         uint32_t c;
         length = utf8_decode(part + i, size - i, &c);
-        rc = c == '.' ? name_append(out, &dot, 1)
+        rc = c == '.' ? buffer_append(out, &dot, 1)
                       : append_character(out, part + i, length, c);
     }
     return rc ? rc : shorten(out, start, longest, part, size);
@@ -81,7 +72,7 @@ int name_from_key(struct buffer *out, const char *key, char dot)
     for (; !rc && (slash = strchr(key, '/')); key = slash + 1) {
         rc = append_part(out, key, (size_t)(slash - key), '.', NAME_MAX);
         if (!rc)
-            rc = name_append(out, "/", 1);
+            rc = buffer_append(out, "/", 1);
     }
     const char *end = strrchr(key, '.');
     size_t size = end && end != key ? (size_t)(end - key) : strlen(key);

@@ -20,7 +20,4 @@ int name_from_key(struct buffer *out, const char *key, char dot);
 /* The extension if it is made of letters and digits and not too long, else
  * "bin". */
 const char *name_extension(const char *extension);
-
-/* Appends bytes: 0 or -ENOMEM. */
-int name_append(struct buffer *out, const void *data, size_t size);
 #endif

@@ -7,44 +7,31 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/ops/name.h"
 #include "cli/utf8.h"
-
-__attribute__((format(printf, 2, 3))) static int append(struct buffer *out,
-                                                        const char *format, ...)
-{
-    char text[64];
-    va_list args;
-    va_start(args, format);
-    int size = vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    return name_append(out, text, (size_t)size);
-}
 
 static int append_string(struct buffer *out, const char *text, bool *exact)
 {
     size_t size = strlen(text), length;
-    int rc = name_append(out, "\"", 1);
+    int rc = buffer_append(out, "\"", 1);
     for (size_t i = 0; !rc && i < size; i += length) {
         uint32_t c;
         length = utf8_decode(text + i, size - i, &c);
         if (c == UTF8_INVALID) {
             *exact = false;
-            rc = append(out, "%%%02X", (unsigned char)text[i]);
+            rc = buffer_print(out, "%%%02X", (unsigned char)text[i]);
         } else if (c < 0x20 || c == 0x7f) {
-            rc = append(out, "\\u%04x", c);
+            rc = buffer_print(out, "\\u%04x", c);
         } else if (c == '"' || c == '\\') {
-            rc = append(out, "\\%c", (char)c);
+            rc = buffer_print(out, "\\%c", (char)c);
         } else {
-            rc = name_append(out, text + i, length);
+            rc = buffer_append(out, text + i, length);
         }
     }
-    return rc ? rc : name_append(out, "\"", 1);
+    return rc ? rc : buffer_append(out, "\"", 1);
 }
 
 static int append_base64(struct buffer *out, const char *text)
@@ -61,7 +48,7 @@ static int append_base64(struct buffer *out, const char *text)
         char group[4];
         for (unsigned j = 0; j < 4; j++)
             group[j] = j > here ? '=' : digits[bits >> (18 - 6 * j) & 63];
-        rc = name_append(out, group, 4);
+        rc = buffer_append(out, group, 4);
     }
     return rc;
 }
@@ -70,21 +57,22 @@ int sample_describe(struct buffer *out, const struct item *item)
 {
     bool exact = true, read = item->source_xxh3 || item->source_size;
     out->size = 0;
-    int rc = append(out, "{\"source\": ");
+    int rc = buffer_print(out, "{\"source\": ");
     if (!rc)
         rc = append_string(out, item->key, &exact);
     if (!rc && !exact)
-        rc = append(out, ", \"source_base64\": \"");
+        rc = buffer_print(out, ", \"source_base64\": \"");
     if (!rc && !exact)
         rc = append_base64(out, item->key);
     if (!rc && !exact)
-        rc = append(out, "\"");
+        rc = buffer_print(out, "\"");
     if (!rc && item->source_width)
-        rc = append(out, ", \"width\": %u, \"height\": %u", item->source_width,
-                    item->source_height);
+        rc = buffer_print(out, ", \"width\": %u, \"height\": %u",
+                          item->source_width, item->source_height);
     if (!rc && read)
-        rc = append(out, ", \"bytes\": %" PRIu64, item->source_size);
+        rc = buffer_print(out, ", \"bytes\": %" PRIu64, item->source_size);
     if (!rc && read)
-        rc = append(out, ", \"xxh3\": \"%016" PRIx64 "\"", item->source_xxh3);
-    return rc ? rc : append(out, "}\n");
+        rc = buffer_print(out, ", \"xxh3\": \"%016" PRIx64 "\"",
+                          item->source_xxh3);
+    return rc ? rc : buffer_print(out, "}\n");
 }

@@ -94,7 +94,7 @@ static la_ssize_t collect(struct archive *a, void *state, const void *data,
                           size_t size)
 {
     struct shards *s = state;
-    if (name_append(&s->waiting, data, size)) {
+    if (buffer_append(&s->waiting, data, size)) {
         archive_set_error(a, ENOMEM, "no memory");
         return -1;
     }
@@ -158,8 +158,8 @@ static int add_file(struct shards *s, const char *extension,
                     const struct buffer *bytes)
 {
     size_t size = s->name.size;
-    if (name_append(&s->name, ".", 1) ||
-        name_append(&s->name, extension, strlen(extension) + 1))
+    if (buffer_append(&s->name, ".", 1) ||
+        buffer_append(&s->name, extension, strlen(extension) + 1))
         return -ENOMEM;
     archive_entry_clear(s->entry);
     archive_entry_set_pathname(s->entry, (const char *)s->name.data);
