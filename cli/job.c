@@ -234,10 +234,8 @@ static int open_operators(struct work *w, weft_error *why)
     size_t n = w->spec->stage_count + 1;
 
     w->states = calloc(n, sizeof w->states[0]);
-    if (!w->states) {
-        snprintf(why->text, sizeof why->text, "no memory");
-        return -ENOMEM;
-    }
+    if (!w->states)
+        return op_error(why, -ENOMEM, "no memory");
     for (; w->opened < n; w->opened++) {
         const struct stage_spec *s = job_stage(w->spec, w->opened);
         if (!s->op->open)

@@ -78,6 +78,10 @@ struct job {
 int job_fatal(struct job *job, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Writes the sentence and returns `error`. */
+int op_error(weft_error *why, int error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 struct op {
     const char *name; /* "image.jpeg" */
     const char *help; /* one line */

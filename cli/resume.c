@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,21 +17,9 @@
 
 enum { TO_DO, OUT, FAILED };
 
-static int refuse(weft_error *why, int rc, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int refuse(weft_error *why, int rc, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(why->text, sizeof why->text, format, args);
-    va_end(args);
-    return rc;
-}
-
 static int no_memory(weft_error *why)
 {
-    return refuse(why, -ENOMEM, "no memory");
+    return op_error(why, -ENOMEM, "no memory");
 }
 
 /* out/.weft-train-%06d.tar.journal for out/train-%06d.tar. */
@@ -203,10 +190,11 @@ static int go_on(struct resume *r, const struct resume_config *c,
     if (!rc && c->mode == RESUME)
         rc = for_each(r, c, text, s, tell);
     if (rc == -EBADMSG)
-        return refuse(why, rc,
-                      "%s is damaged: it says of an item twice that it is out; "
-                      "to do all again, remove that file",
-                      r->journal.path);
+        return op_error(
+            why, rc,
+            "%s is damaged: it says of an item twice that it is out; "
+            "to do all again, remove that file",
+            r->journal.path);
     if (rc)
         return no_memory(why);
     sort_units(r);
@@ -221,8 +209,8 @@ static int go_on(struct resume *r, const struct resume_config *c,
                  "about is done again",
                  r->journal.path, (size_t)(text->size - s->size));
     rc = c->dry ? 0 : journal_cut(&r->journal, &s->head, s->size, s->chain);
-    return rc ? refuse(why, rc, "cannot write to %s: %s", r->journal.path,
-                       strerror(-rc))
+    return rc ? op_error(why, rc, "cannot write to %s: %s", r->journal.path,
+                         strerror(-rc))
               : 0;
 }
 
@@ -243,10 +231,10 @@ static int create(struct resume *r, const struct resume_config *c,
     r->older = head->older = c->older(c->ctx);
     int rc = journal_create(&r->journal, head);
     if (rc == -EEXIST || rc == -EWOULDBLOCK)
-        return refuse(why, rc, "another run of this job has just begun: %s",
-                      r->journal.path);
-    return rc ? refuse(why, rc, "cannot create %s: %s", r->journal.path,
-                       strerror(-rc))
+        return op_error(why, rc, "another run of this job has just begun: %s",
+                        r->journal.path);
+    return rc ? op_error(why, rc, "cannot create %s: %s", r->journal.path,
+                         strerror(-rc))
               : 0;
 }
 
@@ -264,27 +252,28 @@ static int meet(struct resume *r, const struct resume_config *c,
     bool empty =
         !s.named && (!text->size || !memchr(text->data, '\n', text->size));
     if (!s.named && !empty)
-        return refuse(why, -EBADMSG,
-                      "%s is no journal, or its first line is damaged, so that "
-                      "nobody knows what is out; to do all again, remove that "
-                      "file",
-                      path);
+        return op_error(
+            why, -EBADMSG,
+            "%s is no journal, or its first line is damaged, so that "
+            "nobody knows what is out; to do all again, remove that "
+            "file",
+            path);
     const char *other = empty ? NULL : difference(&s.head, head);
     if (empty || (other && !s.started) || (c->mode == RESUME_NOT && s.whole))
         return c->dry ? 0 : create(r, c, head, why);
     if (other)
-        return refuse(why, -EINVAL,
-                      "%" PRIu64 " of %" PRIu64
-                      " items of another job are out: "
-                      "since it was begun, %s changed; go on with it as it "
-                      "was by --resume, or, to do all again, remove %s",
-                      s.out, s.head.count, other, path);
+        return op_error(why, -EINVAL,
+                        "%" PRIu64 " of %" PRIu64
+                        " items of another job are out: "
+                        "since it was begun, %s changed; go on with it as it "
+                        "was by --resume, or, to do all again, remove %s",
+                        s.out, s.head.count, other, path);
     if (c->mode == RESUME_NOT && s.started)
-        return refuse(why, -EEXIST,
-                      "an earlier run was not finished: %" PRIu64 " of %" PRIu64
-                      " items are out; --resume goes on with "
-                      "it; to do all again, remove %s",
-                      s.out, s.head.count, path);
+        return op_error(why, -EEXIST,
+                        "an earlier run was not finished: %" PRIu64
+                        " of %" PRIu64 " items are out; --resume goes on with "
+                        "it; to do all again, remove %s",
+                        s.out, s.head.count, path);
     return go_on(r, c, text, &s, why);
 }
 
@@ -306,8 +295,8 @@ int resume_open(struct resume *r, const struct resume_config *c,
     char path[PATH_MAX];
     int rc = make_path(path, sizeof path, c->spec);
     if (rc)
-        return refuse(why, rc, "cannot name the journal of %s: %s",
-                      identity_pattern(c->spec), strerror(-rc));
+        return op_error(why, rc, "cannot name the journal of %s: %s",
+                        identity_pattern(c->spec), strerror(-rc));
     *r = (struct resume){ .failed_too = c->mode == RESUME_FAILED };
     journal_init(&r->journal, path);
     if (prepare(r, c, &head))
@@ -317,11 +306,11 @@ int resume_open(struct resume *r, const struct resume_config *c,
     if (rc == -ENOENT)
         return c->dry ? 0 : create(r, c, &head, why);
     if (rc == -EWOULDBLOCK)
-        return refuse(why, rc,
-                      "another run of this job is at work: it holds %s", path);
+        return op_error(
+            why, rc, "another run of this job is at work: it holds %s", path);
     if (!rc)
         rc = journal_load(&r->journal, &text);
-    rc = rc ? refuse(why, rc, "cannot read %s: %s", path, strerror(-rc))
+    rc = rc ? op_error(why, rc, "cannot read %s: %s", path, strerror(-rc))
             : meet(r, c, &head, &text, why);
     buffer_free(&text);
     return rc;

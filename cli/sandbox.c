@@ -21,6 +21,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cli/op.h"
+
 /* Headers may be older than the kernel. */
 enum { VERSION = 3 };
 static const uint64_t right_to_truncate = UINT64_C(1) << 14;
@@ -42,9 +44,8 @@ static uint64_t rights_of_folder(void)
 
 static int fail(weft_error *why, int error, const char *doing, const char *what)
 {
-    snprintf(why->text, sizeof why->text, "--sandbox: cannot %s %s: %s", doing,
-             what, strerror(-error));
-    return error;
+    return op_error(why, error, "--sandbox: cannot %s %s: %s", doing, what,
+                    strerror(-error));
 }
 
 static int allow(int sandbox, int fd, uint64_t rights)
@@ -93,12 +94,11 @@ int sandbox_create(weft_error *why)
             snprintf(here, sizeof here, "there is none (%s)", strerror(-error));
         else
             snprintf(here, sizeof here, "it is version %d", version);
-        snprintf(
-            why->text, sizeof why->text,
+        return op_error(
+            why, error,
             "--sandbox needs version %d of Landlock, which Linux has since "
             "6.2; here %s; leave --sandbox out to run without",
             VERSION, here);
-        return error;
     }
     int sandbox = (int)syscall(SYS_landlock_create_ruleset, &all,
                                sizeof all.handled_access_fs, 0);

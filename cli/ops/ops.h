@@ -8,10 +8,6 @@ extern const struct op op_files_list, op_file_read, op_image_thumbnail,
     op_image_jpeg, op_gather, op_exec, op_tar_shard, op_npy_write,
     op_file_write;
 
-/* Writes the sentence and returns `error`. */
-int op_error(weft_error *why, int error, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
 /* Opens the folder that a sink's files go below, makes it where it is not
  * there, and lets commands write there. In a dry run nothing is done, and *fd
  * is -1. 0, or a negative errno and a sentence. */
