@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/full.h"
 #include "cli/publish.h"
 
 void journal_init(struct journal *j, const char *path)
@@ -130,20 +131,9 @@ int journal_cut(struct journal *j, const struct journal_head *head,
     return 0;
 }
 
-static int write_all(int fd, const struct buffer *bytes)
-{
-    for (size_t at = 0; at < bytes->size;) {
-        ssize_t n = write(fd, bytes->data + at, bytes->size - at);
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        at += n > 0 ? (size_t)n : 0;
-    }
-    return 0;
-}
-
 static int append(struct journal *j)
 {
-    int rc = write_all(j->fd, &j->line);
+    int rc = full_write(j->fd, j->line.data, j->line.size);
     j->line.size = 0;
     j->dirty = true;
     return rc;

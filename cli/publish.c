@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "cli/full.h"
 #include "cli/journal.h"
 
 /* All above it exist. Below one that was made all count. */
@@ -157,19 +158,6 @@ static void prepare(struct publish *p)
     }
 }
 
-static int write_here(const struct weft_io *io)
-{
-    const char *data = io->data;
-    for (size_t at = 0; at < io->bytes;) {
-        ssize_t n =
-            pwrite(io->fd, data + at, io->bytes - at, (off_t)(io->offset + at));
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        at += n > 0 ? (size_t)n : 0;
-    }
-    return 0;
-}
-
 /* What weft_io_start does, for the main thread, which may wait. */
 static int perform_here(struct weft_io *io)
 {
@@ -178,7 +166,7 @@ static int perform_here(struct weft_io *io)
         io->result = openat(io->fd, io->path, io->flags, io->mode);
         return io->result < 0 ? -errno : 0;
     case WEFT_IO_WRITE:
-        return write_here(io);
+        return full_pwrite(io->fd, io->data, io->bytes, (off_t)io->offset);
     case WEFT_IO_RENAME:
         return renameat(io->fd, io->path, io->fd, io->path2) ? -errno : 0;
     default:

@@ -23,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/full.h"
 #include "cli/sandbox.h"
 
 static bool is_program(const char *path)
@@ -64,17 +65,6 @@ bool child_can_run(const char *program)
     return can;
 }
 
-static int write_all(int fd, const struct buffer *from)
-{
-    for (size_t at = 0; at < from->size;) {
-        ssize_t n = pwrite(fd, from->data + at, from->size - at, (off_t)at);
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        at += n > 0 ? (size_t)n : 0;
-    }
-    return 0;
-}
-
 /* A descriptor to read `input` from its beginning, or nothing. */
 static int open_input(const struct buffer *input)
 {
@@ -82,7 +72,7 @@ static int open_input(const struct buffer *input)
                    : open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    int rc = input ? write_all(fd, input) : 0;
+    int rc = input ? full_pwrite(fd, input->data, input->size, 0) : 0;
     if (!rc)
         return fd;
     close(fd);
