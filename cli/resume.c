@@ -87,33 +87,12 @@ static bool mark(struct resume *r, const struct record *record, size_t line)
     return true;
 }
 
-static int add_unit(struct resume *r, int64_t unit)
-{
-    if (r->unit_count == r->unit_room) {
-        size_t room = r->unit_room ? r->unit_room * 2 : 64;
-        int64_t *units = realloc(r->units, room * sizeof *units);
-        if (!units)
-            return -ENOMEM;
-        r->units = units;
-        r->unit_room = room;
-    }
-    r->units[r->unit_count++] = unit;
-    return 0;
-}
-
-static int by_number(const void *a_, const void *b_)
-{
-    int64_t a = *(const int64_t *)a_, b = *(const int64_t *)b_;
-    return (a > b) - (a < b);
-}
-
 /* A batch that failed and was tried again has its number twice. */
 static void sort_units(struct resume *r)
 {
-    size_t count = 0;
-    if (r->unit_count)
-        qsort(r->units, r->unit_count, sizeof *r->units, by_number);
-    for (size_t i = 0; i < r->unit_count; i++)
+    size_t numbers, count = 0;
+    r->units = buffer_sorted(&r->numbers, &numbers);
+    for (size_t i = 0; i < numbers; i++)
         if (!count || r->units[count - 1] != r->units[i])
             r->units[count++] = r->units[i];
     r->unit_count = count;
@@ -127,7 +106,7 @@ static int take(struct resume *r, const struct resume_config *c,
     if (!mark(r, record, line))
         return -EBADMSG;
     if (record->unit != NO_UNIT && (out || c->mode == RESUME))
-        rc = add_unit(r, record->unit);
+        rc = buffer_add(&r->numbers, (uint64_t)record->unit);
     for (size_t i = 0; out && !rc && i < record->item_count; i++)
         rc = c->out(c->ctx, record->items[i], record->text);
     return rc;
@@ -322,7 +301,7 @@ void resume_finish(struct resume *r)
         journal_finish(&r->journal);
     free(r->states);
     free(r->lines);
-    free(r->units);
+    buffer_free(&r->numbers);
     *r = (struct resume){ 0 };
 }
 
@@ -352,7 +331,7 @@ uint64_t resume_unit(const struct resume *r, uint64_t nth)
     size_t low = 0, high = r->unit_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if ((uint64_t)r->units[middle] - middle <= nth)
+        if (r->units[middle] - middle <= nth)
             low = middle + 1;
         else
             high = middle;

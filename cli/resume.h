@@ -25,8 +25,9 @@ struct resume {
     size_t *lines;               /* where in the journal that is said */
     uint64_t next;               /* that may have to be given */
 
-    int64_t *units; /* numbers of files that are out, ascending */
-    size_t unit_count, unit_room;
+    struct buffer numbers; /* of files that are out */
+    uint64_t *units;       /* the same, ascending, each once */
+    size_t unit_count;
 
     char note[PATH_MAX + 200]; /* for the user, or "" */
 };
