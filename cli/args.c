@@ -210,8 +210,9 @@ int args_run(int argc, char **argv)
           "each time; default: 4 workers",
           2 },
         { "sandbox", KEY_SANDBOX, NULL, 0,
-          "Commands of exec stages can change files below the output folder "
-          "and TMPDIR only; it takes Linux 6.2",
+          "Commands of exec stages can write, make and remove files below the "
+          "output folder and TMPDIR only; not guarded are modes, owners and "
+          "times of files, and the network; it takes Linux 6.2",
           2 },
         { "json", KEY_JSON, NULL, 0, "Print the report as JSON", 3 },
         { "quiet", KEY_QUIET, NULL, 0, "Print failures only", 3 },
@@ -221,20 +222,22 @@ int args_run(int argc, char **argv)
         .options = list,
         .parser = parse_run,
         .args_doc = "SPEC",
-        .doc = "Runs the pipeline that SPEC describes.\v"
-               "Exit codes: 0 ok, 1 some items failed, 2 the command line or "
-               "the spec is wrong, 3 the environment (disk full, no "
-               "permission), 4 stopped by on_error, 75 stopped by a signal "
-               "with work left, 130 or 143 aborted.\n\n"
-               "Signals: the first SIGINT (^C), SIGTERM or SIGHUP finishes "
-               "what is in flight and closes the files. A second SIGINT "
-               "aborts; more of the others mean nothing more. The code of an "
-               "abort tells which came first: 130 SIGINT, 143 SIGTERM or "
-               "SIGHUP.\n\n"
-               "What is out is noted in a hidden journal beside the outputs, "
-               "which goes when all is out. After ^C, a crash or a power cut "
-               "run the same command with --resume; until then, without it, "
-               "nothing is touched.",
+        .doc =
+            "Runs the pipeline that SPEC describes.\v"
+            "Exit codes: 0 ok, 1 some items failed, 2 the command line or "
+            "the spec is wrong, 3 the environment (disk full, no "
+            "permission), 4 stopped by on_error, 75 stopped by a signal "
+            "with work left, 130 or 143 aborted.\n\n"
+            "Signals: the first SIGINT (^C), SIGTERM or SIGHUP finishes "
+            "what is in flight and closes the files. A second SIGINT "
+            "aborts; more of the others mean nothing more. The code of an "
+            "abort tells which came first: 130 SIGINT, 143 SIGTERM or "
+            "SIGHUP.\n\n"
+            "What is out is noted in a hidden journal beside the outputs, "
+            "which goes when all is out. After ^C, a crash or a power cut "
+            "run the same command with --resume; without it a run that was not "
+            "finished is left as it is, and one of which only failed items "
+            "are not out is done anew.",
         .children = spec_child,
     };
     struct run_options o = { .spec = spec_options(argc) };

@@ -7,7 +7,8 @@
  * sandbox that leaks is worse than none.
  *
  * It takes the right to gain rights first, so that a setuid program stays who
- * it is. Landlock knows nothing of modes, owners and times. */
+ * it is. Landlock knows nothing of modes, owners and times, and we do not ask
+ * it about the network. */
 #include "cli/sandbox.h"
 
 #include <errno.h>
