@@ -285,6 +285,7 @@ static int open_journal(struct work *w, weft_error *why)
                                           .source = w->states[0],
                                           .mode = w->mode,
                                           .dry = w->job.dry,
+                                          .made = w->job.made,
                                           .failures = &w->failures,
                                           .out = restore,
                                           .older = count_older,
@@ -293,7 +294,6 @@ static int open_journal(struct work *w, weft_error *why)
     int rc = resume_open(&w->resume, &config, why);
     if (rc)
         return rc;
-    w->resume.journal.above = w->job.made;
     w->job.resume = &w->resume;
     w->job.journal = w->job.dry ? NULL : &w->resume.journal;
     snprintf(w->note.text, sizeof w->note.text, "%.250s", w->resume.note);

@@ -126,8 +126,10 @@ int journal_cut(struct journal *j, const struct journal_head *head,
     if (ftruncate(j->fd, (off_t)size) || fsync(j->fd))
         return -errno;
     j->id = head->id;
+    j->above = head->made;
     j->chain = chain;
     j->kept = true;
+    j->dirty = j->is_new = true; /* who was killed may not have come to it */
     return 0;
 }
 
@@ -142,6 +144,7 @@ static int append(struct journal *j)
 static int fill(struct journal *j, const struct journal_head *head)
 {
     j->id = head->id;
+    j->above = head->made;
     j->chain = 0;
     j->line.size = 0;
     int rc = ftruncate(j->fd, 0) ? -errno : 0;

@@ -13,7 +13,7 @@ struct journal {
     char path[PATH_MAX];
     int folder, fd; /* -1: not open */
     uint64_t id;
-    unsigned above; /* so many folders, from its own up, are as new as it */
+    uint64_t above; /* so many folders, from its own up, are as new as it */
 
     pthread_mutex_t lock; /* of all below */
     uint64_t chain;

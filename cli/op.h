@@ -59,7 +59,7 @@ struct job {
     weft_sched *sched;
     unsigned workers;
     bool dry;      /* nothing is written */
-    unsigned made; /* folders, from the outputs' up, that do not last yet */
+    uint64_t made; /* folders, from the outputs' up, that do not last yet */
     struct journal *journal; /* of what is published; NULL: dry */
     struct resume *resume;   /* gives the files their numbers */
     atomic_bool all_given;   /* the source has no more items */

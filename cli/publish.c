@@ -26,7 +26,7 @@
 #include "cli/journal.h"
 
 /* All above it exist. Below one that was made all count. */
-static int make_one(const char *path, unsigned *made)
+static int make_one(const char *path, uint64_t *made)
 {
     bool is_made = !mkdir(path, 0777);
     if (!is_made && errno != EEXIST)
@@ -35,7 +35,7 @@ static int make_one(const char *path, unsigned *made)
     return 0;
 }
 
-static int make_all(char *path, unsigned *made)
+static int make_all(char *path, uint64_t *made)
 {
     for (char *slash = strchr(path + 1, '/'); slash;
          slash = strchr(slash + 1, '/')) {
@@ -48,7 +48,7 @@ static int make_all(char *path, unsigned *made)
     return make_one(path, made);
 }
 
-int publish_folders_last(int folder, unsigned made)
+int publish_folders_last(int folder, uint64_t made)
 {
     int rc = 0, below = -1;
     for (; !rc && made; made--) {
@@ -64,7 +64,7 @@ int publish_folders_last(int folder, unsigned made)
     return rc;
 }
 
-int publish_folder(const char *path, unsigned *made)
+int publish_folder(const char *path, uint64_t *made)
 {
     const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
     const char *slash = strrchr(path, '/');

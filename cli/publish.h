@@ -56,10 +56,10 @@ struct publish {
 /* Opens the folder that `path` lies in. Unless `made` is NULL it is created,
  * with those above it, and *made says of how many folders, from this one up, it
  * does not last yet that they are there. A descriptor, or a negative errno. */
-int publish_folder(const char *path, unsigned *made);
+int publish_folder(const char *path, uint64_t *made);
 
 /* Makes that last, of a folder and those above it. 0 or a negative errno. */
-int publish_folders_last(int folder, unsigned made);
+int publish_folders_last(int folder, uint64_t made);
 
 /* Nothing is created yet. With a journal the temporary name is that journal's
  * own; fill in p->note before the last write. -ENAMETOOLONG; -EINVAL: the path

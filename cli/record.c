@@ -68,9 +68,9 @@ int record_put_head(struct buffer *out, uint64_t *chain,
     size_t start = out->size;
     int rc = buffer_print(out,
                           "%*s weft-journal 2 %016" PRIx64 " %016" PRIx64
-                          " %" PRIu64 " %016" PRIx64 " %" PRIu64,
+                          " %" PRIu64 " %016" PRIx64 " %" PRIu64 " %" PRIu64,
                           CHECKSUM, "", head->id, head->spec, head->count,
-                          head->inputs, head->older);
+                          head->inputs, head->older, head->made);
     return rc ? rc : seal(out, start, chain);
 }
 
@@ -175,7 +175,8 @@ int record_read_head(struct record_reader *r, struct journal_head *head)
         !take_number(&at, 16, ' ', &head->spec) ||
         !take_number(&at, 10, ' ', &head->count) ||
         !take_number(&at, 16, ' ', &head->inputs) ||
-        !take_number(&at, 10, '\0', &head->older))
+        !take_number(&at, 10, ' ', &head->older) ||
+        !take_number(&at, 10, '\0', &head->made))
         return -EBADMSG;
     r->count = head->count;
     accept(r, size, chain);

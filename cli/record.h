@@ -1,6 +1,6 @@
 /* record.h: the lines of a journal: what was published, what failed.
  *
- *     b0a3f1c2d4e5f607 weft-journal 2 ID SPEC COUNT INPUTS OLDER
+ *     b0a3f1c2d4e5f607 weft-journal 2 ID SPEC COUNT INPUTS OLDER MADE
  *     07f6e5d4c2f1a3b0 out 3 600-799 train-000003.tar
  *     5a5a0f0f12345678 failed - 801 decode 74 no JPEG
  *     1c1c2d2d3e3e4f4f end
@@ -20,6 +20,7 @@ struct journal_head {
     uint64_t count;  /* of the source's items */
     uint64_t inputs; /* hash of their keys, in order */
     uint64_t older;  /* so many numbers, from 0 on, were taken before */
+    uint64_t made; /* so many folders, from the journal's up, were not there */
 };
 
 enum { NO_UNIT = -1 };

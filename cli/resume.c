@@ -208,6 +208,7 @@ static int create(struct resume *r, const struct resume_config *c,
                   struct journal_head *head, weft_error *why)
 {
     r->older = head->older = c->older(c->ctx);
+    head->made = c->made;
     int rc = journal_create(&r->journal, head);
     if (rc == -EEXIST || rc == -EWOULDBLOCK)
         return op_error(why, rc, "another run of this job has just begun: %s",

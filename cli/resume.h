@@ -40,7 +40,8 @@ struct resume_config {
     const struct spec *spec;
     const void *source; /* its state */
     enum resume_mode mode;
-    bool dry; /* nothing is written */
+    bool dry;      /* nothing is written */
+    uint64_t made; /* so many folders, from the outputs' up, were not there */
     struct failures *failures;
     resume_out_fn *out;
     uint64_t (*older)(void *ctx); /* how many numbers, from 0 on, are taken */

@@ -1,5 +1,6 @@
 /* test_journal.c: who has the journal has the one that is there. flock is
- * wrapped: it is the moment at which others come between. */
+ * wrapped, as the moment at which others come between; so is fsync, to see of
+ * what it is called. */
 #include "cli/journal.h"
 
 #include <errno.h>
@@ -42,9 +43,68 @@ static void remove_folder(void)
 
 static void make_journal(struct journal *j)
 {
-    struct journal_head head = { 0 };
+    struct journal_head head = { .made = 1 };
     journal_init(j, path);
     cr_assert_eq(journal_create(j, &head), 0);
+}
+
+int __wrap_fsync(int fd);
+
+static unsigned syncs;
+static ino_t synced;
+
+int __wrap_fsync(int fd)
+{
+    struct stat st;
+    cr_assert_eq(fstat(fd, &st), 0);
+    synced = st.st_ino;
+    syncs++;
+    return 0;
+}
+
+/* Of the file, its folder, and what the folder that was made lies in. */
+static void assert_all_is_synced(struct journal *j)
+{
+    struct stat above;
+    cr_assert_eq(stat("/tmp", &above), 0);
+    syncs = 0;
+    cr_assert_eq(journal_sync(j), 0);
+    cr_assert_eq(syncs, 3);
+    cr_assert_eq(synced, above.st_ino);
+    cr_assert_eq(journal_sync(j), 0);
+    cr_assert_eq(syncs, 3);
+}
+
+Test(journal, its_first_sync_is_of_the_folders_that_were_made_too)
+{
+    struct journal j;
+    make_folder();
+    make_journal(&j);
+    assert_all_is_synced(&j);
+    journal_finish(&j);
+    remove_folder();
+}
+
+Test(journal, who_goes_on_syncs_what_a_killed_run_may_not_have_come_to)
+{
+    struct journal killed, j;
+    struct journal_head head;
+    struct buffer text = { 0 };
+    make_folder();
+    make_journal(&killed);
+    journal_finish(&killed);
+    journal_init(&j, path);
+    cr_assert_eq(journal_open(&j), 0);
+    cr_assert_eq(journal_load(&j, &text), 0);
+    struct record_reader reader = { .data = (const char *)text.data,
+                                    .size = text.size };
+    cr_assert_eq(record_read_head(&reader, &head), 0);
+    cr_assert_eq(journal_cut(&j, &head, reader.at, reader.chain), 0);
+    assert_all_is_synced(&j);
+    record_reader_finish(&reader);
+    buffer_free(&text);
+    journal_finish(&j);
+    remove_folder();
 }
 
 Test(journal, one_that_is_removed_while_it_is_opened_is_not_there)

@@ -8,7 +8,7 @@
 
 enum { COUNT = 100 };
 
-static const struct journal_head head = { 0xab, 2, COUNT, UINT64_MAX, 3 };
+static const struct journal_head head = { 0xab, 2, COUNT, UINT64_MAX, 3, 1 };
 static const uint64_t some[] = { 3, 5, 6, 7, 99 }, one[] = { 0 };
 static const struct record records[] = {
     { .kind = RECORD_OUT,
