@@ -198,7 +198,7 @@ weft_future *wf_future_next(weft_future *f, uint32_t state, size_t *from);
 
 /* Sleeps while *word == seen, on a worker, or not, of this scheduler or not,
  * waiting for all of n futures: 0, -EAGAIN or -EDEADLK. */
-int wf_wait_on(weft_sched *sched, weft_worker *self,
+int wf_wait_on(const weft_sched *sched, weft_worker *self,
                weft_future *const futures[], size_t n, _Atomic uint32_t *word,
                uint32_t seen, int64_t left);
 

@@ -86,7 +86,7 @@ enum help wf_help(weft_worker *self, weft_future *f)
     return help;
 }
 
-int wf_wait_on(weft_sched *sched, weft_worker *self,
+int wf_wait_on(const weft_sched *sched, weft_worker *self,
                weft_future *const futures[], size_t n, _Atomic uint32_t *word,
                uint32_t seen, int64_t left)
 {

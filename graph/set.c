@@ -13,7 +13,11 @@
  *
  *  [R] Each listener has a reference to the set, and the owner has one; giving
  *      it back is acq_rel, so the last one frees what nobody uses any more.
- * Once the set is closed no member changes its list. */
+ * Once the set is closed no member changes its list.
+ *
+ * A timeout goes by the clock of the scheduler of one that pends, the latest
+ * that was added; and anew, with what was left, if that has another clock than
+ * the one before: with seeds each scheduler has its own. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -24,7 +28,8 @@
 struct member {
     struct listener listener;
     weft_set *set;
-    weft_future *source; /* an address, no reference: [L] in settle.c */
+    weft_future *source;     /* an address, no reference: [L] in settle.c */
+    const weft_sched *sched; /* its; there as long as it pends */
     struct member *next, *before; /* among those that pend */
     void *tag;
     int result;
@@ -34,7 +39,6 @@ struct weft_set {
     _Atomic uint32_t news; /* [N] */
     _Atomic size_t refs;   /* [R] */
     pthread_mutex_t lock;  /* of what follows */
-    weft_sched *sched;     /* of the latest that was added, or NULL */
     struct member *pending;
     struct member *first, *last; /* done */
     bool closed;
@@ -116,9 +120,9 @@ int weft_set_add(weft_set *set, weft_future *future, void *tag, weft_error *why)
     m->set = set;
     m->source = future;
     m->tag = tag;
+    m->sched = future->sched;
     add_relaxed(&set->refs, 1);
     pthread_mutex_lock(&set->lock);
-    set->sched = future->sched;
     m->next = set->pending;
     if (m->next)
         m->next->before = m;
@@ -129,13 +133,17 @@ int weft_set_add(weft_set *set, weft_future *future, void *tag, weft_error *why)
     return 0;
 }
 
-/* 1: one was done. 0: all were told. -EAGAIN: some pend. */
-static int take(weft_set *set, void **tag, int *result)
+/* 1: one was done. 0: all were told. -EAGAIN: some pend, the latest of them on
+ * this scheduler. */
+static int take(weft_set *set, void **tag, int *result,
+                const weft_sched **sched)
 {
     pthread_mutex_lock(&set->lock);
     struct member *m = set->first;
     int rc = m ? 1 : set->pending ? -EAGAIN : 0;
     set->waited = rc == -EAGAIN;
+    if (set->waited)
+        *sched = set->pending->sched;
     if (m) {
         set->first = m->next;
         if (!set->first)
@@ -151,26 +159,37 @@ static int take(weft_set *set, void **tag, int *result)
     return rc;
 }
 
-static weft_sched *sched_of(weft_set *set)
+/* What is left until then in the time of the scheduler, which may be another
+ * one than before, or than the machine's. */
+struct limit {
+    const weft_sched *clock; /* NULL: the machine's */
+    uint64_t deadline;
+    int64_t left;
+};
+
+static int64_t left_of(struct limit *l, const weft_sched *sched)
 {
-    pthread_mutex_lock(&set->lock);
-    weft_sched *sched = set->sched;
-    pthread_mutex_unlock(&set->lock);
-    return sched;
+    const weft_sched *clock = wf_has_clock(sched) ? sched : NULL;
+
+    if (l->deadline != NO_DEADLINE && clock != l->clock)
+        l->deadline = wf_now_of(clock) + (uint64_t)l->left;
+    l->clock = clock;
+    return l->left = deadline_left(clock, l->deadline);
 }
 
 int weft_set_next(weft_set *set, void **tag, int *result, int timeout_ms)
 {
     weft_worker *self = wf_worker_here();
-    weft_sched *sched = sched_of(set);
-    uint64_t deadline = sched ? deadline_in(sched, timeout_ms) : NO_DEADLINE;
+    struct limit limit = { .deadline = deadline_in(NULL, timeout_ms),
+                           .left = (int64_t)timeout_ms * 1000000 };
+    const weft_sched *sched;
 
     for (;;) {
         uint32_t news = load_acquire(&set->news); /* [N] */
-        int rc = take(set, tag, result);
+        int rc = take(set, tag, result, &sched);
         if (rc != -EAGAIN)
             return rc;
-        int64_t left = deadline_left(sched, deadline);
+        int64_t left = left_of(&limit, sched);
         if (!left)
             return -ETIMEDOUT;
         rc = wf_wait_on(sched, self, NULL, 0, &set->news, news, left);

@@ -7,12 +7,20 @@
  *      which acquires it. The cue is in a frame of the thread that waits, and
  *      is woken by its address alone.
  *
+ *  [N] Names. Who waits for the end of a run, or for a future, does not hold
+ *      the scheduler: another thread may destroy it as soon as that is there.
+ *      So outside its address is but a name, by which it is looked for among
+ *      those that are played, and a wait is added under the lock of that list.
+ *      One that ends leaves the list first, and then plays until all who were
+ *      added have gone on: what they wait for is there, or it would be held.
+ *      There may be another one at the same address later. Who finds that
+ *      waits for a word that has changed, and goes on at once.
+ *
  * A callback that waits keeps its frame, so its thread sleeps, and gives the
  * turn to another one, which plays on from the bottom of its stack. When what
  * it waits for is there it may be chosen like any other, and has the turn again
  * in the middle of its task; who had it is spare, until the next one waits. */
 #include <errno.h>
-#include <sched.h>
 
 #include "sched/futex.h"
 #include "sched/play.h"
@@ -107,41 +115,22 @@ static void remove_wait(struct wait **list, struct wait *w)
     *list = w->next;
 }
 
-static void sleep_outside(struct seeded *s, struct wait *w)
+static struct wait begin_wait(const struct seeded *s, _Atomic uint32_t *word,
+                              uint32_t seen, int64_t timeout_ns)
 {
-    pthread_mutex_lock(&s->lock);
-    add(&s->outside, w);
-    add_relaxed(&s->waiting, 1);
-    wf_futex_wake(&s->waiting, 1);
-    pthread_mutex_unlock(&s->lock);
-    await(&w->cue);
-}
+    uint64_t now = wf_seeded_now(s), limit = (uint64_t)timeout_ns;
+    bool ends = timeout_ns >= 0 && limit < NEVER - now;
 
-void wf_cast_release(struct seeded *s)
-{
-    struct wait *w;
-
-    pthread_mutex_lock(&s->lock);
-    while ((w = take_over(s, &s->outside, 0))) {
-        add_relaxed(&s->waiting, -1u);
-        give(&w->cue); /* or what it would see as a turn: it plays not */
-    }
-    pthread_mutex_unlock(&s->lock);
+    return (struct wait){ .word = word,
+                          .seen = seen,
+                          .until = ends ? now + limit : NEVER };
 }
 
 int wf_seeded_sleep(struct seeded *s, _Atomic uint32_t *word, uint32_t seen,
                     int64_t timeout_ns)
 {
-    uint64_t now = wf_seeded_now(s), limit = (uint64_t)timeout_ns;
-    bool ends = timeout_ns >= 0 && limit < NEVER - now;
-    struct wait me = { .word = word,
-                       .seen = seen,
-                       .until = ends ? now + limit : NEVER };
+    struct wait me = begin_wait(s, word, seen, timeout_ns);
 
-    if (plays != s) {
-        sleep_outside(s, &me);
-        return 0;
-    }
     add(&s->waits, &me);
     if (wf_cast_play_on(s)) {
         remove_wait(&s->waits, &me);
@@ -149,6 +138,93 @@ int wf_seeded_sleep(struct seeded *s, _Atomic uint32_t *word, uint32_t seen,
     }
     await(&me.cue);
     return 0;
+}
+
+/* ---- outside: [N] ------------------------------------------------------- */
+
+static pthread_mutex_t names = PTHREAD_MUTEX_INITIALIZER;
+static struct seeded *played; /* under the lock */
+static _Atomic unsigned played_count;
+
+void wf_cast_begin(struct seeded *s)
+{
+    pthread_mutex_lock(&names);
+    s->next = played;
+    played = s;
+    add_relaxed(&played_count, 1u);
+    pthread_mutex_unlock(&names);
+}
+
+void wf_cast_end(struct seeded *s)
+{
+    struct seeded **at = &played;
+
+    pthread_mutex_lock(&names);
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
+    add_relaxed(&played_count, -1u);
+    pthread_mutex_unlock(&names);
+}
+
+/* With the lock of the names, if there is such a one; else without it. Who has
+ * the name of one that is played has it from who began that, and sees that
+ * there are some. */
+static struct seeded *find(const weft_sched *sched)
+{
+    if (!load_relaxed(&played_count))
+        return NULL;
+    pthread_mutex_lock(&names);
+    struct seeded *s = played;
+    while (s && s->sched != sched)
+        s = s->next;
+    if (!s)
+        pthread_mutex_unlock(&names);
+    return s;
+}
+
+bool wf_played_now(const weft_sched *sched, uint64_t *now)
+{
+    struct seeded *s = find(sched);
+
+    if (!s)
+        return false;
+    *now = wf_seeded_now(s);
+    pthread_mutex_unlock(&names);
+    return true;
+}
+
+bool wf_played_wait(const weft_sched *sched, _Atomic uint32_t *word,
+                    uint32_t seen, int64_t timeout_ns)
+{
+    struct seeded *s = find(sched);
+
+    if (!s)
+        return false;
+    if (plays == s) { /* it does not end before this */
+        pthread_mutex_unlock(&names);
+        wf_seeded_sleep(s, word, seen, timeout_ns);
+        return true;
+    }
+    struct wait me = begin_wait(s, word, seen, timeout_ns);
+    add(&s->outside, &me);
+    add_relaxed(&s->waiting, 1);
+    wf_futex_wake(&s->waiting, 1);
+    pthread_mutex_unlock(&names);
+    await(&me.cue);
+    return true;
+}
+
+void wf_cast_release(struct seeded *s)
+{
+    struct wait *w;
+
+    pthread_mutex_lock(&names);
+    while ((w = take_over(s, &s->outside, 0))) {
+        add_relaxed(&s->waiting, -1u);
+        give(&w->cue); /* or what it would see as a turn: it plays not */
+    }
+    pthread_mutex_unlock(&names);
 }
 
 /* ---- what can be chosen ------------------------------------------------- */
@@ -193,8 +269,7 @@ void wf_seeded_unbind(struct seeded *s, struct bound *b)
     uint32_t count;
 
     while ((count = load_acquire(&b->count))) /* [T] */
-        if (wf_seeded_sleep(s, &b->count, count, -1))
-            sched_yield();
+        wf_played_wait(s->sched, &b->count, count, -1);
     pthread_mutex_lock(&s->lock);
     struct bound **at = &s->bound;
     while (*at != b)
@@ -274,9 +349,9 @@ uint64_t wf_cast_earliest(struct seeded *s)
 {
     uint64_t inside = earliest_of(s->waits);
 
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(&names);
     uint64_t outside = earliest_of(s->outside);
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&names);
     return inside < outside ? inside : outside;
 }
 

@@ -30,6 +30,7 @@ struct chain {
 
 struct seeded {
     weft_sched *sched;
+    struct seeded *next; /* that is played: [N] in cast.c */
     struct seededio *io;
     uint64_t seed, random;
     _Atomic uint64_t now;
@@ -37,13 +38,14 @@ struct seeded {
     struct wait *waits;   /* of callbacks */
     struct cue *spare;    /* threads that would play */
     uint64_t idle_ns, pause_ns;
+    bool started;     /* for who creates and destroys it */
     bool loose, over; /* [O]; the end */
     unsigned thread_count;
     pthread_t threads[MOST_PLAYERS];
-    pthread_mutex_t lock;     /* of what follows, beside the two words */
-    struct wait *outside;     /* [O] */
-    _Atomic uint32_t waiting; /* so many are outside */
+    struct wait *outside;     /* [O]; under the lock of the names */
+    _Atomic uint32_t waiting; /* so many are outside, who destroys included */
     _Atomic bool ends;
+    pthread_mutex_t lock; /* of what follows */
     struct task_list calls;
     struct bound *bound;
 };
@@ -62,6 +64,10 @@ void wf_cast_leave(struct seeded *s);
 
 /* This thread is one that plays, or has a turn of its own in what follows. */
 void wf_cast_enter(struct seeded *s);
+
+/* From now on it is found by the name of its scheduler; and no longer. */
+void wf_cast_begin(struct seeded *s);
+void wf_cast_end(struct seeded *s);
 
 /* Those outside that have what they waited for go on. */
 void wf_cast_release(struct seeded *s);

@@ -249,21 +249,25 @@ bool wf_sched_wait_while_held(weft_sched *s)
     return true;
 }
 
-/* Who waits for the end of a run does not hold the scheduler: another thread
- * may destroy it as soon as the run has ended. So nobody looks into one that is
- * not sure to be there, unless some are played. */
-static struct seeded *if_played(const weft_sched *s)
-{
-    return wf_seeded_any() ? s->seeded : NULL;
-}
-
-void wf_wait_while(weft_sched *s, _Atomic uint32_t *word, uint32_t seen,
+void wf_wait_while(const weft_sched *s, _Atomic uint32_t *word, uint32_t seen,
                    int64_t timeout_ns)
 {
-    if (if_played(s))
-        wf_seeded_sleep(s->seeded, word, seen, timeout_ns);
-    else
+    if (!wf_played_wait(s, word, seen, timeout_ns))
         wf_sleep_while(word, seen, timeout_ns);
+}
+
+bool wf_has_clock(const weft_sched *s)
+{
+    uint64_t now;
+
+    return wf_played_now(s, &now);
+}
+
+uint64_t wf_now_of(const weft_sched *s)
+{
+    uint64_t now;
+
+    return wf_played_now(s, &now) ? now : wf_now_ns();
 }
 
 void wf_sched_hold(weft_sched *s) { add_relaxed(&s->holds, 1); }
@@ -425,9 +429,7 @@ unsigned wf_group_of(const weft_worker *self) { return self->group; }
 
 uint64_t weft_sched_now_ns(const weft_sched *s)
 {
-    struct seeded *seeded = if_played(s);
-
-    return seeded ? wf_seeded_now(seeded) : wf_now_ns();
+    return s->seeded ? wf_seeded_now(s->seeded) : wf_now_ns();
 }
 
 void weft_sched_explain(const weft_sched *s, weft_say_fn *say, void *ctx)

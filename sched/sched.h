@@ -145,9 +145,16 @@ void wf_sleep_while(_Atomic uint32_t *word, uint32_t seen, int64_t timeout_ns);
 void wf_wake_all(_Atomic uint32_t *word);
 
 /* [any, not a worker] The same for what happens on the scheduler's workers, and
- * in its time. */
-void wf_wait_while(weft_sched *sched, _Atomic uint32_t *word, uint32_t seen,
-                   int64_t timeout_ns);
+ * in its time. The scheduler may be gone as soon as *word has changed; NULL: it
+ * is no scheduler's. */
+void wf_wait_while(const weft_sched *sched, _Atomic uint32_t *word,
+                   uint32_t seen, int64_t timeout_ns);
+
+/* [any] Whether there is such a scheduler that has a clock of its own. */
+bool wf_has_clock(const weft_sched *sched);
+
+/* [any] The time of the same: weft_sched_now_ns, or wf_now_ns if it is gone. */
+uint64_t wf_now_of(const weft_sched *sched);
 
 /* Nanoseconds of the monotonic clock, for statistics: what is waited for goes
  * by weft_sched_now_ns. */

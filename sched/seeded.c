@@ -277,7 +277,8 @@ static bool play(struct seeded *s)
         s->pause_ns = LEAST_PAUSE_NS / 2;
         return true;
     }
-    if (ends && !wf_sched_wait_while_held(s->sched)) /* [D] in sched.c */
+    if (ends && load_relaxed(&s->waiting) == 1 && /* [N] in cast.c */
+        !wf_sched_wait_while_held(s->sched))      /* [D] in sched.c */
         return choose(s);
     idle(s);
     return true;
@@ -296,10 +297,6 @@ void *wf_seeded_player(void *s_)
     return NULL;
 }
 
-static _Atomic unsigned alive;
-
-bool wf_seeded_any(void) { return load_relaxed(&alive); }
-
 int wf_seeded_create(struct seeded **out, weft_sched *sched, uint64_t seed)
 {
     struct seeded *s = calloc(1, sizeof *s);
@@ -314,24 +311,38 @@ int wf_seeded_create(struct seeded **out, weft_sched *sched, uint64_t seed)
     s->chains = calloc(sched->worker_count, sizeof *s->chains);
     int rc = s->chains ? wf_seededio_create(&s->io) : -ENOMEM;
     *out = s;
-    add_relaxed(&alive, 1u);
     return rc;
 }
 
-int wf_seeded_start(struct seeded *s) { return wf_cast_play_on(s); }
+int wf_seeded_start(struct seeded *s)
+{
+    int rc = wf_cast_play_on(s);
+
+    s->started = !rc;
+    if (!rc)
+        wf_cast_begin(s);
+    return rc;
+}
+
+/* Seen by who plays: [T], and that nobody is to be added outside. */
+static void end(struct seeded *s)
+{
+    wf_cast_end(s);
+    add_relaxed(&s->waiting, 1);
+    store_release(&s->ends, true); /* [T] */
+    wf_futex_wake(&s->waiting, 1);
+    for (unsigned i = 0; i < s->thread_count; i++)
+        pthread_join(s->threads[i], NULL);
+}
 
 void wf_seeded_destroy(struct seeded *s)
 {
     if (!s)
         return;
-    store_release(&s->ends, true); /* [T] */
-    add_relaxed(&s->waiting, 1);
-    wf_futex_wake(&s->waiting, 1);
-    for (unsigned i = 0; i < s->thread_count; i++)
-        pthread_join(s->threads[i], NULL);
+    if (s->started)
+        end(s);
     wf_seededio_destroy(s->io);
     free(s->chains);
     pthread_mutex_destroy(&s->lock);
     free(s);
-    add_relaxed(&alive, -1u);
 }

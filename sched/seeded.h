@@ -20,9 +20,6 @@ struct cue {
  * unless it is NULL. */
 int wf_seeded_create(struct seeded **out, weft_sched *sched, uint64_t seed);
 
-/* [any] Whether there are any in this process. */
-bool wf_seeded_any(void);
-
 /* The workers are there: they are played. */
 int wf_seeded_start(struct seeded *s);
 
@@ -36,7 +33,15 @@ uint64_t wf_seeded_now(const struct seeded *s);
 /* [its turn] */
 uint64_t wf_seeded_random(struct seeded *s);
 
-/* [any] Whatever the thread is: as wf_worker_sleep, in this time. */
+/* [any] Whether there is such a scheduler, which has a seed; if so, its time.
+ */
+bool wf_played_now(const weft_sched *sched, uint64_t *now);
+
+/* [any] The same, and as wf_wait_while, in its time. */
+bool wf_played_wait(const weft_sched *sched, _Atomic uint32_t *word,
+                    uint32_t seen, int64_t timeout_ns);
+
+/* [its turn] As wf_worker_sleep, in this time. */
 int wf_seeded_sleep(struct seeded *s, _Atomic uint32_t *word, uint32_t seen,
                     int64_t timeout_ns);
 

@@ -217,3 +217,70 @@ Test(played, a_callback_hears_what_another_thread_completes, .timeout = 60)
     weft_future_destroy(p.future);
     weft_sched_destroy(p.sched);
 }
+
+/* ---- whose scheduler is gone -------------------------------------------- */
+
+/* They are looked at in no scheduler, while another one is played. */
+static void look_afterwards(weft_sched *gone)
+{
+    weft_sched *s = played(1, 5);
+    weft_graph *g = weft_graph_create();
+    weft_future *f[2];
+    bool done[2];
+
+    weft_task(g, NULL, note, NULL);
+    weft_plan *plan = compiled(g);
+    struct weft_run *run = started(gone, plan);
+    for (uintptr_t i = 0; i < 2; i++)
+        cr_assert_eq(weft_submit(gone, note, (void *)i, &f[i], NULL), 0);
+    weft_sched_destroy(gone);
+    cr_assert_eq(weft_wait(run, 1000, NULL), 0);
+    cr_assert_eq(weft_future_wait(f[0], 1000), 0);
+    cr_assert_eq(weft_wait_any(f, 2, done, 1000), 2);
+    cr_assert_eq(weft_wait_all(f, 2, 1000, NULL), 0);
+    for (int i = 0; i < 2; i++)
+        weft_future_destroy(f[i]);
+    weft_run_destroy(run);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(s);
+}
+
+Test(played, who_looks_at_what_has_ended_needs_no_scheduler, .timeout = 60)
+{
+    look_afterwards(workers(1));
+    look_afterwards(played(1, 4));
+}
+
+/* A thread waits while another one ends the scheduler: also of one that waits,
+ * and finds what it waits for done, the scheduler is gone at any time. */
+static void *wait_for_all(void *ctx)
+{
+    weft_future **f = ctx;
+    for (int i = 0; i < 8; i++) {
+        weft_future_wait(f[i], 60000);
+        weft_future_destroy(f[i]);
+    }
+    return NULL;
+}
+
+Test(played, a_scheduler_ends_while_others_wait_for_its_tasks, .timeout = 60)
+{
+    weft_sched *other = played(1, 1);
+
+    for (uint64_t seed = 1; seed <= TIMES(200, 50); seed++) {
+        weft_sched *s = played(2, seed);
+        weft_future *f[2][8];
+        pthread_t thread[2];
+        for (int i = 0; i < 2; i++) {
+            for (uintptr_t j = 0; j < 8; j++)
+                cr_assert_eq(weft_submit(s, note, (void *)j, &f[i][j], NULL),
+                             0);
+            pthread_create(&thread[i], NULL, wait_for_all, f[i]);
+        }
+        weft_sched_destroy(s);
+        for (int i = 0; i < 2; i++)
+            pthread_join(thread[i], NULL);
+        cr_assert_eq(trail.count, 16);
+    }
+    weft_sched_destroy(other);
+}

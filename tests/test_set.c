@@ -4,6 +4,7 @@
 
 #include "graph/future.h"
 #include "tests/futures.h"
+#include "tests/trail.h"
 
 static weft_set *make_set(void)
 {
@@ -188,4 +189,74 @@ Test(set, a_set_may_go_while_its_futures_end, .timeout = 120)
     weft_sched_destroy(s);
     cr_assert_eq(ran, N * TIMES(10000, 1000));
     cr_assert(told > 0);
+}
+
+/* ---- timeouts, and schedulers that end before the set ------------------- */
+
+struct adder {
+    weft_set *set;
+    weft_future *f;
+};
+
+static void *add_soon(void *ctx)
+{
+    struct adder *a = ctx;
+    add(a->set, a->f, NULL);
+    return NULL;
+}
+
+/* However the two meet: it was empty when the call began. */
+Test(set, the_timeout_is_that_of_a_set_to_which_the_first_is_just_added,
+     .timeout = 60)
+{
+    weft_sched *s = workers(1);
+    weft_future *p = promised(s);
+
+    for (int i = 0; i < 100; i++) {
+        struct adder a = { make_set(), p };
+        pthread_t thread;
+        void *tag;
+        int rc;
+        pthread_create(&thread, NULL, add_soon, &a);
+        while ((rc = weft_set_next(a.set, &tag, NULL, 1)) == 0)
+            ;
+        cr_assert_eq(rc, -ETIMEDOUT);
+        pthread_join(thread, NULL);
+        weft_set_destroy(a.set);
+    }
+    weft_future_complete(p, 0);
+    weft_future_destroy(p);
+    weft_sched_destroy(s);
+}
+
+/* The latest that was added is of a scheduler that has ended; the timeout is
+ * one in the time of the one that pends. */
+static void time_out_after(weft_sched *gone)
+{
+    weft_sched *s = played(1, 7);
+    weft_set *set = make_set();
+    weft_future *pends = promised(s), *done = promised(gone);
+    uint64_t start = weft_sched_now_ns(s);
+    void *tag;
+
+    add(set, pends, pends);
+    add(set, done, done);
+    weft_future_complete(done, 0);
+    weft_future_destroy(done);
+    weft_sched_destroy(gone);
+    cr_assert_eq(weft_set_next(set, &tag, NULL, 5000), 1);
+    cr_assert_eq(tag, done);
+    cr_assert_eq(weft_set_next(set, &tag, NULL, 5000), -ETIMEDOUT);
+    cr_assert_eq(weft_sched_now_ns(s) - start, 5000000000);
+    weft_future_complete(pends, 0);
+    cr_assert_eq(weft_set_next(set, &tag, NULL, 5000), 1);
+    weft_future_destroy(pends);
+    weft_set_destroy(set);
+    weft_sched_destroy(s);
+}
+
+Test(set, the_schedulers_of_what_was_told_may_be_gone, .timeout = 20)
+{
+    time_out_after(workers(1));
+    time_out_after(played(2, 3));
 }

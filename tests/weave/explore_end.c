@@ -16,11 +16,11 @@ static int ends, told; /* plain: of on_end */
 weft_worker *wf_worker_here(void) { return NULL; }
 void wf_sched_hold(weft_sched *sched) { add_relaxed(&holds, 1); }
 void wf_sched_release(weft_sched *sched) { sub_acq_rel(&holds, 1); }
-uint64_t weft_sched_now_ns(const weft_sched *sched) { return wf_now_ns(); }
+uint64_t wf_now_of(const weft_sched *sched) { return wf_now_ns(); }
 void wf_misuse(const char *format, ...) { weave_fail("%s", format); }
 
-void wf_wait_while(weft_sched *sched, _Atomic uint32_t *word, uint32_t seen,
-                   int64_t timeout_ns)
+void wf_wait_while(const weft_sched *sched, _Atomic uint32_t *word,
+                   uint32_t seen, int64_t timeout_ns)
 {
     wf_sleep_while(word, seen, timeout_ns);
 }
