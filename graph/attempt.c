@@ -160,7 +160,6 @@ static struct task *back_off(weft_worker *self, struct slot *slot)
     wf_flow_give_token(self, slot);
     put_at(slot, BACKS_OFF);
     slot->timer.task.run = backed_off;
-    slot->timer.timeout = false;
     wf_flow_hold(slot);
     int rc = wf_timer_start(sched, &slot->timer, next_attempt_at(slot));
     if (!rc && is_cancelled(slot)) /* [C] */
@@ -489,7 +488,6 @@ static int arm(struct slot *slot)
 {
     const struct stage *stage = stage_of(slot)->stage;
     weft_sched *sched = slot->run->run.sched;
-    uint64_t when = NEVER;
 
     if (!stage->deadline_ms && !stage->cancel && stage->where != WEFT_IO) {
         store_release(&slot->ends, next_only(slot, DONE)); /* [A] */
@@ -497,11 +495,11 @@ static int arm(struct slot *slot)
     }
     store_relaxed(&slot->ends,
                   next_only(slot, TAKEN)); /* until the timer is armed */
-    if (stage->deadline_ms)
-        when = weft_sched_now_ns(sched) + stage->deadline_ms * MILLISECOND;
     slot->timer.task.run = expired;
-    slot->timer.timeout = stage->deadline_ms;
-    int rc = wf_timer_start(sched, &slot->timer, when);
+    int rc = stage->deadline_ms
+                 ? wf_timeout_start(sched, &slot->timer,
+                                    stage->deadline_ms * MILLISECOND)
+                 : wf_timer_start(sched, &slot->timer, NEVER);
     if (rc)
         return rc;
     sub_acq_rel(&slot->ends, TAKEN); /* [A] */

@@ -172,10 +172,9 @@ static int arm(struct dag_run *run, const struct weft_run_config *config)
     store_relaxed(&run->parties, run->deadline_ms ? 2 : 1);
     if (!run->deadline_ms)
         return 0;
-    run->deadline = (struct timer){ .task.run = out_of_time, .timeout = true };
-    return wf_timer_start(run->run.sched, &run->deadline,
-                          weft_sched_now_ns(run->run.sched) +
-                              run->deadline_ms * (uint64_t)1000000);
+    run->deadline = (struct timer){ .task.run = out_of_time };
+    return wf_timeout_start(run->run.sched, &run->deadline,
+                            run->deadline_ms * (uint64_t)1000000);
 }
 
 /* All at once, the highest first. */

@@ -357,7 +357,6 @@ static int start(struct weft_run **out, weft_sched *sched,
     run->run.on_end = config->on_end; /* if this fails, `finish` may ask for */
     run->run.end_ctx = config->ctx;   /* the context */
     run->deadline.task.run = out_of_time;
-    run->deadline.timeout = true;
     atomic_init(&run->parties, run->deadline_ms ? 2 : 1);
     int rc = init_run(run, &reason);
     if (rc) {
@@ -370,9 +369,8 @@ static int start(struct weft_run **out, weft_sched *sched,
     if (out)
         *out = &run->run; /* the deadline may end it at once */
     if (run->deadline_ms)
-        rc = wf_timer_start(sched, &run->deadline,
-                            run->start_ns +
-                                run->deadline_ms * (uint64_t)1000000);
+        rc = wf_timeout_start(sched, &run->deadline,
+                              run->deadline_ms * (uint64_t)1000000);
     if (rc) {
         if (out)
             *out = NULL;

@@ -179,14 +179,17 @@ struct timer {
     uint64_t when;    /* this and what follows is timer.c's */
     struct timer *child, *next, *prev;
     bool armed;
-    bool timeout; /* yours, as run: time that the process did not run, because
-                     it was stopped, does not count */
+    bool timeout;
 };
 
 /* [any] Not while it is armed or its task is still to run; from the task itself
  * is fine. A time that is past: ready at once. 0, or a negative errno: the
  * thread that waits cannot be started. */
 int wf_timer_start(weft_sched *sched, struct timer *timer, uint64_t when);
+
+/* [any] The same for a timeout: so many ns from now on. Time that the process
+ * did not run, because it was stopped, does not count. */
+int wf_timeout_start(weft_sched *sched, struct timer *timer, uint64_t ns);
 
 /* [any] True: it was armed, and its task will not run. False: it was not: never
  * started, or cancelled, or its task was made ready before. It may come at any

@@ -21,10 +21,12 @@
  * thread slept is time that was not `lived`, and timeouts are in a heap of
  * their own, by the lived clock: the monotonic one less what was lost. They
  * come a BEAT too late at worst, never for time that was not lived, except that
- * less than LATE is not noticed. Whoever asks what is past may be the first to
- * run again, so that one looks as well, under the lock. If the thread was late
- * twice in a row, perhaps because there are too many others, a BEAT counts as
- * lived: each timeout comes at some time.
+ * less than LATE is not noticed. They are started with a duration, and not with
+ * a time: what was lost between a look at the clock and the start would count.
+ * Whoever asks what is past may be the first to run again, so that one looks as
+ * well, under the lock. If the thread was late twice in a row, perhaps because
+ * there are too many others, a BEAT counts as lived: each timeout comes at some
+ * time.
  *
  * Under a seed there is no thread: seeded.c takes what is due, and all time is
  * lived.
@@ -236,13 +238,22 @@ void wf_timers_destroy(struct timers *t)
     free(t);
 }
 
-/* Under the lock. The thread wakes if it would look too late. */
-static void put_in(struct timers *t, struct timer *timer, uint64_t when,
-                   uint64_t now)
+/* Under the lock: 0, or a negative errno: there is no thread. */
+static int start_thread(struct timers *t)
 {
-    if (timer->timeout && !t->slept && !wf_seeded_of(t->sched))
-        t->slept = now;
-    timer->when = timer->timeout ? when - now + lived(t, now) : when;
+    int rc = 0;
+
+    if (!t->started && !wf_seeded_of(t->sched)) {
+        rc = wf_thread_start(&t->thread, serve, t);
+        t->started = !rc;
+    }
+    return rc;
+}
+
+/* Under the lock. The thread wakes if it would look too late. */
+static void put_in(struct timers *t, struct timer *timer, uint64_t when)
+{
+    timer->when = when;
     timer->armed = true;
     timer->child = NULL;
     t->heaps[timer->timeout] = meld(t->heaps[timer->timeout], timer);
@@ -274,21 +285,41 @@ struct task_list wf_timers_take_due(struct timers *t, uint64_t now)
 int wf_timer_start(weft_sched *sched, struct timer *timer, uint64_t when)
 {
     struct timers *t = wf_timers_of(sched);
-    uint64_t now = weft_sched_now_ns(sched);
-    int rc = 0;
 
-    if (when <= now) {
+    timer->timeout = false;
+    if (when <= weft_sched_now_ns(sched)) {
         wf_ready(sched, NULL, &timer->task);
         return 0;
     }
     pthread_mutex_lock(&t->lock);
-    if (!t->started && !wf_seeded_of(sched)) {
-        rc = wf_thread_start(&t->thread, serve, t);
-        t->started = !rc;
-    }
-    if (!rc) {
-        put_in(t, timer, when, now);
-    }
+    int rc = start_thread(t);
+    if (!rc)
+        put_in(t, timer, when);
+    pthread_mutex_unlock(&t->lock);
+    return rc;
+}
+
+/* Under the lock: what others lose cannot come between a look at the clock and
+ * what is made of it. */
+static void put_in_after(struct timers *t, struct timer *timer, uint64_t ns)
+{
+    uint64_t now = weft_sched_now_ns(t->sched);
+
+    if (!t->slept && !wf_seeded_of(t->sched))
+        t->slept = now;
+    now = lived(t, now);
+    put_in(t, timer, ns < UINT64_MAX - now ? now + ns : UINT64_MAX);
+}
+
+int wf_timeout_start(weft_sched *sched, struct timer *timer, uint64_t ns)
+{
+    struct timers *t = wf_timers_of(sched);
+
+    timer->timeout = true;
+    pthread_mutex_lock(&t->lock);
+    int rc = start_thread(t);
+    if (!rc)
+        put_in_after(t, timer, ns);
     pthread_mutex_unlock(&t->lock);
     return rc;
 }

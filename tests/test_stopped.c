@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sched/sched.h"
@@ -71,19 +73,71 @@ static uint64_t ran(struct alarm *a)
 
 Test(stopped, a_timeout_waits_for_time_that_is_lived, .timeout = 60)
 {
-    struct alarm timeout = { .timer = { .task.run = note, .timeout = true } };
+    struct alarm timeout = { .timer.task.run = note };
     struct alarm pause = { .timer.task.run = note };
     weft_sched *sched = workers(1);
     struct stop *stop = stop_soon();
     uint64_t start = wf_now_ns(), when = start + TIMEOUT * MS;
 
-    cr_assert_eq(wf_timer_start(sched, &timeout.timer, when), 0);
+    cr_assert_eq(wf_timeout_start(sched, &timeout.timer, TIMEOUT * MS), 0);
     cr_assert_eq(wf_timer_start(sched, &pause.timer, when), 0);
     cr_assert(ran(&pause) - start < (TIMEOUT + STOPPED) * MS * 20);
     cr_assert_eq(load_relaxed(&timeout.ran), 0);
     uint64_t passed = ran(&timeout) - start;
     /* 100 ms: after the thread was late once, as it is on a busy machine. */
     cr_assert(passed >= stopped_for(stop) + (TIMEOUT - 100) * MS);
+    weft_sched_destroy(sched);
+}
+
+/* ---- in the middle of a call -------------------------------------------- */
+
+/* A thread that has this is stopped for so long after its next look at the
+ * clock, and all others with it; then the others run for a while. */
+static _Thread_local unsigned stop_ms;
+
+static void stop_for(unsigned ms)
+{
+    pid_t other = fork();
+
+    cr_assert(other >= 0);
+    if (!other) {
+        usleep(ms * 1000);
+        kill(getppid(), SIGCONT);
+        _exit(0);
+    }
+    kill(getpid(), SIGSTOP);
+    waitpid(other, NULL, 0);
+    usleep(50000);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int rc = (int)syscall(SYS_clock_gettime, clock, now);
+    unsigned ms = stop_ms;
+
+    stop_ms = 0;
+    if (ms)
+        stop_for(ms);
+    return rc;
+}
+
+/* The other one is there so that the stop is noticed at once. */
+Test(stopped, what_passes_while_a_timeout_is_started_does_not_count,
+     .timeout = 60)
+{
+    enum { SHORT = 300, STOP = 600 };
+    struct alarm timeout = { .timer.task.run = note };
+    struct alarm far = { .timer.task.run = note };
+    weft_sched *sched = workers(1);
+
+    cr_assert_eq(wf_timeout_start(sched, &far.timer, 3600000 * MS), 0);
+    usleep(20000); /* its thread sleeps, or will look first */
+    stop_ms = STOP;
+    cr_assert_eq(wf_timeout_start(sched, &timeout.timer, SHORT * MS), 0);
+    cr_assert_eq(stop_ms, 0);
+    uint64_t start = wf_now_ns();
+    cr_assert(ran(&timeout) - start >= (SHORT - 100) * MS);
+    cr_assert(wf_timer_cancel(sched, &far.timer));
     weft_sched_destroy(sched);
 }
 

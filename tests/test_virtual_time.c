@@ -1,5 +1,6 @@
 /* test_virtual_time.c: time under a seed, sched/seeded.c: it passes when
  * nothing else is left to do, and not otherwise. */
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -84,6 +85,69 @@ Test(virtual_time, an_hour_costs_nothing_and_is_an_hour, .timeout = 10)
     weft_future_destroy(more);
     weft_sched_destroy(s);
 }
+
+/* ---- deadlines ---------------------------------------------------------- */
+
+static unsigned failed_after_ms; /* since the run was started */
+
+static void note_failure(const struct weft_failure *failure, void *item,
+                         void *start)
+{
+    weft_sched *s = weft_worker_sched(wf_worker_here());
+    cr_assert_eq(failure->error, -ETIMEDOUT);
+    failed_after_ms =
+        (unsigned)((weft_sched_now_ns(s) - *(uint64_t *)start) / MS);
+}
+
+/* One item, which pauses for 40 ms in one stage and for 10 in the next. */
+static int run_with_deadlines(unsigned of_stage_ms, unsigned of_run_ms,
+                              uint64_t *took_ms)
+{
+    unsigned long_ms = 40, short_ms = 10;
+    unsigned left = 1;
+    weft_sched *s = played(2, 11);
+    uint64_t start = weft_sched_now_ns(s);
+    weft_pipeline *p = weft_pipeline_create(weft_config(
+        pipeline, .items.bytes = sizeof(struct thing), .ctx = &start,
+        .failures.policy = WEFT_SKIP, .on_failure = note_failure));
+
+    weft_source(p, "give", give, &left);
+    weft_stage(p, weft_config(stage, .name = "long", .kind = WEFT_IO,
+                              .describe = pause_ms, .ctx = &long_ms,
+                              .deadline_ms = of_stage_ms));
+    weft_stage(p, weft_config(stage, .name = "short", .kind = WEFT_IO,
+                              .describe = pause_ms, .ctx = &short_ms));
+    weft_plan *plan = pipeline_plan(p);
+    struct weft_run *run;
+    failed_after_ms = 0;
+    cr_assert_eq(weft_start_with(&run, s, plan,
+                                 weft_config(run, .deadline_ms = of_run_ms),
+                                 NULL),
+                 0);
+    int rc = weft_wait(run, -1, NULL);
+    *took_ms = (weft_sched_now_ns(s) - start) / MS;
+    weft_run_destroy(run);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(s);
+    return rc;
+}
+
+Test(virtual_time, deadlines_count_from_the_start_of_what_has_them,
+     .timeout = 20)
+{
+    uint64_t ms;
+
+    cr_assert_eq(run_with_deadlines(0, 0, &ms), 0);
+    cr_assert_eq(ms, 50);
+    cr_assert_eq(run_with_deadlines(39, 51, &ms), 0);
+    cr_assert_eq(failed_after_ms, 39);
+    cr_assert_eq(ms, 39);
+    cr_assert_eq(run_with_deadlines(41, 49, &ms), -ETIMEDOUT);
+    cr_assert_eq(failed_after_ms, 0);
+    cr_assert_eq(ms, 49);
+}
+
+/* ---- what is due together ------------------------------------------------ */
 
 static int note_time(weft_worker *self, int rc, void *which)
 {
