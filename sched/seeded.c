@@ -277,8 +277,9 @@ static bool play(struct seeded *s)
         s->pause_ns = LEAST_PAUSE_NS / 2;
         return true;
     }
-    if (ends && load_relaxed(&s->waiting) == 1 && /* [N] in cast.c */
-        !wf_sched_wait_while_held(s->sched))      /* [D] in sched.c */
+    if (ends && !s->waits && /* nor in a callback, for what is not held here */
+        load_relaxed(&s->waiting) == 1 &&    /* [N] in cast.c */
+        !wf_sched_wait_while_held(s->sched)) /* [D] in sched.c */
         return choose(s);
     idle(s);
     return true;

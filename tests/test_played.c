@@ -218,6 +218,26 @@ Test(played, a_callback_hears_what_another_thread_completes, .timeout = 60)
     weft_sched_destroy(p.sched);
 }
 
+/* ---- the end ------------------------------------------------------------ */
+
+/* What a callback waits for may be nothing that holds its own scheduler. */
+Test(played, the_end_waits_for_a_callback_that_waits_for_another_scheduler,
+     .timeout = 10)
+{
+    weft_sched *s = played(2, 6), *other = workers(1);
+    struct promise p = { .sched = other };
+    pthread_t thread;
+
+    cr_assert_eq(weft_promise(other, &p.future, NULL), 0);
+    cr_assert_eq(weft_submit(s, wait_for_promise, &p, NULL, NULL), 0);
+    pthread_create(&thread, NULL, keep, &p);
+    weft_sched_destroy(s);
+    cr_assert_eq(weft_future_wait(p.future, 0), 0);
+    pthread_join(thread, NULL);
+    weft_future_destroy(p.future);
+    weft_sched_destroy(other);
+}
+
 /* ---- whose scheduler is gone -------------------------------------------- */
 
 /* They are looked at in no scheduler, while another one is played. */
