@@ -21,6 +21,8 @@
  * it waits for is there it may be chosen like any other, and has the turn again
  * in the middle of its task; who had it is spare, until the next one waits. */
 #include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
 
 #include "sched/futex.h"
 #include "sched/play.h"
@@ -44,22 +46,43 @@ static void await(struct cue *cue)
     store_relaxed(&cue->go, 0);
 }
 
-int wf_cast_play_on(struct seeded *s)
+/* Whether one more of them finds room for its handle. */
+static bool has_room(struct seeded *s)
+{
+    if (s->other_count < s->room)
+        return true;
+    unsigned room = s->room ? 2 * s->room : 4;
+    pthread_t *others = realloc(s->others, room * sizeof *others);
+    if (!others)
+        return false;
+    s->others = others;
+    s->room = room;
+    return true;
+}
+
+/* Starts one that plays, and has the turn then. False: none can be had. */
+static bool play_anew(struct seeded *s)
+{
+    pthread_t thread; /* it leaves its own handle: this one is out of turn */
+
+    return has_room(s) && !wf_thread_start(&thread, wf_seeded_player, s);
+}
+
+void wf_cast_enter(struct seeded *s)
+{
+    plays = s;
+    if (s->begun)
+        s->others[s->other_count++] = pthread_self();
+    s->begun = true;
+}
+
+/* Gives the turn to one that plays on from the bottom of its stack. */
+static void play_on(struct seeded *s)
 {
     struct cue *spare = s->spare;
 
-    if (spare) {
-        s->spare = spare->next;
-        give(spare);
-        return 0;
-    }
-    if (s->thread_count == MOST_PLAYERS)
-        return -EAGAIN;
-    int rc =
-        wf_thread_start(&s->threads[s->thread_count++], wf_seeded_player, s);
-    if (rc) /* else it is that one's turn */
-        s->thread_count--;
-    return rc;
+    s->spare = spare->next;
+    give(spare);
 }
 
 /* From one at the bottom of its stack, until it is called upon again. */
@@ -126,18 +149,29 @@ static struct wait begin_wait(const struct seeded *s, _Atomic uint32_t *word,
                           .until = ends ? now + limit : NEVER };
 }
 
-int wf_seeded_sleep(struct seeded *s, _Atomic uint32_t *word, uint32_t seen,
-                    int64_t timeout_ns)
+/* False: nobody can have the turn meanwhile. */
+static bool sleep_in_turn(struct seeded *s, _Atomic uint32_t *word,
+                          uint32_t seen, int64_t timeout_ns)
 {
     struct wait me = begin_wait(s, word, seen, timeout_ns);
 
     add(&s->waits, &me);
-    if (wf_cast_play_on(s)) {
+    if (s->spare) {
+        play_on(s);
+    } else if (!play_anew(s)) {
         remove_wait(&s->waits, &me);
-        return -EAGAIN;
+        return false;
     }
     await(&me.cue);
-    return 0;
+    return true;
+}
+
+int wf_seeded_sleep(struct seeded *s, _Atomic uint32_t *word, uint32_t seen,
+                    int64_t timeout_ns)
+{
+    if (!s->spare && s->other_count >= MOST_WAITING)
+        return -EAGAIN;
+    return sleep_in_turn(s, word, seen, timeout_ns) ? 0 : -EAGAIN;
 }
 
 /* ---- outside: [N] ------------------------------------------------------- */
@@ -203,7 +237,8 @@ bool wf_played_wait(const weft_sched *sched, _Atomic uint32_t *word,
         return false;
     if (plays == s) { /* it does not end before this */
         pthread_mutex_unlock(&names);
-        wf_seeded_sleep(s, word, seen, timeout_ns);
+        if (!sleep_in_turn(s, word, seen, timeout_ns))
+            sched_yield(); /* they wait again, and a thread may end */
         return true;
     }
     struct wait me = begin_wait(s, word, seen, timeout_ns);
@@ -292,7 +327,7 @@ void wf_seeded_serve(struct seeded *s, struct bound *b)
             wf_ready(s->sched, NULL, task);
         b->task = NULL;
         add_release(&b->count, -1u); /* [T] */
-        wf_cast_play_on(s);          /* who gave it is, or one after that */
+        play_on(s); /* who gave it is spare, or one after that */
     }
 }
 
@@ -354,8 +389,6 @@ uint64_t wf_cast_earliest(struct seeded *s)
     pthread_mutex_unlock(&names);
     return inside < outside ? inside : outside;
 }
-
-void wf_cast_enter(struct seeded *s) { plays = s; }
 
 void wf_cast_leave(struct seeded *s)
 {

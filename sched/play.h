@@ -9,7 +9,7 @@
 
 #define NEVER UINT64_MAX /* a time */
 
-enum { MOST_PLAYERS = 257 }; /* so many may wait in a callback, but one */
+enum { MOST_WAITING = 256 }; /* in callbacks on workers, as without a seed */
 
 /* A thread that waits for *word not to be `seen`, at most until a time. */
 struct wait {
@@ -38,10 +38,12 @@ struct seeded {
     struct wait *waits;   /* of callbacks */
     struct cue *spare;    /* threads that would play */
     uint64_t idle_ns, pause_ns;
-    bool started;     /* for who creates and destroys it */
-    bool loose, over; /* [O]; the end */
-    unsigned thread_count;
-    pthread_t threads[MOST_PLAYERS];
+    bool started;      /* and so is this: there is a first */
+    bool begun;        /* the first has entered */
+    bool loose, over;  /* [O]; the end */
+    pthread_t first;   /* who plays: for who creates and destroys it */
+    pthread_t *others; /* started by it, and by each other */
+    unsigned other_count, room;
     struct wait *outside;     /* [O]; under the lock of the names */
     _Atomic uint32_t waiting; /* so many are outside, who destroys included */
     _Atomic bool ends;
@@ -55,14 +57,10 @@ void *wf_seeded_player(void *s);
 
 /* ---- in cast.c: by who has the turn ------------------------------------- */
 
-/* Gives it to one that plays on from the bottom of its stack: 0, or there is
- * none. */
-int wf_cast_play_on(struct seeded *s);
-
 /* From one at the bottom of its stack: it ends, and the others as well. */
 void wf_cast_leave(struct seeded *s);
 
-/* This thread is one that plays, or has a turn of its own in what follows. */
+/* This thread is one that plays, and it has the turn. */
 void wf_cast_enter(struct seeded *s);
 
 /* From now on it is found by the name of its scheduler; and no longer. */

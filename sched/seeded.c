@@ -30,6 +30,7 @@
 #include <stdlib.h>
 
 #include "sched/futex.h"
+#include "sched/thread.h"
 
 enum {
     MOST_CHAIN = 32,  /* tasks that follow each other at once, at most */
@@ -317,7 +318,7 @@ int wf_seeded_create(struct seeded **out, weft_sched *sched, uint64_t seed)
 
 int wf_seeded_start(struct seeded *s)
 {
-    int rc = wf_cast_play_on(s);
+    int rc = wf_thread_start(&s->first, wf_seeded_player, s);
 
     s->started = !rc;
     if (!rc)
@@ -332,8 +333,9 @@ static void end(struct seeded *s)
     add_relaxed(&s->waiting, 1);
     store_release(&s->ends, true); /* [T] */
     wf_futex_wake(&s->waiting, 1);
-    for (unsigned i = 0; i < s->thread_count; i++)
-        pthread_join(s->threads[i], NULL);
+    pthread_join(s->first, NULL); /* which ends when no other one is started */
+    for (unsigned i = 0; i < s->other_count; i++)
+        pthread_join(s->others[i], NULL);
 }
 
 void wf_seeded_destroy(struct seeded *s)
@@ -344,6 +346,7 @@ void wf_seeded_destroy(struct seeded *s)
         end(s);
     wf_seededio_destroy(s->io);
     free(s->chains);
+    free(s->others);
     pthread_mutex_destroy(&s->lock);
     free(s);
 }

@@ -218,6 +218,76 @@ Test(played, a_callback_hears_what_another_thread_completes, .timeout = 60)
     weft_sched_destroy(p.sched);
 }
 
+/* ---- how many may wait -------------------------------------------------- */
+
+enum { WAITERS = 300, MOST_ON_WORKERS = 256 };
+
+struct crowd {
+    weft_future *last; /* has come */
+    unsigned came, refused;
+};
+
+static int crowd_in(struct crowd *c)
+{
+    if (++c->came == WAITERS)
+        weft_future_complete(c->last, 0);
+    int rc = weft_future_wait(c->last, -1);
+    c->refused += rc == -EAGAIN;
+    return 0;
+}
+
+static int give_waiter(weft_worker *self, void *item, void *left)
+{
+    return (*(unsigned *)left)-- ? 0 : WEFT_END;
+}
+
+static int crowd_in_call(weft_worker *self, void *item, void *crowd)
+{
+    return crowd_in(crowd);
+}
+
+static int crowd_in_task(weft_worker *self, void *crowd)
+{
+    return crowd_in(crowd);
+}
+
+/* Where a wait has no result that says so, it is never refused. */
+Test(played, any_number_of_blocking_calls_wait_for_the_last_of_them,
+     .timeout = 30)
+{
+    weft_sched *s = played(2, 8);
+    struct crowd c = { 0 };
+    unsigned left = WAITERS;
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline, .items = { .bytes = 1, .slots = WAITERS }));
+
+    cr_assert_eq(weft_promise(s, &c.last, NULL), 0);
+    weft_source(p, "give", give_waiter, &left);
+    weft_stage(p,
+               weft_config(stage, .name = "wait", .kind = WEFT_BLOCKING,
+                           .fn = crowd_in_call, .ctx = &c, .tokens = WAITERS));
+    weft_plan *plan = pipeline_plan(p);
+    cr_assert_eq(weft_run(s, plan, NULL), 0);
+    cr_assert_eq(c.refused, 0);
+    weft_plan_destroy(plan);
+    weft_future_destroy(c.last);
+    weft_sched_destroy(s);
+}
+
+Test(played, as_many_tasks_wait_on_workers_as_without_a_seed, .timeout = 30)
+{
+    weft_sched *s = played(2, 8);
+    struct crowd c = { 0 };
+
+    cr_assert_eq(weft_promise(s, &c.last, NULL), 0);
+    for (int i = 0; i < WAITERS; i++)
+        cr_assert_eq(weft_submit(s, crowd_in_task, &c, NULL, NULL), 0);
+    weft_sched_destroy(s);
+    cr_assert_eq(c.came, WAITERS);
+    cr_assert_eq(c.refused, WAITERS - 1 - MOST_ON_WORKERS);
+    weft_future_destroy(c.last);
+}
+
 /* ---- the end ------------------------------------------------------------ */
 
 /* What a callback waits for may be nothing that holds its own scheduler. */
