@@ -357,9 +357,14 @@ void wf_cast_run_bound(struct seeded *s, unsigned number)
     give_to(s, &b->cue);
 }
 
-void wf_cast_resume(struct seeded *s, unsigned number)
+/* A word may be again what it was when it was counted. */
+bool wf_cast_resume(struct seeded *s, unsigned number)
 {
-    give_to(s, &take_over(s, &s->waits, number)->cue);
+    struct wait *w = take_over(s, &s->waits, number);
+
+    if (w)
+        give_to(s, &w->cue);
+    return w;
 }
 
 void wf_cast_offers(struct seeded *s, struct offer *o)

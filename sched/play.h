@@ -73,12 +73,13 @@ void wf_cast_release(struct seeded *s);
 /* The earliest time that anyone waits for: UINT64_MAX: none. */
 uint64_t wf_cast_earliest(struct seeded *s);
 
-/* What there is, beside the workers; and one of each goes on, by its number. */
+/* What there is, beside the workers; and one of each goes on, by its number.
+ * False: it waits again, for threads outside have changed what it looks at. */
 struct offer {
     unsigned waits, calls, bound, operations;
 };
 void wf_cast_offers(struct seeded *s, struct offer *o);
-void wf_cast_resume(struct seeded *s, unsigned number);
+bool wf_cast_resume(struct seeded *s, unsigned number);
 void wf_cast_call(struct seeded *s, unsigned number);
 void wf_cast_run_bound(struct seeded *s, unsigned number);
 #endif

@@ -138,8 +138,8 @@ static bool act(struct seeded *s, struct offer o, unsigned number, bool rouse)
         return (rouse || !rests(s, &s->chains[number])) && step(s, number);
     number -= workers;
     if (number < o.waits)
-        wf_cast_resume(s, number);
-    else if (number < o.waits + o.calls)
+        return wf_cast_resume(s, number);
+    if (number < o.waits + o.calls)
         wf_cast_call(s, number - o.waits);
     else if (number < o.waits + o.calls + o.bound)
         wf_cast_run_bound(s, number - o.waits - o.calls);

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "sched/sched.h"
 #include "tests/trail.h"
 
 /* ---- graphs ------------------------------------------------------------- */
@@ -216,6 +217,43 @@ Test(played, a_callback_hears_what_another_thread_completes, .timeout = 60)
     weft_future_destroy(f);
     weft_future_destroy(p.future);
     weft_sched_destroy(p.sched);
+}
+
+/* A word that changes, and is then what it was; for many who wait for it. */
+enum { LOOKERS = 32 };
+
+struct flicker {
+    _Atomic uint32_t word, done;
+};
+
+static int look_at_flicker(weft_worker *self, void *ctx)
+{
+    struct flicker *f = ctx;
+    for (unsigned i = 0; i < TIMES(250, 25); i++)
+        cr_assert_eq(wf_worker_sleep(self, &f->word, 0, -1), 0);
+    add_relaxed(&f->done, 1);
+    return 0;
+}
+
+static void *flicker(void *ctx)
+{
+    struct flicker *f = ctx;
+    while (load_relaxed(&f->done) < LOOKERS)
+        store_relaxed(&f->word, !load_relaxed(&f->word));
+    return NULL;
+}
+
+Test(played, a_word_may_change_back_while_the_seed_chooses, .timeout = 60)
+{
+    weft_sched *s = played(1, 12);
+    struct flicker f = { 0 };
+    pthread_t thread;
+
+    pthread_create(&thread, NULL, flicker, &f);
+    for (int i = 0; i < LOOKERS; i++)
+        cr_assert_eq(weft_submit(s, look_at_flicker, &f, NULL, NULL), 0);
+    weft_sched_destroy(s);
+    pthread_join(thread, NULL);
 }
 
 /* ---- how many may wait -------------------------------------------------- */
