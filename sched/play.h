@@ -1,5 +1,5 @@
-/* play.h: what a seed plays with: for seeded.c, which chooses, and cast.c,
- * which is chosen from. Inside sched/ only. */
+/* play.h: what a seed plays with: for seeded.c, which chooses, and cast.c and
+ * seededio.c, which it chooses from. Inside sched/ only. */
 #ifndef WEFT_SCHED_PLAY_H
 #define WEFT_SCHED_PLAY_H
 #include <pthread.h>

@@ -61,9 +61,6 @@ static unsigned below(struct seeded *s, unsigned n)
     return (unsigned)(wf_seeded_random(s) >> 32) % n;
 }
 
-struct seededio *wf_seeded_io_of(struct seeded *s) { return s->io; }
-weft_sched *wf_seeded_sched(struct seeded *s) { return s->sched; }
-
 static bool rests(struct seeded *s, struct chain *c)
 {
     if (!c->rest && !below(s, REST_SELDOM))

@@ -75,9 +75,6 @@ void wf_seededio_destroy(struct seededio *io);
 /* [worker, its turn] As weft_io_start, but a SLEEP. */
 int wf_seeded_io_start(struct seeded *s, struct weft_io *io);
 
-struct seededio *wf_seeded_io_of(struct seeded *s);
-weft_sched *wf_seeded_sched(struct seeded *s);
-
 /* How many can be done, those included whose descriptors are ready if it looks
  * at them; and whether some wait for descriptors. */
 unsigned wf_seededio_count(struct seededio *io, bool looks);

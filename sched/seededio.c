@@ -16,7 +16,7 @@
 #include <time.h>
 
 #include "sched/ioways.h"
-#include "sched/seeded.h"
+#include "sched/play.h"
 
 enum { MOST_POLLED = 64 }; /* in one call */
 
@@ -83,11 +83,11 @@ static bool may_be_at_hand(const struct weft_io *io)
 
 int wf_seeded_io_start(struct seeded *s, struct weft_io *io)
 {
-    struct seededio *all = wf_seeded_io_of(s);
+    struct seededio *all = s->io;
 
     if (may_be_at_hand(io) && wf_seeded_random(s) % 2 && perform(io))
         return work_of(io)->rc;
-    wf_sched_hold(wf_seeded_sched(s)); /* until `done` has been called */
+    wf_sched_hold(s->sched); /* until `done` has been called */
     pthread_mutex_lock(&all->lock);
     task_list_add(io->op == WEFT_IO_POLL ? &all->polls : &all->ready,
                   &work_of(io)->task);
@@ -168,7 +168,7 @@ static void put_back(struct seededio *all, struct weft_io *io)
 
 bool wf_seededio_perform(struct seeded *s)
 {
-    struct seededio *all = wf_seeded_io_of(s);
+    struct seededio *all = s->io;
     struct weft_io *io = take_any(s, all);
     struct task_list done = { 0 };
 
@@ -184,7 +184,7 @@ bool wf_seededio_perform(struct seeded *s)
         wf_iowork_did(io, -ECANCELED);
     }
     wf_io_completed(&done, io);
-    wf_inject(wf_seeded_sched(s), &done);
+    wf_inject(s->sched, &done);
     return true;
 }
 
