@@ -38,9 +38,11 @@ struct seeded {
     struct wait *waits;   /* of callbacks */
     struct cue *spare;    /* threads that would play */
     uint64_t idle_ns, pause_ns;
-    bool started;      /* and so is this: there is a first */
-    bool begun;        /* the first has entered */
-    bool loose, over;  /* [O]; the end */
+    _Atomic uint64_t loose_ns, stuck_ns; /* for how long it is patient */
+    unsigned stood;                      /* since somebody waited: [O] */
+    bool started;                        /* and so is this: there is a first */
+    bool begun;                          /* the first has entered */
+    bool loose, over;                    /* [O]; the end */
     pthread_t first;   /* who plays: for who creates and destroys it */
     pthread_t *others; /* started by it, and by each other */
     unsigned other_count, room;

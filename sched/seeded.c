@@ -18,7 +18,14 @@
  *      waiting, and they stop as soon as it has what it waited for. One that
  *      waits in a way of its own, on a lock or a descriptor, would wait for
  *      ever: where there is something to do and nobody has waited for it for
- *      LOOSE_NS, nobody is waited for any more, and no order is promised.
+ *      LOOSE_NS, nobody is waited for any more, and no order is promised. But
+ *      an order must not depend on how fast the machine is, or on whether
+ *      somebody looks at it with a debugger. So that is counted in beats, and
+ *      one that was late, because the process did not run, does not count; one
+ *      after which some thread computes, a tenth: it may look for ever.
+ *
+ * No other choice looks at the machine's clock, but where a descriptor is
+ * waited for.
  *
  * Those outside do not wake the player when they change what it looks at: it
  * looks again after a pause, for it also looks at words in the memory of
@@ -29,6 +36,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "sched/asleep.h"
 #include "sched/futex.h"
 #include "sched/thread.h"
 
@@ -37,6 +45,8 @@ enum {
     LOOK_SELDOM = 8,  /* at descriptors, at one choice of so many */
     REST_SELDOM = 64, /* a worker begins to rest at one choice of so many */
     MOST_REST = 64,   /* choices that it rests */
+    BEATS = 30,       /* [O] */
+    QUIET = 10,       /* what one counts after which all sleep */
     LEAST_PAUSE_NS = 20000,
     MOST_PAUSE_NS = 1000000,
 };
@@ -44,6 +54,7 @@ enum {
 #define BEGIN_NS ((uint64_t)1000000000) /* the time when it begins: not 0 */
 #define LOOSE_NS ((uint64_t)3000000000) /* [O] */
 #define STUCK_NS ((uint64_t)5000000000)
+#define LATE_NS  ((uint64_t)100000000) /* then the process did not run */
 
 uint64_t wf_seeded_now(const struct seeded *s) { return load_relaxed(&s->now); }
 
@@ -211,14 +222,14 @@ static bool pass_time(struct seeded *s)
 
 static void tell_if_stuck(const struct seeded *s)
 {
-    if (s->idle_ns < STUCK_NS || wf_seededio_polls(s->io) ||
+    if (s->idle_ns < load_relaxed(&s->stuck_ns) || wf_seededio_polls(s->io) ||
         !load_relaxed(&s->waiting))
         return;
     wf_misuse("seed %" PRIu64 ": what is waited for never comes: nothing is "
-              "ready, no timer and no operation is under way, and for 5 s "
+              "ready, no timer and no operation is under way, and for %g s "
               "nothing came from outside; look for what is pending and never "
               "completed, or fed and never ended",
-              s->seed);
+              s->seed, (double)load_relaxed(&s->stuck_ns) / 1e9);
 }
 
 /* There is nothing to do before something comes from outside. */
@@ -229,7 +240,8 @@ static void idle(struct seeded *s)
     s->pause_ns =
         2 * s->pause_ns < MOST_PAUSE_NS ? 2 * s->pause_ns : MOST_PAUSE_NS;
     wf_seededio_idle(s->io, s->pause_ns);
-    s->idle_ns += wf_now_ns() - start;
+    uint64_t took = wf_now_ns() - start;
+    s->idle_ns += took < LATE_NS ? took : s->pause_ns;
     tell_if_stuck(s);
 }
 
@@ -237,25 +249,29 @@ static void idle(struct seeded *s)
 
 static bool is_left(struct seeded *s)
 {
-    struct offer o = look(s, true);
+    struct offer o = look(s, false); /* true would change what is chosen */
     bool chains = false;
 
     for (unsigned i = 0; i < s->sched->worker_count; i++)
         chains |= s->chains[i].next != NULL;
     return chains || o.waits || o.calls || o.bound || o.operations ||
-           wf_sched_sees_task(s->sched) ||
+           wf_seededio_has_news(s->io) || wf_sched_sees_task(s->sched) ||
            wf_timers_earliest(s->sched->timers) != NEVER;
 }
 
 /* [O] */
 static void stand_still(struct seeded *s)
 {
+    uint64_t beat = load_relaxed(&s->loose_ns) / BEATS, start = wf_now_ns();
     bool left = is_left(s);
-    uint64_t start = wf_now_ns();
 
-    wf_futex_wait(&s->waiting, 0, LOOSE_NS);
-    s->loose =
-        left && !load_relaxed(&s->waiting) && wf_now_ns() - start >= LOOSE_NS;
+    wf_futex_wait(&s->waiting, 0, (int64_t)beat);
+    uint64_t took = wf_now_ns() - start;
+    if (!left)
+        s->stood = 0;
+    else if (took >= beat && took < beat + LATE_NS)
+        s->stood += wf_others_sleep() ? QUIET : 1;
+    s->loose = s->stood >= BEATS * QUIET;
 }
 
 /* False: it is the end. */
@@ -268,6 +284,7 @@ static bool play(struct seeded *s)
         stand_still(s);
         return true;
     }
+    s->stood = 0;
     if (choose(s) || pass_time(s)) {
         if (s->over) /* it was a spare one, and all of them end */
             return false;
@@ -296,6 +313,12 @@ void *wf_seeded_player(void *s_)
     return NULL;
 }
 
+void wf_seeded_patience(struct seeded *s, uint64_t loose_ns, uint64_t stuck_ns)
+{
+    store_relaxed(&s->loose_ns, loose_ns);
+    store_relaxed(&s->stuck_ns, stuck_ns);
+}
+
 int wf_seeded_create(struct seeded **out, weft_sched *sched, uint64_t seed)
 {
     struct seeded *s = calloc(1, sizeof *s);
@@ -306,6 +329,7 @@ int wf_seeded_create(struct seeded **out, weft_sched *sched, uint64_t seed)
     s->seed = s->random = seed;
     atomic_init(&s->now, BEGIN_NS);
     s->pause_ns = LEAST_PAUSE_NS / 2;
+    wf_seeded_patience(s, LOOSE_NS, STUCK_NS);
     pthread_mutex_init(&s->lock, NULL); /* cannot fail on Linux */
     s->chains = calloc(sched->worker_count, sizeof *s->chains);
     int rc = s->chains ? wf_seededio_create(&s->io) : -ENOMEM;

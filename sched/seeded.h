@@ -20,6 +20,10 @@ struct cue {
  * unless it is NULL. */
 int wf_seeded_create(struct seeded **out, weft_sched *sched, uint64_t seed);
 
+/* For how long those are waited for that wait in a way of their own; and for
+ * what never comes. For tests, before anything is left to do. */
+void wf_seeded_patience(struct seeded *s, uint64_t loose_ns, uint64_t stuck_ns);
+
 /* The workers are there: they are played. */
 int wf_seeded_start(struct seeded *s);
 
@@ -79,6 +83,9 @@ int wf_seeded_io_start(struct seeded *s, struct weft_io *io);
  * at them; and whether some wait for descriptors. */
 unsigned wf_seededio_count(struct seededio *io, bool looks);
 bool wf_seededio_polls(struct seededio *io);
+
+/* Whether one that waits for a descriptor could be done. It changes nothing. */
+bool wf_seededio_has_news(struct seededio *io);
 
 /* [its turn] Does one of those. False: there is none, or it cannot be done
  * after all, and waits again. */

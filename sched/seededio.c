@@ -146,6 +146,29 @@ bool wf_seededio_polls(struct seededio *io)
     return polls;
 }
 
+/* Some of those behind this one: the first that is not looked at, or NULL. */
+static struct task *look_at(struct task *task, bool *news)
+{
+    struct pollfd polled[MOST_POLLED];
+    nfds_t count = to_poll(task, polled);
+
+    *news = poll(polled, count, 0) != 0;
+    for (nfds_t i = 0; i < count; i++, task = task->next)
+        *news |= wf_iowork_marked(io_of_task(task));
+    return task;
+}
+
+bool wf_seededio_has_news(struct seededio *io)
+{
+    bool news = false;
+
+    pthread_mutex_lock(&io->lock);
+    for (struct task *task = io->polls.first; task && !news;)
+        task = look_at(task, &news);
+    pthread_mutex_unlock(&io->lock);
+    return news;
+}
+
 /* NULL: there is none. */
 static struct weft_io *take_any(struct seeded *s, struct seededio *all)
 {

@@ -2,9 +2,11 @@
  * one that may come; and threads outside, for which all stands still or goes
  * on. */
 #include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "sched/sched.h"
+#include "sched/play.h"
 #include "tests/trail.h"
 
 /* ---- graphs ------------------------------------------------------------- */
@@ -168,10 +170,19 @@ static int tell(weft_worker *self, void *told)
     return 0;
 }
 
+enum { PATIENCE_MS = 150 };
+
+static weft_sched *impatient(uint64_t seed)
+{
+    weft_sched *s = played(2, seed);
+    wf_seeded_patience(wf_seeded_of(s), PATIENCE_MS * 1000000ull, NEVER);
+    return s;
+}
+
 Test(played, a_program_that_waits_in_its_own_way_is_not_waited_for,
      .timeout = 60)
 {
-    weft_sched *s = played(2, 1);
+    weft_sched *s = impatient(1);
     _Atomic int told[2] = { 0 };
 
     for (int i = 0; i < 2; i++) {
@@ -179,6 +190,45 @@ Test(played, a_program_that_waits_in_its_own_way_is_not_waited_for,
         while (!load_acquire(&told[i])) /* what came before it */
             usleep(1000);
     }
+    weft_sched_destroy(s);
+}
+
+/* However slow it is, or how busy the machine: it may look for ever. */
+Test(played, a_program_that_computes_is_waited_for, .timeout = 60)
+{
+    weft_sched *s = impatient(2);
+    uint64_t start = wf_now_ns();
+
+    cr_assert_eq(weft_submit(s, note, NULL, NULL, NULL), 0);
+    while (wf_now_ns() - start < 3 * PATIENCE_MS * 1000000ull)
+        cpu_pause();
+    cr_assert_eq(trail.count, 0);
+    weft_sched_destroy(s);
+    cr_assert_eq(trail.count, 1);
+}
+
+Test(played, time_in_which_the_process_was_stopped_is_none_of_patience,
+     .timeout = 60)
+{
+    weft_sched *s = impatient(2);
+    uint64_t start = weft_sched_now_ns(s);
+    weft_future *left, *first;
+
+    cr_assert_eq(weft_after_ns(s, 1, &left, NULL), 0);
+    cr_assert_eq(weft_submit(s, note, NULL, &first, NULL), 0);
+    cr_assert_eq(weft_future_wait(first, -1), 0);
+    pid_t other = fork();
+    if (!other) {
+        usleep(3 * PATIENCE_MS * 1000);
+        kill(getppid(), SIGCONT);
+        _exit(0);
+    }
+    kill(getpid(), SIGSTOP);
+    waitpid(other, NULL, 0);
+    usleep(10000); /* in which all might go on */
+    cr_assert_eq(weft_sched_now_ns(s), start);
+    weft_future_destroy(first);
+    weft_future_destroy(left);
     weft_sched_destroy(s);
 }
 

@@ -53,6 +53,7 @@ TESTED_WITH = {
     "steal": "sched",
     "thread": "sched",
     "worker": "sched",
+    "asleep": "played",  # for whom a seed waits
     "cast": "seeded",  # who is there to be chosen
     "seededio": "seeded",
     "nowait": "io",  # the ways to do one operation, the same tests on each
