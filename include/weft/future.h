@@ -138,8 +138,9 @@ int weft_set_add(weft_set *set, weft_future *future, void *tag,
                  weft_error *why);
 
 /* [any] The next one that is done: 1, its tag, and its result if you want it.
- * 0: all that were added have been told. -ETIMEDOUT; on a worker as
- * weft_future_wait, but it never helps. */
+ * 0: all that were added have been told. -ETIMEDOUT, in the time of the
+ * scheduler of the latest that pends: that is another only with a seed. On a
+ * worker as weft_future_wait, but it never helps. */
 int weft_set_next(weft_set *set, void **tag, int *result, int timeout_ms);
 
 /* [one] Any time; the futures go on. */

@@ -54,7 +54,7 @@ struct weft_io {
     size_t room;     /* LOAD: in and out, what `data` can hold */
     size_t limit;    /* LOAD: a larger file fails with -EFBIG; 0: no limit */
     uint64_t offset; /* READ, WRITE */
-    uint64_t ns;     /* SLEEP: from the start, of the monotonic clock */
+    uint64_t ns;     /* SLEEP: from the start, of weft_sched_now_ns */
     weft_io_done *done;
     void *ctx;      /* yours */
     int64_t result; /* a descriptor, or bytes moved */

@@ -41,7 +41,9 @@ struct weft_sched_config {
  * Time is that of the seed too (weft_sched_now_ns): work takes none, and when
  * nothing else is left to do it jumps to where the next pause, deadline, retry
  * or timeout ends. An hour of pauses costs nothing. Only while a descriptor is
- * waited for (WEFT_IO_POLL) it passes as outside.
+ * waited for (WEFT_IO_POLL) it does not jump before nothing has come for as
+ * long outside. For what a thread of your own is about to do it does not wait:
+ * a timeout for that is over at once, if nothing is left to do here.
  *
  * Operations are done, for real, when the seed chooses them; one that was
  * cancelled may have been in time or not.
@@ -51,15 +53,18 @@ struct weft_sched_config {
  *    (weft_wait, weft_next, weft_future_wait, weft_sched_destroy, ...), so one
  *    thread that starts runs, feeds, and waits is repeated too. Several are
  *    not; nor is what waits in its own way, on a lock or a descriptor: after
- *    three seconds of that all goes on without it.
+ *    three seconds in which all threads sleep, or thirty in which some do not,
+ *    all goes on without it, in no certain order from then on. A stop of the
+ *    process, as in a debugger, does not count.
  *  - the clock of the machine, addresses, random numbers, what you read and
  *    write without weft, and what other processes do.
  *  - what happens inside of a callback: it is interrupted only where it waits
  *    in weft. One that waits for another in its own way waits for ever.
  * Times in statistics are those of the machine.
  *
- * Where what is waited for can never come, since nothing is left to do, a debug
- * build of weft says so after five seconds, and aborts. */
+ * Where somebody waits, nothing is left to do, and nothing comes from outside
+ * for five seconds, a debug build of weft says that it never will, and aborts.
+ */
 
 /* [any] `config` may be NULL: all defaults. -ENOMEM, -EAGAIN (no threads). */
 int weft_sched_create(weft_sched **out, const struct weft_sched_config *config,
