@@ -78,10 +78,24 @@ struct thing {
     unsigned made; /* pieces */
 };
 
+/* Of all callbacks, each with its number, in this order; NULL: they may come
+ * at the same time. */
+static uint64_t *maze_digest;
+
+static void note_callback(const char *name, uint64_t number)
+{
+    if (!maze_digest)
+        return;
+    for (; *name; name++)
+        number = number << 8 ^ (unsigned char)*name;
+    *maze_digest = (*maze_digest ^ number) * 0x9e3779b97f4a7c15u;
+}
+
 static int fill(weft_worker *self, void *item, void *ctx)
 {
     struct part *p = ctx;
 
+    note_callback(p->name, p->given);
     while (p->given == p->length[p->at]) {
         if (p->at == p->epochs)
             return WEFT_END;
@@ -105,6 +119,7 @@ static int work(weft_worker *self, void *item, void *ctx)
     const struct element *e = ctx;
     uint64_t number = weft_item_number(item);
 
+    note_callback(e->name, number);
     if (e->retries && number % 3 == 1 && weft_item_attempt(item) == 1)
         return -EAGAIN;
     return e->holes ? fate(number) : 0;
@@ -126,6 +141,8 @@ static int work_long(weft_worker *self, void *item, void *ctx)
 static int add(weft_worker *self, void *batch, void *item, void *ctx)
 {
     *(struct thing *)batch = (struct thing){ 0 };
+    note_callback("add",
+                  weft_item_number(batch) << 32 | weft_item_number(item));
     return weft_item_epoch(batch) == weft_item_epoch(item) ? 0 : -EPROTO;
 }
 
@@ -133,6 +150,7 @@ static int cut(weft_worker *self, void *item, void *piece, void *ctx)
 {
     struct thing *t = item;
 
+    note_callback(((const struct element *)ctx)->name, t->made);
     if (t->made == ((const struct element *)ctx)->count)
         return WEFT_END;
     t->made++;
@@ -150,6 +168,7 @@ static int choose(weft_worker *self, void *item, unsigned *path, void *ctx)
     const struct element *e = ctx;
     uint64_t number = weft_item_number(item);
 
+    note_callback(e->name, number);
     *path = e->any && number % 2 ? WEFT_ANY_PATH : path_of(e, number);
     return 0;
 }
