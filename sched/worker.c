@@ -102,9 +102,7 @@ static uint64_t look(weft_worker *self)
 
 unsigned wf_steps_left(const weft_worker *self)
 {
-    return self->sched->seeded || self->steps >= self->between
-               ? 0
-               : self->between - self->steps;
+    return self->steps >= self->between ? 0 : self->between - self->steps;
 }
 
 void wf_count_steps(weft_worker *self, unsigned steps)

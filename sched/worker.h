@@ -28,7 +28,8 @@ struct weft_worker {
     unsigned index, group;
     unsigned tick;           /* counts the tasks taken, for fairness */
     unsigned passed;         /* tasks taken while others wait to be the last */
-    unsigned steps, between; /* since it looked at the clock, and at most */
+    unsigned steps, between; /* since it looked at the clock, and at most: 0
+                                before it has, and with a seed always */
     uint64_t looked;         /* at the clock: ns */
     uint64_t chain_end;      /* when its chain gives way: ns; 0: not known */
     bool follows;            /* its task, at once on another: a chain */
