@@ -138,6 +138,7 @@ static void run_maze(uint64_t seed, weft_sched **scheds)
     cr_assert_eq(weft_wait(run, -1, NULL), rc);
     if (m->budget)
         expect_budget(m, run);
+    note_callback("time", weft_sched_now_ns(scheds[v.workers - 1]));
     ended(run, rc);
     finish_maze(m, plan);
     free(m);

@@ -24,6 +24,7 @@ enum what {
     FORKED,
     BATCHED,
     OUT,
+    TIME,
     LOST,
     LEAF
 };
@@ -233,6 +234,7 @@ static int leave(weft_worker *self, void *batch, void *ctx)
     w->out += ((struct batch *)batch)->count;
     ((struct batch *)batch)->count = 0;
     step(OUT, weft_item_number(batch));
+    step(TIME, weft_sched_now_ns(w->sched) / 1000);
     return 0;
 }
 
