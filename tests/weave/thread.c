@@ -197,13 +197,14 @@ unsigned thread_start(void *(*function)(void *), void *arg)
 {
     if (count == WEAVE_THREADS)
         weave_fail("too many threads");
-    begin_thread(++count, play);
-    starts[count].function = function;
-    starts[count].arg = arg;
+    unsigned i = ++count; /* others start some in the step below */
+    begin_thread(i, play);
+    starts[i].function = function;
+    starts[i].arg = arg;
     thread_views[thread_current].epochs[thread_current]++;
-    view_join(&thread_views[count], &thread_views[thread_current]);
+    view_join(&thread_views[i], &thread_views[thread_current]);
     thread_step();
-    return count;
+    return i;
 }
 
 void *thread_join(unsigned thread)
