@@ -46,6 +46,14 @@ static void count_items(struct report *r)
     r->unfinished = r->in > known ? r->in - known : 0;
 }
 
+static void keep_ring(void *report, const char *what, const char *text)
+{
+    struct report *r = report;
+
+    if (!strcmp(what, "ring"))
+        snprintf(r->ring.text, sizeof r->ring.text, "%s", text);
+}
+
 int report_init(struct report *r, const struct work *work, double seconds)
 {
     struct weft_run *run = atomic_load(&work->job.run);
@@ -53,6 +61,7 @@ int report_init(struct report *r, const struct work *work, double seconds)
     *r = (struct report){ .work = work, .seconds = seconds };
     count_items(r);
     read_usage(r);
+    weft_sched_explain(work->job.sched, keep_ring, r);
     if (!run)
         return 0;
     int rc = weft_pipeline_explain(run, NULL, &r->advice);
@@ -187,6 +196,8 @@ void report_summary(const struct report *r, FILE *out)
     fprintf(out, "  memory   %s at the peak\n",
             text_bytes(a, sizeof a, r->peak_bytes));
     print_limit(r, out);
+    if (r->ring.text[0])
+        fprintf(out, "  ring     %s\n", r->ring.text);
     if (r->work->note.text[0])
         fprintf(out, "  note     %s\n", r->work->note.text);
     print_stages(r, out);

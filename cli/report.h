@@ -13,6 +13,7 @@ struct report {
     int code;           /* the exit code */
     const char *status; /* it as a word: "complete", "drained" */
     char text[640];     /* why it ended early; empty if it did not */
+    weft_error ring;    /* what became of io_uring, if it was given up; or "" */
 
     uint64_t total, in, out, filtered, failed, cancelled;
     uint64_t earlier;        /* out before this run */

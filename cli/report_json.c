@@ -105,6 +105,7 @@ void report_json(const struct report *r, FILE *out)
     json_count(&j, "exit_code", (uint64_t)r->code);
     json_string(&j, "text", r->text);
     json_string(&j, "note", r->work->note.text);
+    json_string(&j, "ring", r->ring.text);
     put_items(&j, r);
     json_count(&j, "files_written", r->files);
     json_count(&j, "bytes_read", atomic_load(&job->bytes_read));

@@ -191,16 +191,34 @@ void wf_io_destroy(struct io *io)
     free(io);
 }
 
+static void explain_loss(int failure, unsigned unknown, weft_say_fn *say,
+                         void *ctx)
+{
+    char text[256];
+    int n = snprintf(text, sizeof text, "given up: io_uring failed: %s",
+                     strerrordesc_np(-failure));
+
+    if (unknown)
+        snprintf(text + n, sizeof text - (size_t)n,
+                 "; %u operation%s under way ended with EIO: whether done or "
+                 "not is not known",
+                 unknown, unknown == 1 ? "" : "s");
+    say(ctx, "ring", text);
+}
+
 void wf_io_explain(const struct io *io, weft_say_fn *say, void *ctx)
 {
     char text[800];
     const char *first = io->nowait ? "at once on the worker if it need not "
                                      "wait, else "
                                    : "";
+    unsigned unknown = 0;
     int failed = 0;
 
-    for (unsigned i = 0; i < io->ring_count && !failed; i++)
-        failed = wf_ring_failure(io->rings[i]);
+    for (unsigned i = 0; i < io->ring_count; i++) {
+        int failure = wf_ring_failure(io->rings[i], &unknown);
+        failed = failed ? failed : failure;
+    }
     if (wf_seeded_of(io->sched))
         snprintf(text, sizeof text, "when the seed says so, with plain calls");
     else if (io->ring_count && !failed)
@@ -219,4 +237,6 @@ void wf_io_explain(const struct io *io, weft_say_fn *say, void *ctx)
         snprintf(text + n, sizeof text - n, "; %s", io->forced.text);
     }
     say(ctx, "I/O", text);
+    if (failed)
+        explain_loss(failed, unknown, say, ctx);
 }

@@ -15,14 +15,17 @@ struct poller;
 int wf_ring_probe(weft_error *why);
 
 /* The thread starts with the first operation. If it cannot have its ring after
- * all, the operations go to `instead`. NULL: no memory. */
+ * all, or loses it, the operations go to `instead`. NULL: no memory. */
 struct ring *wf_ring_create(weft_sched *sched, struct topo *topo,
                             unsigned group, struct blocking *instead);
 void wf_ring_destroy(struct ring *ring); /* after the last completion */
 void wf_ring_submit(struct ring *ring, struct weft_io *io);
 void wf_ring_cancel(struct ring *ring); /* what is marked: [C] in iowork.h */
-int wf_ring_failure(struct ring *ring); /* 0, or why it has no ring */
 const char *wf_ring_flavour(void);      /* what the probe found */
+
+/* 0, or why it has no ring, or none any more. How many operations ended with
+ * EIO because of that, as nobody knows whether they were done, is added. */
+int wf_ring_failure(struct ring *ring, unsigned *unknown);
 
 /* Threads start as they are needed. NULL: no memory. */
 struct blocking *wf_blocking_create(weft_sched *sched);

@@ -27,8 +27,19 @@
  * finds nothing.
  *
  * io_uring_queue_exit is no barrier, so the driver does not end before
- * the last completion was reaped: the kernel writes to no memory after that. */
+ * the last completion was reaped: the kernel writes to no memory after that.
+ *
+ * Where the kernel refuses to be entered, for good (a filter of system calls
+ * that came later), nothing can be reaped any more, and the ring is given up.
+ * The queue tells what the kernel has not taken: that goes to the blocking
+ * threads. Of the rest nobody knows whether it was done. What can be done twice
+ * is, by them; all else ends with EIO. But first the kernel has to be through
+ * with it, as it writes to its memory. The ring holds the one end of a pipe
+ * that is left, and lets go of it when all else is over: that is the barrier.
+ * Whoever forks, and does not exec, has the ring as well, and so prolongs it.
+ */
 #include <errno.h>
+#include <fcntl.h>
 #include <liburing.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -50,15 +61,16 @@
 #endif
 
 enum {
-    ENTRIES = 256,
+    ENTRIES = 512,
     MOST_BUSY = RING_BUSY,
     MOST_POLLS = RING_POLLS,
     MOST_UNDER_WAY = MOST_BUSY + MOST_POLLS,
     MOST_CANCELS = RING_CANCELS,
+    MOST_REFUSALS = 1000, /* in a row, of what may be had a moment later */
 };
 _Static_assert(MOST_UNDER_WAY + MOST_CANCELS + 1 /* with the eventfd */
-                   <= 2 * ENTRIES,
-               "more than the completion queue holds");
+                   <= ENTRIES,
+               "more than a queue holds");
 
 struct ring {
     weft_sched *sched;
@@ -69,12 +81,15 @@ struct ring {
     struct task_list fresh;
     int event; /* -1: no thread yet */
     int failure;
+    unsigned unknown; /* operations that ended with EIO because of it */
     bool ends;
     bool cancels;    /* something that is here may be marked */
     bool asleep;     /* or about to be: has to be woken */
     unsigned inside; /* operations here, or finished since the last look */
     pthread_t thread;
     struct io_uring uring; /* of the thread, like what follows */
+    int closed;            /* at its end when the kernel is through with it */
+    unsigned refusals;     /* in a row */
     struct task_list backlog;
     struct weft_io *table[MOST_UNDER_WAY];
     unsigned under_way; /* of these; the read of the eventfd is not there */
@@ -182,14 +197,11 @@ int wf_ring_probe(weft_error *why)
 
 const char *wf_ring_flavour(void) { return flavours[flavour].name; }
 
-/* A place in the submission queue; what is in it is submitted if it is full. */
+/* A place in the submission queue, which has room for all that may be under
+ * way. */
 static struct io_uring_sqe *place(struct ring *r)
 {
-    struct io_uring_sqe *sqe;
-
-    while (!(sqe = io_uring_get_sqe(&r->uring)))
-        io_uring_submit(&r->uring);
-    return sqe;
+    return io_uring_get_sqe(&r->uring);
 }
 
 static void prepare(struct ring *r, struct weft_io *io)
@@ -341,40 +353,135 @@ static void reap(struct ring *r, struct task_list *finished)
 }
 
 /* Submits, and sleeps until something has completed. EINTR, and EBUSY where
- * completions wait: what is there is reaped. */
-static void sleep_in(struct ring *r)
+ * completions wait: what is there is reaped. 0, or why that is refused. */
+static int sleep_in(struct ring *r)
 {
-    io_uring_submit_and_wait(&r->uring, 1);
+    int rc = io_uring_submit_and_wait(&r->uring, 1);
+
     pthread_mutex_lock(&r->lock);
     r->asleep = false;
     pthread_mutex_unlock(&r->lock);
+    r->refusals = rc == -EAGAIN ? r->refusals + 1 : 0;
+    if (rc == -EINTR || rc == -EBUSY)
+        return 0;
+    return rc < 0 && (rc != -EAGAIN || r->refusals > MOST_REFUSALS) ? rc : 0;
 }
 
-static void drive(struct ring *r)
+static void tell(struct ring *r, struct task_list *finished)
+{
+    if (finished->first)
+        wf_inject(r->sched, finished);
+}
+
+/* Until the end, or until the kernel refuses: then why. */
+static int drive(struct ring *r)
 {
     struct task_list finished = { 0 };
+    int rc = 0;
 
-    while (take_fresh(r, &finished)) {
-        if (finished.first)
-            wf_inject(r->sched, &finished);
+    while (!rc && take_fresh(r, &finished)) {
+        tell(r, &finished);
         arm(r);
-        sleep_in(r);
+        rc = sleep_in(r);
         reap(r, &finished);
-        if (finished.first)
-            wf_inject(r->sched, &finished);
+        tell(r, &finished);
+    }
+    /* The armed read is still under way; it writes into r, which outlives the
+     * ring: its eventfd gets a last byte, and the completion is reaped. */
+    eventfd_write(r->event, 1);
+    while (!rc && r->armed) {
+        rc = sleep_in(r);
+        reap(r, &finished);
+    }
+    return rc;
+}
+
+/* From the table to the backlog: what the kernel has not taken. */
+static void take_back(struct ring *r)
+{
+    struct io_uring_sq *sq = &r->uring.sq;
+    unsigned left = io_uring_sq_ready(&r->uring);
+
+    for (unsigned i = sq->sqe_tail - left; i != sq->sqe_tail; i++) {
+        struct io_uring_sqe *sqe = &sq->sqes[i & sq->ring_mask];
+        struct weft_io *io = (void *)(uintptr_t)sqe->user_data;
+        if (!io || sqe->opcode == IORING_OP_ASYNC_CANCEL)
+            continue;
+        leave_table(r, io);
+        task_list_add(&r->backlog, &work_of(io)->task);
     }
 }
 
-/* There is no ring after all: the blocking threads take over for good. */
+/* There is no ring any more: the blocking threads take over for good. */
 static void hand_over(struct ring *r, int failure)
 {
     pthread_mutex_lock(&r->lock);
     r->failure = failure;
-    struct task_list all = r->fresh;
-    r->fresh = (struct task_list){ 0 };
+    struct task_list all = r->backlog;
+    task_list_join(&all, &r->fresh);
     pthread_mutex_unlock(&r->lock);
     for (struct task *task; (task = task_list_take(&all));)
         wf_blocking_submit(r->instead, io_of_task(task));
+}
+
+/* Whether the step that is under way may be done twice. */
+static bool is_repeatable(struct weft_io *io)
+{
+    enum weft_io_op op = wf_iowork_step(io).op;
+
+    return op == WEFT_IO_READ || op == WEFT_IO_POLL;
+}
+
+/* What was under way, now that the kernel is through with it. */
+static void end_unknown(struct ring *r)
+{
+    struct task_list finished = { 0 };
+
+    for (unsigned i = 0; i < r->under_way; i++) {
+        struct weft_io *io = r->table[i];
+        if (is_repeatable(io)) {
+            wf_blocking_submit(r->instead, io);
+            continue;
+        }
+        pthread_mutex_lock(&r->lock);
+        r->unknown++; /* before anybody is told */
+        pthread_mutex_unlock(&r->lock);
+        wf_iowork_did(io, -EIO);
+        wf_io_completed(&finished, io);
+    }
+    tell(r, &finished);
+}
+
+/* 0 or a negative errno. */
+static int open_ring(struct ring *r)
+{
+    int ends[2];
+    int rc = io_uring_queue_init(ENTRIES, &r->uring, flavours[flavour].flags);
+
+    if (rc)
+        return rc;
+    rc = pipe2(ends, O_CLOEXEC) ? -errno : 0;
+    if (!rc) {
+        r->closed = ends[0];
+        rc = io_uring_register_files(&r->uring, &ends[1], 1);
+        close(ends[1]);
+        if (rc)
+            close(r->closed);
+    }
+    if (rc)
+        io_uring_queue_exit(&r->uring);
+    else
+        io_uring_ring_dontfork(&r->uring);
+    return rc;
+}
+
+/* The end of the pipe comes when the kernel writes to nothing any more. */
+static void await_kernel(struct ring *r)
+{
+    char none;
+
+    while (read(r->closed, &none, 1) < 0 && errno == EINTR)
+        ;
 }
 
 static void *driver(void *arg)
@@ -383,22 +490,22 @@ static void *driver(void *arg)
 
     pthread_setname_np(pthread_self(), "weft/ring");
     wf_topo_bind_group(r->topo, r->group);
-    int rc = io_uring_queue_init(ENTRIES, &r->uring, flavours[flavour].flags);
+    int rc = open_ring(r);
     if (rc) {
         hand_over(r, rc);
         return NULL;
     }
-    io_uring_ring_dontfork(&r->uring);
-    drive(r);
-    /* The armed read is still under way; it writes into r, which outlives the
-     * ring: its eventfd gets a last byte, and the completion is reaped. */
-    eventfd_write(r->event, 1);
-    while (r->armed) {
-        struct task_list none = { 0 };
-        io_uring_submit_and_wait(&r->uring, 1);
-        reap(r, &none);
+    rc = drive(r);
+    if (rc) {
+        take_back(r);
+        hand_over(r, rc);
     }
     io_uring_queue_exit(&r->uring);
+    if (rc) {
+        await_kernel(r);
+        end_unknown(r);
+    }
+    close(r->closed);
     return NULL;
 }
 
@@ -466,10 +573,11 @@ void wf_ring_cancel(struct ring *r)
     pthread_mutex_unlock(&r->lock);
 }
 
-int wf_ring_failure(struct ring *r)
+int wf_ring_failure(struct ring *r, unsigned *unknown)
 {
     pthread_mutex_lock(&r->lock);
     int failure = r->failure;
+    *unknown += r->unknown;
     pthread_mutex_unlock(&r->lock);
     return failure;
 }

@@ -1,6 +1,7 @@
 """test_limits.py: what the environment refuses: a sentence and a code, or it
 goes on with less; nothing partial is left under a final name.
 """
+import json
 import os
 import resource
 import signal
@@ -160,6 +161,24 @@ class Refused(CommandTest):
                     "WEFT_IO=ring", fixtures.WEFT, "run", spec)
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertEqual(len(self.keys()), COUNT)
+
+    def test_a_ring_that_is_lost(self):
+        """For good, while it is in use. What was not begun, or can be done
+        twice, is done without it, and the rest fails and is counted."""
+        spec = self.write_spec(self.thumbnails())
+        for when in ("2+", "3+", "4+", "8+"):
+            with self.subTest(when):
+                done = self.strace(
+                    "io_uring_enter", f"EIO:when={when}", "env",
+                    "WEFT_IO=ring", fixtures.WEFT, "run", "--json", spec)
+                self.assertIn(done.returncode, (0, 1, 3), done.stderr)
+                report = json.loads(done.stdout)
+                self.assertRegex(report["ring"],
+                                 "given up: .*Input/output error")
+                if done.returncode != 3:
+                    items = report["items"]
+                    self.assertEqual(items["out"] + items["failed"], COUNT)
+                self.assert_clean()
 
 
 if __name__ == "__main__":

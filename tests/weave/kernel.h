@@ -13,6 +13,7 @@ extern struct kernel_ways {
     unsigned errors; /* EIO */
     unsigned interruptions; /* EINTR */
     unsigned rings;         /* that can be had, then ENOMEM; at first any */
+    bool refusals;          /* from some moment on no ring can be entered */
 } kernel;
 
 /* A descriptor of a file, whose bytes are 1, 2, 3 and so on. */
@@ -22,7 +23,7 @@ unsigned kernel_written(int fd, size_t offset);
 
 /* A descriptor to be polled: it is not ready, and then it is for good. */
 int kernel_pipe(void);
-void kernel_make_ready(int fd);
+void kernel_make_ready(int fd); /* one of pipe2: its end has come */
 
 /* An execution: the end fails if a descriptor is open that those above did not
  * give, or a ring. */
@@ -41,4 +42,5 @@ void kernel_happens(void);
 /* uring.c */
 void uring_begin(void);
 void uring_end(void);
+void uring_let_go(void); /* what a closed ring has under way ends */
 #endif

@@ -6,7 +6,11 @@
  * completed are, at least one, in any order, perhaps after a sleep in which
  * anything else may happen. A place in the submission queue is executed in its
  * turn. What is asked to end is either asked too late, or ends with ECANCELED,
- * or, once the kernel has begun to wait for a device, with EINTR. */
+ * or, once the kernel has begun to wait for a device, with EINTR.
+ *
+ * From some moment on it may refuse to be entered. What is under way then is
+ * done, or not, after the ring was closed; nobody is told, but a pipe comes to
+ * its end when there is nothing left. */
 #include <errno.h>
 #include <liburing.h>
 #include <poll.h>
@@ -26,6 +30,8 @@ static struct {
     unsigned submitted, head, tail, posted;
     struct io_uring_sqe under_way[UNDER_WAY];
     unsigned count;
+    bool registered; /* the pipe */
+    bool refuses;
 } ring;
 
 static struct {
@@ -37,12 +43,15 @@ void uring_begin(void)
 {
     ring.user = NULL;
     ring.submitted = ring.head = ring.tail = ring.posted = ring.count = 0;
+    ring.registered = ring.refuses = false;
 }
 
 void uring_end(void)
 {
     if (ring.user)
         weave_fail("a ring is not closed");
+    if (ring.count)
+        weave_fail("nobody has waited for what a closed ring has under way");
 }
 
 int io_uring_queue_init(unsigned entries, struct io_uring *user, unsigned flags)
@@ -74,11 +83,17 @@ int io_uring_queue_init(unsigned entries, struct io_uring *user, unsigned flags)
 
 void io_uring_queue_exit(struct io_uring *user)
 {
-    if (ring.count)
+    if (ring.count && !(ring.refuses && ring.registered))
         weave_fail("a ring is closed with %u operations under way, whose "
                    "memory the kernel may still write to",
                    ring.count);
     ring.user = NULL;
+}
+
+int io_uring_register_files(struct io_uring *user, const int *files, unsigned n)
+{
+    ring.registered = true;
+    return 0;
 }
 
 int io_uring_ring_dontfork(struct io_uring *user) { return 0; }
@@ -185,6 +200,17 @@ int io_uring_submit(struct io_uring *user)
     return (int)n;
 }
 
+void uring_let_go(void)
+{
+    if (ring.user)
+        weave_fail("a ring is waited for that is not closed");
+    while (ring.count) {
+        const struct io_uring_sqe *s = &ring.under_way[--ring.count];
+        if (!waits_for_others(s) && choice_of(2))
+            result_of(s);
+    }
+}
+
 /* Those that can be completed: how many. */
 static unsigned list_able(unsigned able[])
 {
@@ -232,6 +258,10 @@ static int wait_for_one(void)
 int io_uring_submit_and_wait(struct io_uring *user, unsigned least)
 {
     thread_step();
+    if (kernel.refusals && (ring.refuses |= choice_of(2))) {
+        trace("thread %u: the ring is refused", thread_self());
+        return -EPERM;
+    }
     int submitted = io_uring_submit(user);
     int rc = wait_for_one();
     return submitted ? submitted : rc;
