@@ -46,8 +46,9 @@ inline bool wf_take_back(weft_worker *self, struct task *task)
 struct task *wf_take_alike(weft_worker *self,
                            struct task *(*run)(weft_worker *, struct task *))
 {
+    if (wf_lend_called(self) || wf_inject_has(&self->mail))
+        return NULL; /* these come before anything of the deque */
     struct task *task = wf_deque_pop(&self->deque);
-
     if (!task || task->run == run)
         return task;
     wf_push(self, task);

@@ -27,8 +27,9 @@ void wf_count_steps(weft_worker *self, unsigned steps);
 unsigned wf_takes_left(weft_worker *self);
 void wf_count_takes(weft_worker *self, unsigned takes);
 
-/* [worker] Takes the newest of its own tasks if that begins with `run`, else
- * NULL. */
+/* [worker] Takes the newest of its own tasks if that begins with `run`; NULL if
+ * not, or if something else comes before it: what is to run on this worker, or
+ * a thread that wants to be it again. */
 struct task *wf_take_alike(weft_worker *self,
                            struct task *(*run)(weft_worker *, struct task *));
 
