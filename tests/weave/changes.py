@@ -146,3 +146,27 @@ def reasons(listed):
             name = line.strip()
             known[name] = ""
     return known
+
+
+OUTCOMES = ("caught", "explained", "SURVIVES", "NO REASON")
+
+
+def outcome(survived, reason):
+    """Of a change, whose reason to survive is known, or None."""
+    if survived:
+        return "explained" if reason else "SURVIVES"
+    return "caught" if reason is None else "NO REASON"
+
+
+def must_be_about(known, root, steps):
+    """Each of the reasons is about a change that there is."""
+    names = {change.name for change in changed_steps(steps, root)}
+    for file in {name.split(":")[0] for name in known}:
+        if not (root / file).is_file():
+            continue
+        text = (root / file).read_text()
+        names.update(change.name for change in weaker_orders(file, text))
+    stale = [name for name in known if name not in names]
+    if stale:
+        raise Wrong("survivors has reasons for what is not there:\n"
+                    + "\n".join(stale))
