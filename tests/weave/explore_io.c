@@ -343,7 +343,8 @@ static void set_up_without_a_ring(void)
 static void set_up_to_lose_the_ring(void)
 {
     set_up();
-    kernel.shorts = kernel.interruptions = 0;
+    kernel.shorts = 0;
+    kernel.interruptions = 1; /* with what was submitted still under way */
     kernel.refusals = true;
 }
 
