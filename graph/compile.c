@@ -10,10 +10,10 @@
  *     follows is such a counter, where a million tasks are independent. Instead
  *     every JOIN of them are followed by a node of weft's own, these again by
  *     nodes of that kind, until one node is left. Its end is the end of the
- *     run, no counter is written more than JOIN times, and dag.c knows nothing
- *     of all this. A drawing that has one last task gets no joins; an empty one
- *     gets one node. Where a node chooses what comes next there may be no last
- *     one: conditions.c counts.
+ *     run, and no counter is written more than JOIN times: less often, as
+ *     walk.c counts many down in one piece, [J] there. A drawing that has one
+ *     last task gets no joins; an empty one gets one node. Where a node chooses
+ *     what comes next there may be no last one: conditions.c counts.
  *  3. An edge that was drawn twice is kept once. There are none where the edges
  *     of each node ascend, as they do if each task is drawn together with what
  *     it comes after.

@@ -1,4 +1,5 @@
-/* dag.h: a compiled graph, laid out flat. Written by compile.c, run by dag.c.
+/* dag.h: a compiled graph, laid out flat. Written by compile.c; its runs
+ * are dag.c's, in which workers go from node to node as walk.c says.
  *
  * Nodes have the numbers that they had in the drawing, and refer to each other
  * by them. What follows a node is a piece of one array:

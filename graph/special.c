@@ -2,7 +2,7 @@
  *
  * What such a node does is in a table of the plan, so that the others have
  * neither a byte nor an instruction more for it; its task starts in node.c
- * instead of dag.c. What it chooses from is a piece of one array, like what is
+ * instead of walk.c. What it chooses from is a piece of one array, like what is
  * behind it. */
 #include "graph/special.h"
 

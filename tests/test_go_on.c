@@ -1,5 +1,5 @@
 /* test_go_on.c: runs of graphs that go on after a failure: with what does not
- * depend on it, in graph/dag.c and node.c. */
+ * depend on it, in graph/walk.c and node.c. */
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
