@@ -83,9 +83,10 @@ static struct words crowd(const struct finding *f)
     struct words w;
 
     WORDS(&w,
-          "%.2g items at a time were ready and waited, and this run had only "
+          "%.*f items at a time were ready and waited, and this run had only "
           "%.0f %% of the time",
-          f->crowd, 100 * f->busy);
+          f->crowd < 9.95 ? f->crowd < 0.995 ? 2 : 1 : 0, f->crowd,
+          100 * f->busy);
     return w;
 }
 
@@ -139,7 +140,7 @@ static struct words use_of(const struct finding *f, const struct resource *r)
     case OF_BUDGET:
         WORDS(&w, "items at work had %.0f %% of its %" PRIu64 " bytes", part,
               budget);
-        if (r->bytes != (double)budget)
+        if ((uint64_t)(r->bytes + 0.5) != budget) /* both as they are told */
             WORDS(&w,
                   "items at work had %.0f %% of the %.0f bytes that they can "
                   "use of its %" PRIu64,
