@@ -53,8 +53,10 @@
  *      one before others, until its bit is gone. If there is the bit and nobody
  *      is counted, the worker is about to be; or it was, looked for calls, and
  *      its count served to wake one that is about to be, [B]. So the caller
- *      tries again. Who has taken the bit wakes the worker next; meanwhile it
- *      wakes no others.
+ *      tries again. Who has taken the bit sets `woken` next and wakes: so a
+ *      worker that is called and has seen its bit gone may wait for that on the
+ *      futex, once more, and need not look on. The one who is to wake it may
+ *      have no core but this one.
  *
  * The same protocol, with the counts in one word, is Go's (proc.go) and tokio's
  * (idle.rs). */
@@ -212,13 +214,11 @@ void wf_park_sleep(struct park *p, unsigned worker, bool searching)
 
     if (!searchers(after) && p->visible(p->ctx)) /* [R] */
         wf_park_notify(p, worker);
-    while (!wf_park_closed(p) && !load_acquire(&berth->woken)) /* [H] */
-        if (load_seq_cst(&berth->calls)) {                     /* [L] */
+    while (!wf_park_closed(p) && !load_acquire(&berth->woken)) { /* [H] */
+        if (load_seq_cst(&berth->calls))                         /* [L] */
             rouse(p, worker);
-            cpu_pause();
-        } else {
-            wf_futex_wait(&berth->woken, 0, -1);
-        }
+        wf_futex_wait(&berth->woken, 0, -1);
+    }
 }
 
 bool wf_park_closed(struct park *p)
