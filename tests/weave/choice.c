@@ -92,7 +92,7 @@ unsigned choice_stale(unsigned most)
 {
     unsigned back;
 
-    if (!most || !now.stale)
+    if (!most || (now.way == WAY_ALL && !now.stale))
         return 0;
     if (now.way == WAY_ALL)
         back = choice_of(most + 1);
@@ -124,7 +124,7 @@ unsigned choice_of_thread(const unsigned *threads, unsigned n, int self)
         return highest(threads, n, self);
     if (self < 0)
         return choice_of(n);
-    if (!now.interruptions)
+    if (now.way == WAY_ALL && !now.interruptions)
         return (unsigned)self;
     /* 0 is to go on, so that the first way of all has no interruption. */
     unsigned other = choice_of(n);

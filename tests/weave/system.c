@@ -16,6 +16,7 @@ enum { KEYS = 4 };
 static void (*destructors[KEYS])(void *);
 static void *values[THREADS][KEYS];
 static unsigned keys;
+static struct view known_once; /* by those who did things once */
 
 /* The kernel compares with the latest value, and orders nothing. */
 void wf_futex_wait(_Atomic uint32_t *word, uint32_t seen, int64_t timeout_ns)
@@ -61,6 +62,7 @@ int pthread_join(pthread_t thread, void **result)
 void system_begin(void)
 {
     keys = 0;
+    view_empty(&known_once);
     for (unsigned i = 0; i < THREADS; i++)
         for (unsigned k = 0; k < KEYS; k++)
             values[i][k] = NULL;
@@ -73,14 +75,26 @@ void system_end_thread(void)
             destructors[k](values[thread_self()][k]);
 }
 
+/* Who comes later has to know what the first one did, and waits for its end. */
 int pthread_once(pthread_once_t *once, void (*function)(void))
 {
+    enum { NOW = PTHREAD_ONCE_INIT + 1, DONE };
+    struct view *mine = thread_view(thread_self());
+
     thread_step();
+    while (*once == NOW)
+        thread_sleep(once, false);
     if (*once == PTHREAD_ONCE_INIT) {
         statics_will_write(once, sizeof *once);
-        *once = PTHREAD_ONCE_INIT + 1;
+        *once = NOW;
         function();
+        mine->epochs[thread_self()]++;
+        view_join(&known_once, mine);
+        *once = DONE;
+        thread_changed();
+        thread_wake(once, THREADS);
     }
+    view_join(mine, &known_once);
     return 0;
 }
 
