@@ -1,5 +1,6 @@
-/* explore_sched.c: the scheduler as a whole, by its public interface, on a
- * machine of two cores: two workers and who uses them. */
+/* explore_sched.c: the scheduler as a whole, by its public interface and that
+ * of sched/, on a machine of two cores: two workers and who uses them. */
+#include "sched/sched.h"
 #include "tests/weave/world.h"
 
 /* The result is seen, and nothing is left over: no memory, no thread. */
@@ -31,6 +32,53 @@ static void end_with_work(void)
     weave_assert(calls[0] == 1 && calls[1] == 1);
 }
 
+/* A task whose worker does nothing until another worker has helped. */
+static struct {
+    struct task task, first, second;
+    _Atomic uint32_t helped, over;
+} host;
+
+static struct task *nothing(weft_worker *self, struct task *task)
+{
+    return NULL;
+}
+
+static struct task *help(weft_worker *self, struct task *task)
+{
+    store_release(&host.helped, 1);
+    wf_wake_all(&host.helped);
+    return NULL;
+}
+
+/* After a move of bottom that nobody has asked about, the owner is alone. It
+ * sleeps with its worker: nobody stands in for it, and takes the second. */
+static struct task *push_alone(weft_worker *self, struct task *task)
+{
+    wf_push(self, &host.first);
+    wf_take_back(self, &host.first);
+    wf_push(self, &host.second);
+    while (!load_acquire(&host.helped))
+        wf_sleep_while(&host.helped, 0, -1);
+    store_release(&host.over, 1);
+    wf_wake_all(&host.over);
+    return NULL;
+}
+
+static void push_and_wait(void)
+{
+    weft_sched *sched = workers(2);
+    struct task_list list = { 0 };
+
+    host.task.run = push_alone;
+    host.first.run = nothing;
+    host.second.run = help;
+    task_list_add(&list, &host.task);
+    wf_inject(sched, &list);
+    while (!load_acquire(&host.over))
+        wf_sleep_while(&host.over, 0, -1);
+    weft_sched_destroy(sched);
+}
+
 int main(int argc, char **argv)
 {
     const struct weave_test tests[] = {
@@ -39,6 +87,8 @@ int main(int argc, char **argv)
           .threads = { two_workers } },
         { .name = "what_is_submitted_runs_before_the_end",
           .threads = { end_with_work } },
+        { .name = "what_is_pushed_alone_is_seen_by_who_falls_asleep",
+          .threads = { push_and_wait } },
         { 0 },
     };
     return weave_main(tests, argc, argv);
