@@ -41,6 +41,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,7 +67,8 @@ enum {
     MOST_POLLS = RING_POLLS,
     MOST_UNDER_WAY = MOST_BUSY + MOST_POLLS,
     MOST_CANCELS = RING_CANCELS,
-    MOST_REFUSALS = 1000, /* in a row, of what may be had a moment later */
+    MOST_REFUSALS = 300, /* in a row, a moment apart, for lack of memory */
+    MOMENT_MS = 1,
 };
 _Static_assert(MOST_UNDER_WAY + MOST_CANCELS + 1 /* with the eventfd */
                    <= ENTRIES,
@@ -353,7 +355,7 @@ static void reap(struct ring *r, struct task_list *finished)
 }
 
 /* Submits, and sleeps until something has completed. EINTR, and EBUSY where
- * completions wait: what is there is reaped. 0, or why that is refused. */
+ * completions wait: what is there is reaped. 0, or why that is over. */
 static int sleep_in(struct ring *r)
 {
     int rc = io_uring_submit_and_wait(&r->uring, 1);
@@ -361,10 +363,11 @@ static int sleep_in(struct ring *r)
     pthread_mutex_lock(&r->lock);
     r->asleep = false;
     pthread_mutex_unlock(&r->lock);
-    r->refusals = rc == -EAGAIN ? r->refusals + 1 : 0;
-    if (rc == -EINTR || rc == -EBUSY)
-        return 0;
-    return rc < 0 && (rc != -EAGAIN || r->refusals > MOST_REFUSALS) ? rc : 0;
+    if (rc != -EAGAIN)
+        r->refusals = 0;
+    else if (r->refusals++ < MOST_REFUSALS)
+        rc = 0, poll(NULL, 0, MOMENT_MS);
+    return rc < 0 && rc != -EINTR && rc != -EBUSY ? rc : 0;
 }
 
 static void tell(struct ring *r, struct task_list *finished)

@@ -4,6 +4,9 @@
  * the rest is done by io_uring, or by blocking threads, and your `done` is
  * called on a worker. The struct, the path and the data must stay where they
  * are until then, and nothing may free them earlier: the kernel writes there.
+ * Where it takes io_uring away from the process meanwhile, blocking threads go
+ * on; what it had begun, and cannot be done twice (all but LOAD once it has the
+ * file open, READ and POLL), ends with -EIO: nobody knows whether it was done.
  *
  *     static int fetch(weft_worker *self, void *item, void *ctx)
  *     {
