@@ -13,6 +13,8 @@ struct poller;
 /* Can a ring be had, and does it work? 0, or a negative errno with the reason.
  * It is tried once a process. */
 int wf_ring_probe(weft_error *why);
+unsigned wf_ring_flags(void); /* to set up the best one with */
+const char *wf_ring_flavour(void);
 
 /* The thread starts with the first operation. If it cannot have its ring after
  * all, or loses it, the operations go to `instead`. NULL: no memory. */
@@ -21,7 +23,6 @@ struct ring *wf_ring_create(weft_sched *sched, struct topo *topo,
 void wf_ring_destroy(struct ring *ring); /* after the last completion */
 void wf_ring_submit(struct ring *ring, struct weft_io *io);
 void wf_ring_cancel(struct ring *ring); /* what is marked: [C] in iowork.h */
-const char *wf_ring_flavour(void);      /* what the probe found */
 
 /* 0, or why it has no ring, or none any more. How many operations ended with
  * EIO because of that, as nobody knows whether they were done, is added. */

@@ -30,8 +30,8 @@ LAYERS = {
 # The only place of what is not libc; a place is a file or a folder.
 HOMES = {
     "hwloc.h": ["sched/topo.c", "cli/bench/machine.c", "tests/faults"],
-    "liburing.h": ["sched/ring.c", "tests/weave/uring.c", "tests/faults",
-                   "perf/whole/files_floor.c"],
+    "liburing.h": ["sched/ring.c", "sched/ringprobe.c", "tests/weave/uring.c",
+                   "tests/faults", "perf/whole/files_floor.c"],
     "linux/futex.h": ["sched/futex.c"],
     "libfyaml.h": ["cli", "tests/faults"],
     "turbojpeg.h": ["cli", "perf", "tests/fuzz"],
@@ -58,6 +58,7 @@ TESTED_WITH = {
     "seededio": "seeded",
     "nowait": "io",  # the ways to do one operation, the same tests on each
     "ring": "io",
+    "ringprobe": "io",
     "blocking": "io",
     "segment": "pipeline",  # slots, and what may go wrong in them
     "outlet": "consumer",
