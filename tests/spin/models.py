@@ -48,7 +48,7 @@ def check(model, defines):
     with tempfile.TemporaryDirectory() as folder:
         run(["spin", *defines, "-a", str(model)], folder)
         run(CHECKER, folder)
-        told = run(["./pan", "-m5000000", "-w24"], folder)
+        told = run(["./pan", "-m5000000", "-w26"], folder)
     states = re.search(r"(\d+) states, stored", told)
     wrong = re.search(r"^pan:\d+: (.*) \(at depth", told, re.M)
     if not states or "truncated" in told or "too small" in told:

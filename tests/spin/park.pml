@@ -1,7 +1,7 @@
 /* park.pml: sched/park.c, with its labels: who searches, sleeps, and is woken.
  *
  * Workers take tasks out of one bag, and some tasks publish another; somebody
- * outside publishes too, and calls a worker. When nothing moves any more, no
+ * outside publishes too, and CALLED, calls a worker. When nothing moves any more, no
  * task is left, the call was answered and the counts agree [W] [B] [L]; then
  * the park is closed, and every worker ends [C].
  *
@@ -11,9 +11,10 @@
  *
  * FIRST tasks are published outside, and CHILDREN by other tasks.
  *
- * run: -DWORKERS=2 -DFIRST=2 -DCHILDREN=1
- * run: -DWORKERS=2 -DFIRST=1 -DCHILDREN=0 -DCLOSED_AT_ANY_TIME
- * long: -DWORKERS=3 -DFIRST=1 -DCHILDREN=0
+ * run: -DWORKERS=2 -DFIRST=2 -DCHILDREN=1 -DCALLED
+ * run: -DWORKERS=2 -DFIRST=1 -DCHILDREN=0 -DCALLED -DCLOSED_AT_ANY_TIME
+ * run: -DWORKERS=3 -DFIRST=1 -DCHILDREN=1
+ * long: -DWORKERS=3 -DFIRST=2 -DCHILDREN=1
  */
 
 byte tasks;            /* published, and not taken */
@@ -205,7 +206,9 @@ init
             run worker(i)
         }
         run outside();
+#ifdef CALLED
         run caller()
+#endif
     }
 #ifndef CLOSED_AT_ANY_TIME
     timeout; /* nothing moves any more */
