@@ -7,12 +7,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
-enum { CHECKSUM = 16, PREFIX = CHECKSUM + 1 };
+enum { CHECKSUM = 16, PREFIX = CHECKSUM + 1, MOST_FOLDERS = PATH_MAX / 2 };
 
 /* Writing. */
 
@@ -176,7 +177,7 @@ int record_read_head(struct record_reader *r, struct journal_head *head)
         !take_number(&at, 10, ' ', &head->count) ||
         !take_number(&at, 16, ' ', &head->inputs) ||
         !take_number(&at, 10, ' ', &head->older) ||
-        !take_number(&at, 10, '\0', &head->made))
+        !take_number(&at, 10, '\0', &head->made) || head->made > MOST_FOLDERS)
         return -EBADMSG;
     r->count = head->count;
     accept(r, size, chain);

@@ -1,5 +1,6 @@
 /* test_record.c: a journal's lines are read as they were written, or not. */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,4 +154,16 @@ Test(record, items_that_the_source_does_not_have_are_refused)
     check_refused(&(struct record){
         .kind = RECORD_OUT, .items = down, .item_count = 2, .text = "a" });
     check_refused(&(struct record){ .kind = RECORD_OUT, .text = "a" });
+}
+
+/* Who follows such a number up from a folder never comes to its end. */
+Test(record, more_folders_than_a_path_has_are_refused)
+{
+    struct buffer out = { 0 };
+    struct journal_head deep = head;
+    uint64_t chain = 0;
+    deep.made = PATH_MAX;
+    cr_assert_eq(record_put_head(&out, &chain, &deep), 0);
+    cr_assert_eq(count(&out), -1);
+    buffer_free(&out);
 }
