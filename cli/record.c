@@ -197,10 +197,9 @@ static int add_range(struct record_reader *r, uint64_t first, uint64_t last)
 }
 
 /* "3,5-7 ": ascending, of items that the source has. */
-static int take_items(struct record_reader *r, char **at)
+static int take_items(struct record_reader *r, char **at, size_t *count)
 {
     uint64_t least = 0;
-    r->items.size = 0;
     for (;;) {
         size_t length = strspn(*at, "0123456789");
         char end = (*at)[length];
@@ -216,7 +215,8 @@ static int take_items(struct record_reader *r, char **at)
         if (first < least || last < first || last >= r->count ||
             (end != ',' && end != ' '))
             return -EBADMSG;
-        int rc = add_range(r, first, last);
+        *count += last - first + 1;
+        int rc = r->only_counts ? 0 : add_range(r, first, last);
         if (rc || end == ' ')
             return rc;
         least = last + 1;
@@ -263,7 +263,7 @@ static int take_failure(struct record_reader *r, char *at, struct record *out)
     out->kind = RECORD_FAILED;
     if (!take_unit(&at, &out->unit))
         return -EBADMSG;
-    int rc = take_items(r, &at);
+    int rc = take_items(r, &at, &out->item_count);
     if (rc)
         return rc;
     out->stage = at;
@@ -283,7 +283,7 @@ static int take_out(struct record_reader *r, char *at, struct record *out)
     out->kind = RECORD_OUT;
     if (!take_unit(&at, &out->unit) || out->unit == NO_UNIT)
         return -EBADMSG;
-    int rc = take_items(r, &at);
+    int rc = take_items(r, &at, &out->item_count);
     out->text = at;
     return rc || unescape(at) ? rc : -EBADMSG;
 }
@@ -309,8 +309,8 @@ int record_read(struct record_reader *r, struct record *out)
         rc = take_record(r, out);
     if (rc)
         return rc;
-    out->items = (const uint64_t *)(const void *)r->items.data;
-    out->item_count = r->items.size / sizeof *out->items;
+    if (out->item_count && !r->only_counts)
+        out->items = (const uint64_t *)(const void *)r->items.data;
     accept(r, size, chain);
     return 0;
 }

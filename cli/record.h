@@ -47,7 +47,8 @@ struct record_reader {
     const char *data;
     size_t size, at; /* what is before `at` is whole */
     uint64_t chain;
-    uint64_t count; /* of the source's items: set by the head */
+    uint64_t count;   /* of the source's items: set by the head */
+    bool only_counts; /* records have an item_count, and no items */
     struct buffer line, items;
 };
 

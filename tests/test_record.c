@@ -167,3 +167,23 @@ Test(record, more_folders_than_a_path_has_are_refused)
     cr_assert_eq(count(&out), -1);
     buffer_free(&out);
 }
+
+Test(record, a_reader_that_only_counts_keeps_no_items)
+{
+    struct buffer text = written();
+    struct record_reader reader = { .data = (const char *)text.data,
+                                    .size = text.size,
+                                    .only_counts = true };
+    struct journal_head found;
+    struct record record;
+    cr_assert_eq(record_read_head(&reader, &found), 0);
+    for (unsigned i = 0; i < RECORDS; i++) {
+        cr_assert_eq(record_read(&reader, &record), 0);
+        cr_assert_eq(record.item_count, records[i].item_count);
+        cr_assert(!record.items);
+    }
+    cr_assert_eq(reader.items.room, 0);
+    cr_assert_eq(record_read(&reader, &record), -ENODATA);
+    record_reader_finish(&reader);
+    buffer_free(&text);
+}
