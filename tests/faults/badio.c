@@ -1,7 +1,8 @@
 /* badio.c: a library for LD_PRELOAD that fails one file operation of a program,
  * or cuts all reads and writes short, in blocking calls and in io_uring alike.
  *
- *     FAULT_CALL=NAME  of these: open, read, write, fsync, rename
+ *     FAULT_CALL=NAME  of these: open, read, write, fsync, rename; note, which
+ *                      is a write at the end of a file: the journal's
  *     FAULT_AT=N       the N-th fails, counted from 1 over all threads
  *     FAULT_ERROR=E    with this errno
  *     FAULT_SHORT=K    each read and write moves at most K bytes
@@ -113,6 +114,14 @@ ssize_t pwrite64(int fd, const void *data, size_t bytes, off64_t offset)
     if (fails_here("write"))
         return -1;
     return syscall(SYS_pwrite64, fd, data, cut(bytes), offset);
+}
+
+ssize_t write(int fd, const void *data, size_t bytes)
+{
+    struct stat of;
+    if (!fstat(fd, &of) && S_ISREG(of.st_mode) && fails_here("note"))
+        return -1;
+    return syscall(SYS_write, fd, data, bytes);
 }
 
 ssize_t preadv64v2(int fd, const struct iovec *part, int parts, off64_t offset,

@@ -76,21 +76,32 @@ class Files(JobTest):
             self.assertIn(os.strerror(error), outcome.err)
 
     def test_an_fsync_that_fails_is_never_done_again(self):
-        errors = (errno.EIO, errno.ENOSPC)
+        errors = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
         for outcome, error, again in self.fail_each("fsync", *errors):
             self.assertEqual(outcome.code, 3, outcome.err)
             self.assertIn(os.strerror(error), outcome.err)
             self.assertEqual(again, 0)
 
     def test_a_rename_that_fails_ends_the_run_with_a_sentence(self):
-        for outcome, error, _ in self.fail_each("rename", errno.EIO):
+        errors = (errno.EIO, errno.EDQUOT)
+        for outcome, error, _ in self.fail_each("rename", *errors):
             self.assertEqual(outcome.code, 3, outcome.err)
             self.assertIn("cannot rename out/s-00000", outcome.err)
             self.assertIn(os.strerror(error), outcome.err)
 
+    def test_a_note_that_fails_ends_the_run_with_a_sentence(self):
+        """Of the journal: its head, each shard, and that all is done."""
+        errors = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
+        for outcome, error, _ in self.fail_each("note", *errors):
+            self.assertEqual(outcome.code, 3, outcome.err)
+            self.assertRegex(
+                outcome.err, r"cannot ((create|write to) out/\.weft-s-%06d\.tar"
+                r"\.journal|journal out/s-00000\d\.tar): " +
+                os.strerror(error))
+
     def test_an_open_that_fails_is_told(self):
         """Of whatever file: also those that libraries and weft itself read."""
-        errors = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+        errors = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EDQUOT)
         for outcome, error, _ in self.fail_each("open", *errors,
                                                    codes=(0, 1, 2, 3)):
             if outcome.code:
