@@ -72,6 +72,7 @@ struct shards {
     struct buffer waiting; /* bytes of it, not yet written */
     struct publish file;
     uint64_t count, size;
+    bool lost; /* there was no memory for some of these bytes */
     bool last; /* the write under way completes it */
     bool broken;
     struct item *item; /* waits for the disk */
@@ -90,20 +91,20 @@ static void end_as_environment(void)
     _exit(EXIT_ENVIRONMENT);
 }
 
+/* libarchive is not told of it: where a write has failed it does not free all
+ * of the archive. */
 static la_ssize_t collect(struct archive *a, void *state, const void *data,
                           size_t size)
 {
     struct shards *s = state;
-    if (buffer_append(&s->waiting, data, size)) {
-        archive_set_error(a, ENOMEM, "no memory");
-        return -1;
-    }
+    if (!s->lost && buffer_append(&s->waiting, data, size))
+        s->lost = true;
     s->size += size;
     return (la_ssize_t)size;
 }
 
 /* An archive that is thrown away gets its end as well: after archive_write_fail
- * libarchive would not free all of it. */
+ * libarchive would not free all of it either. */
 static void end_archive(struct shards *s)
 {
     archive_write_free(s->archive);
@@ -111,6 +112,7 @@ static void end_archive(struct shards *s)
     s->waiting.size = 0;
     s->numbers.size = 0;
     s->count = s->size = 0;
+    s->lost = false;
 }
 
 /* The shard cannot be saved, nor can the run. */
@@ -172,7 +174,7 @@ static int add_file(struct shards *s, const char *extension,
         archive_write_data(s->archive, bytes->data, bytes->size) < 0 ||
         archive_write_finish_entry(s->archive) != ARCHIVE_OK)
         return -ENOMEM;
-    return 0;
+    return s->lost ? -ENOMEM : 0;
 }
 
 static bool is_full(const struct shards *s)
@@ -219,7 +221,7 @@ static void note_items(struct shards *s)
 /* On the main thread, with self NULL, it waits. */
 static int flush(weft_worker *self, struct shards *s, bool last)
 {
-    if (last && archive_write_close(s->archive) != ARCHIVE_OK)
+    if (last && (archive_write_close(s->archive) != ARCHIVE_OK || s->lost))
         return lose_archive(s);
     if (last)
         note_items(s);
