@@ -10,7 +10,7 @@ import unittest
 
 from job import Job, JobTest, sweep
 
-STEP = 1 if os.environ.get("WEFT_LONG") else 40
+STEP = 1 if os.environ.get("WEFT_LONG") else 14
 
 
 class Leaks:
@@ -49,8 +49,8 @@ class Shards(Leaks, JobTest):
     pass
 
 
-class Arrays(Leaks, JobTest):
-    """Made by a command for each photo, two in each."""
+class Files(Leaks, JobTest):
+    """Each made of what a command has written."""
 
     @classmethod
     def setUpClass(cls):
@@ -59,9 +59,9 @@ class Arrays(Leaks, JobTest):
              "with": {"argv": ["cat", "{path}"]}},
             {"name": "decode", "use": "image.thumbnail",
              "with": {"width": 8, "height": 8}},
-            {"name": "batch", "use": "gather", "with": {"count": 2}},
-            {"name": "write", "use": "npy.write",
-             "with": {"pattern": "out/%d.npy"}}])
+            {"name": "encode", "use": "image.jpeg"},
+            {"name": "write", "use": "file.write",
+             "with": {"pattern": "out/{key}.{ext}"}}])
 
 
 if __name__ == "__main__":
