@@ -62,17 +62,24 @@ class Limits(CommandTest):
         self.assertEqual(result.code, 0, result.err)
         self.assertEqual(len(self.keys()), COUNT)
 
-    def test_little_memory(self):
+    def little_memory(self, limit, sizes):
         """From too little to load the program to enough for all of it."""
         codes = set()
-        for most in range(40, 400, 30):
+        for most in sizes:
             with self.subTest(most):
-                result = self.limited(resource.RLIMIT_AS, most << 20, "auto")
+                result = self.limited(limit, most << 20, "auto")
                 self.assertIn(result.code, (0, 1, 3, 127), result.err)
                 self.assertNotEqual(result.err if result.code else "fine", "")
                 self.assert_clean()
                 codes.add(result.code)
         self.assertIn(3, codes)
+
+    def test_little_address_space(self):
+        self.little_memory(resource.RLIMIT_AS, range(40, 400, 30))
+
+    def test_little_data(self):
+        """Here a thread's stack counts, and no library."""
+        self.little_memory(resource.RLIMIT_DATA, range(1, 40, 6))
 
 
 class Commands(CommandTest):
