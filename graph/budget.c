@@ -38,7 +38,9 @@
  *      waits for nobody who waits at the border: no other has more than there
  *      is; no end of an epoch is on the way, which would wait for those of
  *      other inputs; and up to the last merge where the inputs take turns it
- *      has the turn, and nobody is before it.
+ *      has the turn, and nobody is before it. Who crosses there takes a turn
+ *      that is another's as soon as it has left: so nobody is on its way when
+ *      one is chosen, and that one's turn it stays.
  *
  *  [S] A scatter keeps its item until the last piece has gone, so the item
  *      waits for what flows behind it. From when it has crossed, one of these
@@ -422,8 +424,8 @@ static bool can_be_next(const struct budget *b, unsigned segment)
         return false;
     for (unsigned into; (into = b->shares[segment].into) != NOWHERE;) {
         const struct share *next = &b->shares[into];
-        if (next->markers ||
-            (next->in_turns && (next->turn != segment || !empty)))
+        if (next->markers || (next->in_turns && (next->turn != segment ||
+                                                 next->coming || !empty)))
             return false;
         empty &= !next->oldest && !next->coming;
         segment = into;
@@ -431,10 +433,10 @@ static bool can_be_next(const struct budget *b, unsigned segment)
     return true;
 }
 
-/* One has crossed: is there an item that waited for long enough? */
+/* One has crossed, and is no more on its way: is there an item that waited for
+ * long enough? */
 static void choose_next(struct budget *b)
 {
-    b->crossings++;
     for (unsigned i = 0; i < b->segments && !b->next; i++) {
         struct slot *oldest = b->shares[i].oldest;
         if (oldest && oldest->wants &&
@@ -455,7 +457,7 @@ static bool crosses(struct budget *b, struct slot *slot)
         return false;
     slot->crosses = true;
     b->shares[into].coming++;
-    choose_next(b);
+    b->crossings++;
     return true;
 }
 
@@ -515,7 +517,8 @@ struct budget_news wf_budget_leave(struct budget *b, struct slot *slot)
 
     pthread_mutex_lock(&b->lock);
     hold(b, slot, 0);
-    if (slot->crosses)
+    bool has_crossed = slot->crosses;
+    if (has_crossed)
         b->shares[s->into].coming--;
     slot->crosses = false;
     if (b->exceeds == slot)
@@ -535,6 +538,8 @@ struct budget_news wf_budget_leave(struct budget *b, struct slot *slot)
     }
     slot->flows = false;
     serve_all(b, &news);
+    if (has_crossed)
+        choose_next(b);
     pthread_mutex_unlock(&b->lock);
     return news;
 }

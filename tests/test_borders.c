@@ -264,6 +264,31 @@ static weft_pipeline *two_inputs(weft_pipeline *a, weft_pipeline *b, int turn)
     return p;
 }
 
+static uint64_t rarely_much(const void *item, void *ctx)
+{
+    return weft_item_number(item) % 100 == 5 ? MOST : 0;
+}
+
+/* One item in a hundred waits, and is passed by many of its input. */
+Test(borders, inputs_in_turns_wait_for_no_item_that_waits_for_its_turn,
+     .timeout = 3000)
+{
+    const int turns[] = { WEFT_ARRIVAL, WEFT_ROUND_ROBIN, WEFT_WEIGHTED };
+    struct numbers from[2] = { { .end = 2 * ITEMS }, { .end = 2 * ITEMS } };
+
+    for (unsigned i = 0; i < 3; i++) {
+        weft_pipeline *a = weft_pipeline_create(NULL);
+        weft_pipeline *b = weft_pipeline_create(NULL);
+        weft_source(a, "source", give, &from[0]);
+        load(a, "load", rarely_much);
+        weft_source(b, "source", give, &from[1]);
+        load(b, "load", forty);
+        weft_pipeline *p = two_inputs(a, b, turns[i]);
+        weft_consumer(p, WEFT_ANY);
+        peak_is(p, from, 2, 4 * ITEMS, BUDGET + MOST);
+    }
+}
+
 static int be_slow(weft_worker *self, void *item, void *ctx)
 {
     usleep(100);

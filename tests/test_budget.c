@@ -235,6 +235,41 @@ Test(budget, when_a_way_is_not_kept_free_any_more_others_have_theirs)
     wf_budget_finish(&b);
 }
 
+/* Who crosses takes a turn that is the other input's when it has left. */
+Test(budget, no_way_is_kept_free_for_an_input_whose_turn_is_being_taken)
+{
+    struct slot slot[4] = { 0 }, *large = &slot[0], *ahead = &slot[3];
+    struct budget_news news = { 0 };
+    struct budget b;
+
+    cr_assert_eq(wf_budget_init(&b, 100, 3), 0);
+    for (unsigned i = 0; i < 3; i++)
+        wf_budget_share(&b, i,
+                        (struct share){ .into = i < 2 ? 2 : NOWHERE,
+                                        .asks = true,
+                                        .in_turns = i == 2 });
+    slot[2].segment = 1;
+    ahead->segment = 2;
+    for (unsigned i = 0; i < 4; i++)
+        wf_budget_flows(&b, &slot[i]);
+    cr_assert(wf_budget_ask(&b, ahead, 50, NULL));
+    cr_assert(!wf_budget_ask(&b, large, 150, NULL));
+    for (unsigned input = 0, n = 0; !b.next; input = 1 - input) {
+        struct slot *passing = &slot[1 + input];
+        cr_assert(wf_budget_try_cross(&b, passing));
+        wf_budget_turn(&b, 2, 1 - input, &news);
+        wf_budget_leave(&b, passing);
+        wf_budget_flows(&b, passing);
+        cr_assert(n++ < 1000);
+    }
+    cr_assert_eq(b.next, large);
+    cr_assert_eq(b.shares[2].turn, 0);
+    cr_assert_eq(wf_budget_leave(&b, ahead).ready.first, &large->task);
+    for (unsigned i = 0; i < 3; i++)
+        wf_budget_leave(&b, &slot[i]);
+    wf_budget_finish(&b);
+}
+
 /* The end of an epoch may wait for those that would wait. */
 Test(budget, no_way_is_kept_free_where_an_epoch_ends)
 {
