@@ -258,10 +258,15 @@ static bool is_first(const struct budget *b, const struct slot *slot,
            (!first || slot->grants > slot_of_task(first)->grants);
 }
 
+/* Most have not been given any yet, and stand at the end. */
 static void stand_in_line(struct budget *b, struct slot *slot)
 {
     struct task_list behind = b->waiting;
 
+    if (behind.first && slot_of_task(behind.last)->grants >= slot->grants) {
+        task_list_add(&b->waiting, &slot->task);
+        return;
+    }
     b->waiting = (struct task_list){ 0 };
     while (behind.first && slot_of_task(behind.first)->grants >= slot->grants)
         task_list_add(&b->waiting, task_list_take(&behind));
