@@ -64,7 +64,8 @@ typedef int weft_route_fn(weft_worker *self, void *item, unsigned *path,
 
 /* How many bytes the item will hold from here on, for the budget: all in all,
  * what it costs included. It has them until it leaves and has been reset, or
- * until another stage says that it holds less. */
+ * until another stage says that it holds less. What moves through a merge takes
+ * along what it has above its cost, and costs what the slot there does. */
 typedef uint64_t weft_bytes_fn(const void *item, void *ctx);
 
 /* Asks that a pending attempt ends soon: its deadline has passed, or the run is
@@ -102,9 +103,9 @@ enum weft_kind {
 
 enum weft_policy {
     WEFT_DEFAULT, /* a run: WEFT_STOP; a stage: as its run */
-    WEFT_STOP, /* the first failure ends the run; what came before it, goes on
-                */
-    WEFT_SKIP, /* failed items are reported and left out */
+    WEFT_STOP,    /* the first failure ends the run, and is its error; what came
+                     before that item goes on, up to one that fails later */
+    WEFT_SKIP,    /* failed items are reported and left out */
     WEFT_AT_MOST, /* as WEFT_SKIP for `most` failures, then as WEFT_STOP */
     WEFT_AT_RATE, /* the same when more than `rate` of the items have failed,
                      once `sample` have been seen; a run judges the items of
@@ -181,10 +182,10 @@ struct weft_pipeline_config {
  * last piece is there, so pieces cannot wait for what it has: where it has
  * `bytes`, and they have, or what is made of them, the bound is the budget and
  * both, and one more for each such scatter behind it. If inputs of a merge take
- * turns and several scatter so, their pieces wait for each other: it is one
- * more for each of them. What one item of each segment costs must be there
- * together. What a consumer holds counts: it may
- * have to release an item before the next one comes. */
+ * turns, pieces of the one wait for what others load, whether they have `bytes`
+ * or not: it is one more for each scatter before it whose items have. What one
+ * item of each segment costs must be there together. What a consumer holds
+ * counts: it may have to release an item before the next one comes. */
 
 /* Of a part of another pipeline only `items` count; 0 bytes: as what it is used
  * in. `config` may be NULL. */
