@@ -75,7 +75,7 @@ static void run_it(weft_sched *sched, weft_plan *plan, struct numbers *from,
 static void peak_is(weft_pipeline *p, struct numbers *from, unsigned sources,
                     uint64_t items, uint64_t most)
 {
-    unsigned seeds = is_long() ? 1000 : TIMES(20, 5);
+    unsigned seeds = is_long() ? 1000 : TIMES(5, 3);
     weft_plan *plan = pipeline_plan(p);
     weft_sched *sched;
 
