@@ -28,10 +28,12 @@ static struct stop *stop_soon(void)
     struct stop *stop = mmap(NULL, sizeof *stop, PROT_READ | PROT_WRITE,
                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     cr_assert(stop != MAP_FAILED);
-    stop->pid = fork();
-    cr_assert(stop->pid >= 0);
-    if (stop->pid)
+    pid_t other = fork();
+    cr_assert(other >= 0);
+    if (other) {
+        stop->pid = other;
         return stop;
+    }
     usleep(50000);
     kill(getppid(), SIGSTOP);
     stop->began = wf_now_ns();
