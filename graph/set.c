@@ -161,26 +161,26 @@ static int take(weft_set *set, void **tag, int *result,
 
 /* What is left until then in the time of the scheduler, which may be another
  * one than before, or than the machine's. */
-struct limit {
+struct until {
     const weft_sched *clock; /* NULL: the machine's */
     uint64_t deadline;
     int64_t left;
 };
 
-static int64_t left_of(struct limit *l, const weft_sched *sched)
+static int64_t left_of(struct until *u, const weft_sched *sched)
 {
     const weft_sched *clock = wf_has_clock(sched) ? sched : NULL;
 
-    if (l->deadline != NO_DEADLINE && clock != l->clock)
-        l->deadline = wf_now_of(clock) + (uint64_t)l->left;
-    l->clock = clock;
-    return l->left = deadline_left(clock, l->deadline);
+    if (u->deadline != NO_DEADLINE && clock != u->clock)
+        u->deadline = wf_now_of(clock) + (uint64_t)u->left;
+    u->clock = clock;
+    return u->left = deadline_left(clock, u->deadline);
 }
 
 int weft_set_next(weft_set *set, void **tag, int *result, int timeout_ms)
 {
     weft_worker *self = wf_worker_here();
-    struct limit limit = { .deadline = deadline_in(NULL, timeout_ms),
+    struct until until = { .deadline = deadline_in(NULL, timeout_ms),
                            .left = (int64_t)timeout_ms * 1000000 };
     const weft_sched *sched;
 
@@ -189,7 +189,7 @@ int weft_set_next(weft_set *set, void **tag, int *result, int timeout_ms)
         int rc = take(set, tag, result, &sched);
         if (rc != -EAGAIN)
             return rc;
-        int64_t left = left_of(&limit, sched);
+        int64_t left = left_of(&until, sched);
         if (!left)
             return -ETIMEDOUT;
         rc = wf_wait_on(sched, self, NULL, 0, &set->news, news, left);
