@@ -10,13 +10,17 @@
 #include "tests/times.h"
 #include "weft/weft.h"
 
-static inline weft_sched *workers(unsigned n)
+/* So many; with a seed, one thread plays them. */
+static inline weft_sched *workers_by(unsigned n, uint64_t seed)
 {
     weft_sched *s = NULL;
-    cr_assert_eq(weft_sched_create(&s, weft_config(sched, .workers = n), NULL),
+    cr_assert_eq(weft_sched_create(
+                     &s, weft_config(sched, .workers = n, .seed = seed), NULL),
                  0);
     return s;
 }
+
+static inline weft_sched *workers(unsigned n) { return workers_by(n, 0); }
 
 /* The plan of a graph, which is destroyed. */
 static inline weft_plan *compiled(weft_graph *g)

@@ -168,11 +168,7 @@ static uint64_t play_maze(uint64_t seed)
     weft_sched *scheds[3];
 
     for (unsigned w = 0; w < 3; w++)
-        cr_assert_eq(weft_sched_create(
-                         &scheds[w],
-                         weft_config(sched, .workers = w + 1, .seed = seed + 1),
-                         NULL),
-                     0);
+        scheds[w] = workers_by(w + 1, seed + 1);
     maze_digest = &digest;
     run_maze(seed, scheds);
     maze_digest = NULL;

@@ -2,11 +2,10 @@
  * one that may come; and threads outside, for which all stands still or goes
  * on. */
 #include <pthread.h>
-#include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "sched/play.h"
+#include "tests/stops.h"
 #include "tests/trail.h"
 
 /* ---- graphs ------------------------------------------------------------- */
@@ -217,14 +216,7 @@ Test(played, time_in_which_the_process_was_stopped_is_none_of_patience,
     cr_assert_eq(weft_after_ns(s, 1, &left, NULL), 0);
     cr_assert_eq(weft_submit(s, note, NULL, &first, NULL), 0);
     cr_assert_eq(weft_future_wait(first, -1), 0);
-    pid_t other = fork();
-    if (!other) {
-        usleep(3 * PATIENCE_MS * 1000);
-        kill(getppid(), SIGCONT);
-        _exit(0);
-    }
-    kill(getpid(), SIGSTOP);
-    waitpid(other, NULL, 0);
+    stop_for(3 * PATIENCE_MS);
     usleep(10000); /* in which all might go on */
     cr_assert_eq(weft_sched_now_ns(s), start);
     weft_future_destroy(first);

@@ -12,6 +12,7 @@
 
 #include "sched/sched.h"
 #include "tests/runs.h"
+#include "tests/stops.h"
 #include "weft/pipeline.h"
 
 static const uint64_t MS = 1000000;
@@ -97,29 +98,16 @@ Test(stopped, a_timeout_waits_for_time_that_is_lived, .timeout = 60)
  * clock, and all others with it; then the others run for a while. */
 static _Thread_local unsigned stop_ms;
 
-static void stop_for(unsigned ms)
-{
-    pid_t other = fork();
-
-    cr_assert(other >= 0);
-    if (!other) {
-        usleep(ms * 1000);
-        kill(getppid(), SIGCONT);
-        _exit(0);
-    }
-    kill(getpid(), SIGSTOP);
-    waitpid(other, NULL, 0);
-    usleep(50000);
-}
-
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
     int rc = (int)syscall(SYS_clock_gettime, clock, now);
     unsigned ms = stop_ms;
 
     stop_ms = 0;
-    if (ms)
+    if (ms) {
         stop_for(ms);
+        usleep(50000);
+    }
     return rc;
 }
 

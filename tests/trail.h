@@ -40,13 +40,7 @@ static inline uint64_t digest(void)
 
 static inline weft_sched *played(unsigned worker_count, uint64_t seed)
 {
-    weft_sched *s = NULL;
-    cr_assert_eq(weft_sched_create(
-                     &s,
-                     weft_config(sched, .workers = worker_count, .seed = seed),
-                     NULL),
-                 0);
     trail.count = 0;
-    return s;
+    return workers_by(worker_count, seed);
 }
 #endif
