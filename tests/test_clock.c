@@ -79,14 +79,19 @@ static void end(struct weft_run *run, weft_plan *plan, int result)
     weft_plan_destroy(plan);
 }
 
+static weft_sched *leaping(int days)
+{
+    leap = days;
+    store_relaxed(&asked, 0);
+    return workers(2);
+}
+
 /* Two attempts, the pause between them, a run, and a pause for itself. */
 static void none_is_late(int days)
 {
     struct world w;
     weft_future *pause = NULL;
-    weft_sched *sched = workers(2);
-    leap = days;
-    store_relaxed(&asked, 0);
+    weft_sched *sched = leaping(days);
 
     weft_plan *plan = planned(&w, 1);
     end(begun(sched, plan, 0), plan, -ETIMEDOUT);
@@ -111,9 +116,7 @@ static void none_is_early(int days)
 {
     struct world w;
     weft_future *pause = NULL;
-    weft_sched *sched = workers(2);
-    leap = days;
-    store_relaxed(&asked, 0);
+    weft_sched *sched = leaping(days);
 
     cr_assert_eq(weft_after_ns(sched, HOUR_MS * 1000000ull, &pause, NULL), 0);
     weft_plan *plan = planned(&w, HOUR_MS);
