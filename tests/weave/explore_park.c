@@ -69,6 +69,7 @@ static void sleep_until_called(void)
     wf_park_sleep(&park, 0, false);
     weave_assert(wf_park_called(&park, 0));
     wf_park_answer(&park, 0);
+    weave_assert(!wf_park_called(&park, 0));
     wf_park_close(&park);
 }
 
@@ -79,6 +80,51 @@ static void sleep_until_closed(void)
 {
     for (bool searching = false; !wf_park_closed(&park); searching = true)
         wf_park_sleep(&park, 1, searching);
+}
+
+/* The same where it is woken for another reason as well. */
+static void sleep_until_its_call(void)
+{
+    for (bool searching = false; !wf_park_called(&park, 0); searching = true)
+        wf_park_sleep(&park, 0, searching);
+    wf_park_answer(&park, 0);
+    wf_park_end_search(&park);
+}
+
+static void sleep_until_its_call_and_close(void)
+{
+    sleep_until_its_call();
+    wf_park_close(&park);
+}
+
+/* Wakes the other one before the first, and may take what that one counts. */
+static void notify_second(void) { wf_park_notify(&park, 1); }
+
+/* [B]: two wake, each one of two, though both begin at the first. */
+static _Atomic bool two_came;
+
+static void await_two(void)
+{
+    while (!load_relaxed(&two_came)) {
+        uint64_t state = load_relaxed(&park.state);
+        if ((uint32_t)state + (state >> 32) == WORKERS)
+            store_relaxed(&two_came, true);
+        else
+            weave_yield();
+    }
+}
+
+static void notify_first_of_two(void)
+{
+    await_two();
+    wf_park_notify(&park, 0);
+}
+
+static void call_first_of_two_and_publish(void)
+{
+    await_two();
+    wf_park_call(&park, 0);
+    publish_one();
 }
 
 /* [H] */
@@ -120,66 +166,80 @@ static void two_were_taken(void)
 
 static void finish(void) { wf_park_finish(&park); }
 
-int main(int argc, char **argv)
-{
-    const struct weave_test tests[] = {
-        { .name = "one_task_wakes_a_worker",
-          .setup = set_up,
-          .threads = { first_worker, publish_one },
-          .check = one_was_taken,
-          .interruptions = 5,
-          .stale = 2,
-          .most = 500000 },
-        { .name = "two_tasks_wake_two_workers",
-          .setup = set_up,
-          .threads = { first_worker, second_worker, publish_two },
-          .check = two_were_taken,
-          .interruptions = 2,
-          .stale = 1,
-          .most = 500000 },
-        { .name = "two_publishers_wake_two_workers",
-          .setup = set_up,
-          .threads = { first_worker, second_worker, publish_one, publish_one },
-          .check = two_were_taken,
-          .interruptions = 2,
-          .stale = 0,
-          .most = 500000 },
-        { .name = "nobody_sleeps_once_it_is_closed",
-          .setup = set_up,
-          .threads = { first_worker, second_worker, close_all },
-          .check = finish,
-          .interruptions = 3,
-          .stale = 1,
-          .most = 500000 },
-        { .name = "who_does_not_ask_before_wakes_a_worker_too",
-          .setup = set_up,
-          .threads = { first_worker, publish_and_notify },
-          .check = one_was_taken,
-          .interruptions = 5,
-          .stale = 2,
-          .most = 500000 },
-        { .name = "who_is_called_does_not_sleep",
-          .setup = set_up,
-          .threads = { sleep_until_called, call_first },
-          .check = finish,
-          .interruptions = 5,
-          .stale = 3,
-          .most = 500000 },
-        { .name = "nor_where_another_one_sleeps",
-          .setup = set_up,
-          .threads = { sleep_until_called, sleep_until_closed, call_first },
-          .check = finish,
-          .interruptions = 3,
-          .stale = 1,
-          .most = 500000 },
-        { .name = "who_is_woken_sees_what_its_waker_did",
-          .setup = set_up,
-          .threads = { sleep_and_find, leave_when_it_sleeps },
-          .check = finish,
-          .interruptions = 4,
-          .stale = 3,
-          .most = 500000 },
-        { 0 },
-    };
-    return weave_main(tests, argc, argv);
-}
+static const struct weave_test tests[] = {
+    { .name = "one_task_wakes_a_worker",
+      .setup = set_up,
+      .threads = { first_worker, publish_one },
+      .check = one_was_taken,
+      .interruptions = 5,
+      .stale = 2,
+      .most = 500000 },
+    { .name = "two_tasks_wake_two_workers",
+      .setup = set_up,
+      .threads = { first_worker, second_worker, publish_two },
+      .check = two_were_taken,
+      .interruptions = 2,
+      .stale = 1,
+      .most = 500000 },
+    { .name = "two_publishers_wake_two_workers",
+      .setup = set_up,
+      .threads = { first_worker, second_worker, publish_one, publish_one },
+      .check = two_were_taken,
+      .interruptions = 2,
+      .stale = 0,
+      .most = 500000 },
+    { .name = "nobody_sleeps_once_it_is_closed",
+      .setup = set_up,
+      .threads = { first_worker, second_worker, close_all },
+      .check = finish,
+      .interruptions = 3,
+      .stale = 1,
+      .most = 500000 },
+    { .name = "who_does_not_ask_before_wakes_a_worker_too",
+      .setup = set_up,
+      .threads = { first_worker, publish_and_notify },
+      .check = one_was_taken,
+      .interruptions = 5,
+      .stale = 2,
+      .most = 500000 },
+    { .name = "who_is_called_does_not_sleep",
+      .setup = set_up,
+      .threads = { sleep_until_called, call_first },
+      .check = finish,
+      .interruptions = 5,
+      .stale = 3,
+      .most = 500000 },
+    { .name = "nor_where_another_one_sleeps",
+      .setup = set_up,
+      .threads = { sleep_until_called, sleep_until_closed, call_first },
+      .check = finish,
+      .interruptions = 3,
+      .stale = 1,
+      .most = 500000 },
+    { .name = "nor_where_its_count_has_served_to_wake_another_one",
+      .setup = set_up,
+      .threads = { sleep_until_its_call_and_close, sleep_until_closed,
+                   notify_second, call_first },
+      .check = finish,
+      .interruptions = 2,
+      .stale = 0,
+      .most = 500000 },
+    { .name = "two_who_wake_at_once_wake_one_each",
+      .setup = set_up,
+      .threads = { sleep_until_its_call, second_worker, notify_first_of_two,
+                   call_first_of_two_and_publish },
+      .check = one_was_taken,
+      .interruptions = 1,
+      .stale = 0,
+      .most = 500000 },
+    { .name = "who_is_woken_sees_what_its_waker_did",
+      .setup = set_up,
+      .threads = { sleep_and_find, leave_when_it_sleeps },
+      .check = finish,
+      .interruptions = 4,
+      .stale = 3,
+      .most = 500000 },
+    { 0 },
+};
+
+int main(int argc, char **argv) { return weave_main(tests, argc, argv); }
