@@ -9,9 +9,9 @@ struct quota {
     char file[512]; /* that says so, cut if its name is longer */
 };
 
-/* The tightest cpu.max of the process's cgroup (v2) and all its ancestors. The
- * files are /proc/self/cgroup and /proc/self/mountinfo, but for tests. What
- * cannot be read limits nothing. */
+/* The tightest quota of the process's cgroups, of version 2 and of version 1,
+ * and all their ancestors. The files are /proc/self/cgroup and
+ * /proc/self/mountinfo, but for tests. What cannot be read limits nothing. */
 void wf_quota_read(struct quota *out, const char *cgroup,
                    const char *mountinfo);
 

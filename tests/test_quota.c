@@ -216,12 +216,60 @@ Test(quota, a_group_that_was_deleted_leaves_its_ancestors)
     finish();
 }
 
+/* The cpu controller of version 1 at base/cg, behind one that is not it. */
+static void mounted_v1(const char *root)
+{
+    folder("cg");
+    put("mountinfo",
+        "31 1 0:28 / %s/acct rw - cgroup cgroup rw,cpuacct\n"
+        "32 1 0:29 %s %s/cg rw shared:9 - cgroup cgroup rw,cpuset,cpu\n",
+        base, root, base);
+}
+
+Test(quota, of_version_1_counts_too)
+{
+    start();
+    mounted_v1("/");
+    folder("cg/a"), folder("cg/a/b");
+    put("cgroup", "5:cpuacct:/x\n4:cpuset,cpu:/a/b\n0::/\n");
+    put("cg/cpu.cfs_quota_us", "-1\n");
+    put("cg/cpu.cfs_period_us", "100000\n");
+    put("cg/a/cpu.cfs_quota_us", "250000\n");
+    put("cg/a/cpu.cfs_period_us", "100000\n");
+    put("cg/a/b/cpu.cfs_quota_us", "60000\n");
+    put("cg/a/b/cpu.cfs_period_us", "20000\n");
+    struct quota q = quota();
+    cr_assert_eq(wf_quota_cores(&q), 2);
+    cr_assert_eq(strcmp(q.file, path_of("cg/a/cpu.cfs_quota_us")), 0);
+    finish();
+}
+
+Test(quota, the_tightest_of_both_versions_counts)
+{
+    start();
+    folder("cg"), folder("cg2");
+    put("mountinfo",
+        "32 1 0:29 / %s/cg rw - cgroup cgroup rw,cpu,cpuacct\n"
+        "41 1 0:38 / %s/cg2 rw - cgroup2 cgroup2 rw\n",
+        base, base);
+    put("cgroup", "4:cpu,cpuacct:/\n0::/\n");
+    put("cg/cpu.cfs_quota_us", "300000\n");
+    put("cg/cpu.cfs_period_us", "100000\n");
+    put("cg2/cpu.max", "200000 100000\n");
+    struct quota q = quota();
+    cr_assert_eq(wf_quota_cores(&q), 2);
+    put("cg2/cpu.max", "400000 100000\n");
+    q = quota();
+    cr_assert_eq(wf_quota_cores(&q), 3);
+    finish();
+}
+
 Test(quota, what_cannot_be_read_limits_nothing)
 {
     start();
     cr_assert(!quota().limited); /* no files at all */
     mounted("/");
-    put("cgroup", "3:cpu:/a\n"); /* version 1 only */
+    put("cgroup", "3:cpu:/a\n"); /* mounted, with no quota in it */
     cr_assert(!quota().limited);
     put("cgroup", "0::/a\n");
     put("cg/cpu.max", "rubbish\n");

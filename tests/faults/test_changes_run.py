@@ -2,6 +2,7 @@
 CPUs, CPU time, memory.
 """
 import os
+import subprocess
 import unittest
 
 from groups import Group
@@ -41,6 +42,17 @@ class Changes(Midst):
         group = Group(self, "cpu")
         self.change([lambda _, share=share: group.set_quota(share)
                      for share in (0.5, 0.1, None)], prepare=group.enter)
+
+
+class Quota(unittest.TestCase):
+    def test_one_that_is_there_at_the_start_sets_the_workers(self):
+        group = Group(self, "cpu")
+        group.set_quota(1.5)
+        told = subprocess.run([os.environ["WEFT"], "topo"],
+                              preexec_fn=group.enter, capture_output=True,
+                              text=True).stdout
+        self.assertIn("1.50 cores, rounded down to 1", told)
+        self.assertRegex(told, r"(?m)^workers +1:")
 
 
 class Memory(CommandTest):
