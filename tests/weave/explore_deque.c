@@ -3,11 +3,11 @@
 #include "sched/deque.h"
 #include "tests/weave/weave.h"
 
-enum { TASKS = 3 };
+enum { TASKS = 3, FULL = DEQUE_SLOTS };
 
 static struct deque deque;
-static struct task tasks[TASKS];
-static int filled[TASKS], taken[TASKS];
+static struct task tasks[FULL + 1];
+static int filled[FULL + 1], taken[FULL + 1];
 
 static void have(struct task *t)
 {
@@ -54,16 +54,18 @@ static void push_and_pop_thrice(void)
     }
 }
 
-static void push_list(void)
+static void push_list_of(unsigned n)
 {
     struct task_list list = { 0 };
 
-    for (unsigned i = 0; i < TASKS; i++) {
+    for (unsigned i = 0; i < n; i++) {
         filled[i] = 1;
         task_list_add(&list, &tasks[i]);
     }
     wf_deque_push_list(&deque, &list);
 }
+
+static void push_list(void) { push_list_of(TASKS); }
 
 /* As if a thief had just asked. */
 static void share(void) { store_relaxed(&deque.mood, ASKED); }
@@ -73,6 +75,20 @@ static void set_up_shared(void)
 {
     share();
     push_list();
+}
+
+static void fill(void)
+{
+    share();
+    push_list_of(FULL);
+}
+
+/* Into the place of one that was stolen, or not at all. */
+static void push_one_more(void)
+{
+    filled[FULL] = 1;
+    if (!wf_deque_push(&deque, &tasks[FULL]))
+        filled[FULL] = 0;
 }
 
 static void pop_two(void)
@@ -127,7 +143,7 @@ static void nothing_is_lost(void)
 {
     for (struct task *t; (t = wf_deque_pop(&deque));)
         have(t);
-    for (unsigned i = 0; i < TASKS; i++)
+    for (unsigned i = 0; i <= FULL; i++)
         weave_assert(taken[i] == filled[i]);
 }
 
@@ -179,6 +195,13 @@ int main(int argc, char **argv)
           .most = 1000000 },
         { .name = "nor_when_it_shares_again",
           .threads = { push_list_pop_three, steal_two },
+          .check = nothing_is_lost,
+          .interruptions = 4,
+          .stale = 3,
+          .most = 1000000 },
+        { .name = "a_place_is_filled_again_when_its_task_was_taken",
+          .setup = fill,
+          .threads = { push_one_more, steal_one },
           .check = nothing_is_lost,
           .interruptions = 4,
           .stale = 3,

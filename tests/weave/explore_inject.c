@@ -61,6 +61,14 @@ static void set_up_with_two(void)
     put_two();
 }
 
+/* The same behind one that was taken, with nothing on its way any more. */
+static void set_up_with_two_left(void)
+{
+    set_up();
+    put(0, 3);
+    take_one();
+}
+
 static void look(void) { weave_assert(wf_inject_visible(&queue) > 0); }
 
 static void put_back(void)
@@ -144,6 +152,13 @@ int main(int argc, char **argv)
           .most = 200000 },
         { .name = "what_is_left_is_seen_while_it_moves",
           .setup = set_up_with_two,
+          .threads = { take_one, look },
+          .check = nothing_is_lost,
+          .interruptions = 4,
+          .stale = 3,
+          .most = 200000 },
+        { .name = "so_is_what_has_moved",
+          .setup = set_up_with_two_left,
           .threads = { take_one, look },
           .check = nothing_is_lost,
           .interruptions = 4,
