@@ -15,10 +15,10 @@ static struct {
     char text[TEXT];
 } events[EVENTS]; /* the last ones */
 static unsigned count;
-static const void *at;
+static const void *at[THREADS]; /* of each thread */
 bool trace_on;
 
-void trace_at(const void *caller) { at = caller; }
+void trace_at(const void *caller) { at[thread_self()] = caller; }
 
 void trace_begin(void) { count = 0; }
 
@@ -27,7 +27,7 @@ void(trace)(const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    events[count % EVENTS].caller = at;
+    events[count % EVENTS].caller = at[thread_self()];
     vsnprintf(events[count++ % EVENTS].text, TEXT, format, args);
     va_end(args);
 }

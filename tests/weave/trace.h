@@ -9,7 +9,7 @@ extern bool trace_on;
 void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define trace(...) (trace_on ? trace(__VA_ARGS__) : (void)0)
 
-/* Where in the source the operation is that comes next. */
+/* Where in the source the operation is that this thread does next. */
 void trace_at(const void *caller);
 
 void trace_begin(void);
