@@ -148,7 +148,8 @@ void weft_graph_destroy(weft_graph *g);
  *
  * Running the plan again allocates nothing: it keeps the memory of its runs
  * that have ended, of as many as there were at a time, until it is destroyed.
- * Those with .times it does not keep. */
+ * Those with .times it does not keep; and a task that runs a plan, or what it
+ * draws, allocates for that each time. */
 int weft_compile(weft_plan **out, const weft_graph *g, weft_error *why);
 
 /* [worker] In a callback of a task, or in a child (task.h): the `ctx` of its
