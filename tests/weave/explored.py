@@ -37,7 +37,8 @@ def must_build(*targets):
 
 
 def build(names):
-    must_build(*(target(name) for name in names))
+    if names:  # else ninja would build all that there is
+        must_build(*(target(name) for name in names))
 
 
 class Result:
