@@ -59,6 +59,22 @@ static void one_token_taken(void)
     weave_assert(wf_limit_take(&one->limit));
 }
 
+/* One item stays inside. */
+static void two_tokens_taken(void)
+{
+    set_up(2);
+    for (unsigned i = 0; i < 2; i++)
+        weave_assert(wf_limit_take(&one->limit));
+}
+
+/* The second worker keeps a token of the next stage. */
+static void one_kept_of_the_next(void)
+{
+    set_up(2);
+    weave_assert(wf_limit_take(&two->limit));
+    wf_hand_give(&workers[1], two);
+}
+
 static void wait_for(unsigned i)
 {
     while (!load_acquire(&ready[i]))
@@ -102,6 +118,23 @@ static void pass_alone(unsigned i)
 static void first_alone(void) { pass_alone(0); }
 static void second_alone(void) { pass_alone(1); }
 static void third_alone(void) { pass_alone(2); }
+
+/* The same of who does not wait. */
+static void try_alone(unsigned i)
+{
+    while (!wf_limit_try(&one->limit))
+        weave_yield();
+    order[served++] = (int)i;
+    wf_hand_give_to_limit(&workers[0], one);
+}
+
+static void first_tries(void) { try_alone(0); }
+static void second_tries(void) { try_alone(1); }
+
+static void two_passed(void)
+{
+    weave_assert(served == 2 && wf_limit_in_use(&one->limit) == 0);
+}
 
 static void three_passed(void)
 {
@@ -151,6 +184,8 @@ static void one_item_to_the_next_stage(void)
     wf_hand_give(&workers[1], two);
 }
 
+static void one_leaves(void) { wf_hand_give(&workers[1], one); }
+
 static void set(unsigned tokens)
 {
     struct task_list list = wf_limit_set(&one->limit, tokens);
@@ -176,6 +211,15 @@ static void all_is_kept_or_free(void)
     }
 }
 
+/* One is in use, so none may be kept of the one that there is. */
+static void the_other_is_not_kept(void)
+{
+    weave_assert(load_relaxed(&one->limit.tokens) == 1);
+    weave_assert(!wf_limit_is_short(&one->limit));
+    weave_assert(wf_limit_in_use(&one->limit) == 1);
+    weave_assert(wf_hand_in_use(one) == 1);
+}
+
 int main(int argc, char **argv)
 {
     const struct weave_test tests[] = {
@@ -183,6 +227,13 @@ int main(int argc, char **argv)
           .setup = one_token,
           .threads = { first_alone, second_alone, third_alone },
           .check = three_passed,
+          .interruptions = 3,
+          .stale = 1,
+          .most = 200000 },
+        { .name = "who_tries_sees_what_the_last_one_did",
+          .setup = one_token,
+          .threads = { first_tries, second_tries },
+          .check = two_passed,
           .interruptions = 3,
           .stale = 1,
           .most = 200000 },
@@ -204,6 +255,20 @@ int main(int argc, char **argv)
           .setup = two_tokens,
           .threads = { two_items, one_item_to_the_next_stage },
           .check = all_is_kept_or_free,
+          .interruptions = 3,
+          .stale = 1,
+          .most = 200000 },
+        { .name = "nor_for_one_exchanged_for_the_next_stage_s",
+          .setup = one_kept_of_the_next,
+          .threads = { two_items, one_item_to_the_next_stage },
+          .check = all_is_kept_or_free,
+          .interruptions = 3,
+          .stale = 1,
+          .most = 200000 },
+        { .name = "none_is_kept_beside_the_one_in_use",
+          .setup = two_tokens_taken,
+          .threads = { one_leaves, fewer },
+          .check = the_other_is_not_kept,
           .interruptions = 3,
           .stale = 1,
           .most = 200000 },
