@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/args.h"
+#include "cli/image/heap.h"
 #include "cli/job.h"
 #include "cli/live.h"
 #include "cli/output.h"
@@ -304,6 +305,7 @@ int cmd_run(const struct run_args *args)
 
     hold_standard_streams();
     raise_file_limit();
+    heap_keep();
     int code = spec_load(&c.spec, &args->spec);
     if (code)
         return code;

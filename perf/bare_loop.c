@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli/image/codec.h"
+#include "cli/image/heap.h"
 #include "perf/bench.h"
 
 static char **paths;
@@ -91,6 +92,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bare_loop FOLDER\n");
         return 2;
     }
+    heap_keep();
     if (nftw(argv[1], note, 16, 0))
         must(-errno, argv[1]);
     qsort(paths, path_count, sizeof *paths, by_name);
