@@ -25,7 +25,9 @@
  *
  *  [Q] Again. A pending task that goes on must be queued again, but its entry
  *      may still be in a queue: it was claimed past it. Then it is enough to
- *      give up the claim, with release: who takes the entry will claim it.
+ *      give up the claim, with release: who takes the entry will claim it. If
+ *      it is in none, whoever took it last may have looked at the entry a
+ *      moment ago: so the entry is made after the same step has acquired that.
  *
  * A continuation runs in the same object: the task returns itself to the
  * worker, so a chain of any length needs no stack and no memory. weft_continue
@@ -181,14 +183,14 @@ bool wf_future_goes_on(weft_future *f)
             f->result = -ECANCELED;
             return false;
         }
-        if (!(state & QUEUED))
-            f->task.run = run_queued;
         after = (state & ~(uint32_t)(CLAIMED | OPEN | COMPLETED | GIVEN |
                                      RETURNED | HOLDS)) |
                 QUEUED;
     } while (!cas_acq_rel(&f->state, &state, after)); /* [Q] */
-    if (!(state & QUEUED))
+    if (!(state & QUEUED)) {
+        f->task.run = run_queued; /* [Q] */
         wf_ready(sched, wf_worker_here(), &f->task);
+    }
     wf_sched_release(sched);
     return true;
 }

@@ -236,6 +236,51 @@ static void listen_and_cancel(void)
     weave_assert(rc == (heard[0] ? -7 : -ECANCELED));
 }
 
+static int minus_seven(weft_worker *self, void *ctx)
+{
+    calls++;
+    return -7;
+}
+
+/* Says late how it goes on, when it may have been completed. */
+static int pends_and_goes_on(weft_worker *self, void *ctx)
+{
+    pends(self, ctx);
+    weft_continue(self, minus_seven, NULL);
+    return WEFT_PENDING;
+}
+
+static void complete_with_0(void)
+{
+    while (!load_acquire(&is_shared))
+        weave_yield();
+    weft_future_complete(shared, 0);
+}
+
+static int submit_and_wait(weft_worker *self, void *ctx)
+{
+    weft_future *f;
+
+    weave_assert(!weft_submit(sched, pends_and_goes_on, 0, &f, 0));
+    int rc = weft_future_wait(f, -1);
+    weft_future_destroy(f);
+    return rc;
+}
+
+/* A task that waits runs the other one past its entry in the deque, which is
+ * taken from there as that one goes on. */
+static void go_on_past_an_entry(void)
+{
+    weft_future *f;
+
+    sched = workers(1);
+    weave_assert(!weft_submit(sched, submit_and_wait, 0, &f, 0));
+    weave_assert(weft_future_wait(f, -1) == -7);
+    weave_assert(calls == 1);
+    weft_future_destroy(f);
+    weft_sched_destroy(sched);
+}
+
 int main(int argc, char **argv)
 {
     const struct weave_test tests[] = {
@@ -257,6 +302,8 @@ int main(int argc, char **argv)
           .threads = { listen_and_cancel, keep_for_all } },
         { .name = "the_first_of_two_decides",
           .threads = { wait_for_the_first } },
+        { .name = "what_was_run_past_its_entry_goes_on",
+          .threads = { go_on_past_an_entry, complete_with_0 } },
         { 0 },
     };
     return weave_main(tests, argc, argv);
