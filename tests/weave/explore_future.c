@@ -250,6 +250,18 @@ static int pends_and_goes_on(weft_worker *self, void *ctx)
     return WEFT_PENDING;
 }
 
+static void wait_for_what_goes_on(void)
+{
+    weft_future *f;
+
+    sched = workers(1);
+    weave_assert(!weft_submit(sched, pends_and_goes_on, 0, &f, 0));
+    weave_assert(weft_future_wait(f, -1) == -7);
+    weave_assert(calls == 1);
+    weft_future_destroy(f);
+    weft_sched_destroy(sched);
+}
+
 static void complete_with_0(void)
 {
     while (!load_acquire(&is_shared))
@@ -281,6 +293,83 @@ static void go_on_past_an_entry(void)
     weft_sched_destroy(sched);
 }
 
+static int wait_in_task(weft_worker *self, void *f)
+{
+    return weft_future_wait(f, -1);
+}
+
+/* A task that waits runs another one as soon as that has heard. */
+static void help_who_hears(void)
+{
+    weft_future *f, *g, *waits;
+
+    sched = workers(2);
+    weave_assert(!weft_submit(sched, seven, 0, &f, 0));
+    weave_assert(!weft_then(
+        f, weft_config(then, .fn = after, .on = WEFT_ALWAYS), &g, 0));
+    weave_assert(!weft_submit(sched, wait_in_task, g, &waits, 0));
+    weave_assert(weft_future_wait(waits, -1) == 0);
+    weave_assert(calls == 1 && results == -7);
+    weft_future_destroy(waits);
+    weft_future_destroy(g);
+    weft_future_destroy(f);
+    weft_sched_destroy(sched);
+}
+
+/* ---- as another future ------------------------------------------------- */
+
+static weft_future *follower;
+static _Atomic bool follows;
+static int begun; /* plain: of the task */
+
+/* Says late how it goes on, when the other one may be done. */
+static int ends_as(weft_worker *self, void *ctx)
+{
+    begun++;
+    int rc = weft_end_as(self, shared);
+    weft_continue(self, minus_seven, NULL);
+    return rc;
+}
+
+/* What it ends as is a promise. */
+static int follow(int users)
+{
+    begin_promise();
+    weave_assert(!weft_submit(sched, ends_as, 0, &follower, 0));
+    store_release(&follows, true);
+    int rc = weft_future_wait(follower, -1);
+    weave_assert(rc == (calls ? -7 : -ECANCELED));
+    if (!begun)
+        weft_future_destroy(shared);
+    while (load_acquire(&listeners) < users)
+        weave_yield();
+    weft_future_destroy(follower);
+    weft_sched_destroy(sched);
+    return rc;
+}
+
+static void follow_to_the_end(void) { weave_assert(follow(0) == -7); }
+static void follow_or_be_cancelled(void) { follow(1); }
+static void follow_and_be_cancelled(void)
+{
+    weave_assert(follow(1) == -ECANCELED);
+}
+
+static void cancel_who_follows(void)
+{
+    while (!load_acquire(&follows))
+        weave_yield();
+    weft_future_cancel(follower);
+    add_release(&listeners, 1);
+}
+
+static void complete_after_the_cancel(void)
+{
+    while (!load_acquire(&listeners))
+        weave_yield();
+    weft_future_complete(shared, 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct weave_test tests[] = {
@@ -302,8 +391,20 @@ int main(int argc, char **argv)
           .threads = { listen_and_cancel, keep_for_all } },
         { .name = "the_first_of_two_decides",
           .threads = { wait_for_the_first } },
+        { .name = "what_pends_goes_on_when_it_was_completed",
+          .threads = { wait_for_what_goes_on, complete_with_0 } },
         { .name = "what_was_run_past_its_entry_goes_on",
           .threads = { go_on_past_an_entry, complete_with_0 } },
+        { .name = "who_waits_helps_what_has_heard",
+          .threads = { help_who_hears } },
+        { .name = "who_ends_as_another_goes_on_when_that_is_kept",
+          .threads = { follow_to_the_end, complete_with_0 } },
+        { .name = "a_cancel_reaches_whom_it_follows",
+          .threads = { follow_and_be_cancelled, cancel_who_follows,
+                       complete_after_the_cancel } },
+        { .name = "who_follows_is_cancelled_or_goes_on",
+          .threads = { follow_or_be_cancelled, cancel_who_follows,
+                       complete_with_0 } },
         { 0 },
     };
     return weave_main(tests, argc, argv);

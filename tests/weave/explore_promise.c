@@ -1,0 +1,189 @@
+/* explore_promise.c: one future by itself: those who run it, complete it,
+ * cancel it and give it back. The scheduler around it is a few places for what
+ * is ready, so that nothing orders threads but the future. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "graph/bundle.h"
+#include "graph/future.h"
+#include "graph/loose.h"
+#include "tests/weave/weave.h"
+
+enum { PLACES = 4 };
+
+struct weft_sched {
+    _Atomic(struct task *) ready[PLACES];
+    _Atomic int holds;
+};
+struct weft_worker {
+    weft_sched *sched;
+};
+
+static weft_sched sched;
+static weft_worker worker = { &sched };
+static weft_future *f, *pending;
+static _Atomic bool is_shared, is_over;
+static int calls; /* plain: of the task */
+
+/* What the files that are explored ask of the scheduler. */
+weft_worker *wf_worker_here(void) { return &worker; }
+weft_sched *weft_worker_sched(const weft_worker *self) { return self->sched; }
+void wf_sched_hold(weft_sched *s) { add_relaxed(&s->holds, 1); }
+void wf_sched_release(weft_sched *s) { add_relaxed(&s->holds, -1); }
+void wf_misuse(const char *format, ...) { weave_fail("%s", format); }
+
+int wf_error(weft_error *why, int error, const char *format, ...)
+{
+    return error;
+}
+
+void wf_push(weft_worker *self, struct task *task)
+{
+    for (unsigned i = 0; i < PLACES; i++) {
+        struct task *none = NULL;
+        if (cas_acq_rel(&self->sched->ready[i], &none, task))
+            return;
+    }
+    weave_fail("more is ready than there are places");
+}
+
+void wf_push_list(weft_worker *self, struct task_list *list)
+{
+    for (struct task *task; (task = task_list_take(list));)
+        wf_push(self, task);
+}
+
+void wf_inject(weft_sched *s, struct task_list *list)
+{
+    wf_push_list(&worker, list);
+}
+
+void wf_ready(weft_sched *s, weft_worker *self, struct task *task)
+{
+    wf_push(&worker, task);
+}
+
+/* Of tasks without a handle: there are none here. */
+const struct future_kind wf_loose_kind;
+weft_future *wf_loose_alloc(void) { weave_fail("there is a handle"); }
+
+int wf_bundle_submit(weft_sched *s, weft_fn *fn, void *ctx)
+{
+    weave_fail("there is a handle");
+}
+
+/* Whether there was something to run. */
+static bool run_one(void)
+{
+    for (unsigned i = 0; i < PLACES; i++) {
+        struct task *task = swap_acquire(&sched.ready[i], NULL);
+        if (!task)
+            continue;
+        while (task)
+            task = task->run(&worker, task);
+        return true;
+    }
+    return false;
+}
+
+static void work(void)
+{
+    while (!load_relaxed(&is_over))
+        if (!run_one())
+            weave_yield();
+}
+
+/* What is left has run, or been cancelled. */
+static void check(void)
+{
+    while (run_one())
+        ;
+    weave_assert(load_relaxed(&sched.holds) == 0);
+}
+
+static void check_it_ran(void)
+{
+    check();
+    weave_assert(calls == 1);
+}
+
+static int end(weft_worker *self, void *ctx)
+{
+    calls++;
+    store_relaxed(&is_over, true);
+    return -7;
+}
+
+static void submit(weft_fn *fn)
+{
+    weave_assert(!weft_submit(&sched, fn, NULL, &f, NULL));
+}
+
+static void give_back(void) { weft_future_destroy(f); }
+
+static void set_up_to_end(void) { submit(end); }
+
+static int goes_on_by_itself(weft_worker *self, void *ctx)
+{
+    weft_future *me = weft_future_self(self);
+
+    weft_continue(self, end, NULL);
+    weft_future_complete(me, 0);
+    return WEFT_PENDING;
+}
+
+static void set_up_to_go_on(void) { submit(goes_on_by_itself); }
+
+static int pends(weft_worker *self, void *ctx)
+{
+    pending = weft_future_self(self);
+    store_release(&is_shared, true);
+    weft_continue(self, end, NULL);
+    return WEFT_PENDING;
+}
+
+static void set_up_to_pend(void) { submit(pends); }
+
+static void complete(void)
+{
+    while (!load_acquire(&is_shared))
+        weave_yield();
+    weft_future_complete(pending, 0);
+}
+
+/* As who waits for it does on a worker: helpwait.c. */
+static void help(void)
+{
+    uint32_t state = load_acquire(&f->state);
+
+    if (state & READY && !(state & CLAIMED) && wf_future_claim(f))
+        wf_future_run_here(&worker, f);
+    weft_future_destroy(f);
+}
+
+static const struct weave_test tests[] = {
+    { .name = "a_handle_is_given_back_at_any_time",
+      .setup = set_up_to_end,
+      .threads = { work, give_back },
+      .check = check_it_ran,
+      .interruptions = 4,
+      .stale = 1,
+      .most = 60000 },
+    { .name = "who_helps_claims_what_has_gone_on",
+      .setup = set_up_to_go_on,
+      .threads = { work, help },
+      .check = check_it_ran,
+      .interruptions = 3,
+      .stale = 1,
+      .most = 60000 },
+    { .name = "what_was_run_past_its_entry_goes_on",
+      .setup = set_up_to_pend,
+      .threads = { work, help, complete },
+      .check = check_it_ran,
+      .interruptions = 3,
+      .stale = 1,
+      .most = 60000 },
+    { 0 },
+};
+
+int main(int argc, char **argv) { return weave_main(tests, argc, argv); }
