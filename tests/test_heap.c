@@ -1,4 +1,4 @@
-/* test_heap.c: cli/heap.c: what was freed is there for the next photo. */
+/* test_heap.c: cli/image/heap.c: what was freed is there for the next photo. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
