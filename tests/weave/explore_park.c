@@ -85,10 +85,13 @@ static void sleep_until_closed(void)
 /* The same where it is woken for another reason as well. */
 static void sleep_until_its_call(void)
 {
-    for (bool searching = false; !wf_park_called(&park, 0); searching = true)
+    bool searching = false; /* unless it is called before it sleeps */
+
+    for (; !wf_park_called(&park, 0); searching = true)
         wf_park_sleep(&park, 0, searching);
     wf_park_answer(&park, 0);
-    wf_park_end_search(&park);
+    if (searching)
+        wf_park_end_search(&park);
 }
 
 static void sleep_until_its_call_and_close(void)
