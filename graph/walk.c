@@ -47,10 +47,10 @@ enum { PUSHED_AT_ONCE = 32 };
 /* What a worker has in hand besides its node. */
 struct walk {
     weft_worker *self;
+    unsigned steps; /* it may go before the worker looks at the clock */
     struct dag_run *run;
     uint32_t join, owed; /* [J] */
-    unsigned steps;      /* it may go before the worker looks at the clock */
-    unsigned takes;      /* of the worker's own among them */
+    unsigned takes;      /* of the worker's own among the steps */
 };
 
 /* Takes `n` off what the node waits for; true: it is ready now. */
@@ -152,8 +152,7 @@ static inline bool execute_one(weft_worker *self, struct dag_run *run,
 
     if (load_relaxed(&run->run.error) && !wf_node_may_run(run, n))
         return end_one(run, index, false, 0);
-    if (!wf_node_just_ends(self, n, node->fn, node->ctx, &rc) ||
-        load_relaxed(&run->run.error))
+    if (!wf_node_just_ends(self, n, node->fn, node->ctx, &rc))
         return end_one(run, index, true, rc);
     if (node->before > 1) /* else the word is as it was */
         store_relaxed(&n->missing, node->before); /* [R] */
@@ -180,12 +179,11 @@ static void pay_and_go(struct walk *w)
         wf_push(w->self, &run->node[join].task);
 }
 
-static __attribute__((noinline)) void owe(struct walk *w, uint32_t join)
+static __attribute__((noinline)) void owe_another(struct walk *w, uint32_t join)
 {
-    if (w->join != join)
-        pay_and_go(w);
+    pay_and_go(w);
     w->join = join;
-    w->owed++;
+    w->owed = 1;
 }
 
 /* The worker comes from a node behind which there is only this one, and that is
@@ -194,18 +192,44 @@ static inline bool arrive(struct walk *w, uint32_t to)
 {
     if (to < wf_dag_plan_of(w->run)->drawn_count)
         return take_off(w->run, to, 1);
-    owe(w, to);
+    if (w->join == to)
+        w->owed++;
+    else
+        owe_another(w, to);
     return false;
+}
+
+/* The node: what comes next. All that it takes is in the plan: of a node behind
+ * only one other the run's cache line is not touched. */
+static inline uint32_t step(struct walk *w, struct dag_run *run,
+                            const struct dag_node *nodes, const uint32_t *edges,
+                            uint32_t index)
+{
+    const struct dag_node *node = &nodes[index];
+    uint32_t first = node[0].first_edge, count = node[1].first_edge - first;
+
+    if (!execute_one(w->self, run, node, index))
+        return NO_NODE;
+    if (count == 1) {
+        uint32_t next = edges[first];
+        return nodes[next].before <= 1 || arrive(w, next) ? next : NO_NODE;
+    }
+    if (count)
+        return count_down(w->self, run, &edges[first], count);
+    wf_dag_end(run);
+    return NO_NODE;
 }
 
 /* What the worker goes on with where nothing is ready: perhaps of another run.
  */
-static struct run_node *take_own(struct walk *w, node_step *step)
+static inline struct run_node *take_own(struct walk *w, node_step *alike)
 {
     struct run_node *n;
 
-    if (!w->takes || !(n = (struct run_node *)wf_take_alike(w->self, step)))
+    if (!w->steps || !w->takes ||
+        !(n = (struct run_node *)wf_take_alike(w->self, alike)))
         return NULL;
+    w->steps--;
     w->takes--;
     struct dag_run *run = wf_dag_run_of(n);
     if (w->run != run)
@@ -227,39 +251,7 @@ static struct task *leave(struct walk *w, uint32_t next)
 }
 
 /* The node, and what follows it for as long as that is of its kind and the
- * worker need not look at the clock: what comes next. All that it takes is in
- * the plan: of a node behind only one other the run's cache line is not
- * touched. */
-static __attribute__((noinline)) uint32_t follow(struct walk *w, uint32_t next)
-{
-    weft_worker *self = w->self;
-    struct dag_run *run = w->run;
-    const struct dag_node *nodes = wf_dag_plan_of(run)->node;
-    const uint32_t *edges = wf_dag_plan_of(run)->edge;
-    unsigned left = w->steps;
-
-    for (;; left--) {
-        const struct dag_node *node = &nodes[next];
-        uint32_t first = node[0].first_edge, count = node[1].first_edge - first;
-        if (!execute_one(self, run, node, next)) {
-            next = NO_NODE;
-        } else if (count == 1) {
-            next = edges[first];
-            if (nodes[next].before > 1 && !arrive(w, next))
-                next = NO_NODE;
-        } else if (count) {
-            next = count_down(self, run, &edges[first], count);
-        } else {
-            wf_dag_end(run);
-            next = NO_NODE;
-        }
-        if (next == NO_NODE || !left || nodes[next].fn == wf_special_node)
-            break;
-    }
-    w->steps = left;
-    return next;
-}
-
+ * worker need not look at the clock. */
 static struct task *execute(weft_worker *self, struct task *task)
 {
     struct run_node *n = (struct run_node *)task; /* its first member */
@@ -270,10 +262,16 @@ static struct task *execute(weft_worker *self, struct task *task)
     };
     uint32_t next;
 
-    do
-        next = follow(&w, n->index);
-    while (next == NO_NODE && w.steps && (n = take_own(&w, execute)) &&
-           w.steps--);
+    do {
+        struct dag_run *run = w.run;
+        const struct dag_node *nodes = wf_dag_plan_of(run)->node;
+        const uint32_t *edges = wf_dag_plan_of(run)->edge;
+        next = n->index;
+        do
+            next = step(&w, run, nodes, edges, next);
+        while (next != NO_NODE && w.steps &&
+               nodes[next].fn != wf_special_node && w.steps--);
+    } while (next == NO_NODE && (n = take_own(&w, execute)));
     wf_count_steps(self, steps - w.steps);
     wf_count_takes(self, takes - w.takes);
     return leave(&w, next);
