@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/full.h"
+
 /* The kernel calls a link that is no folder the same as any other file. */
 static int reason(int above, const char *name)
 {
@@ -31,8 +33,9 @@ static int enter(int above, const char *name)
     int fd = openat(above, name, flags);
     if (fd < 0 && errno == ENOENT) {
         if (!mkdirat(above, name, 0777)) {
-            if (fsync(above)) /* so that the folder lasts */
-                return -errno;
+            int rc = full_sync(above); /* so that the folder lasts */
+            if (rc)
+                return rc;
         } else if (errno != EEXIST) {
             return -errno;
         }

@@ -1,4 +1,5 @@
-/* full.c: writes that write all, for threads that may wait. */
+/* full.c: writes that write all, and a sync that no signal ends, for threads
+ * that may wait. */
 #include "cli/full.h"
 
 #include <errno.h>
@@ -28,5 +29,14 @@ int full_write(int fd, const void *data, size_t size)
     int rc = 0;
     for (size_t n = 0; !rc && n < size;)
         rc = take(write(fd, bytes + n, size - n), &n);
+    return rc;
+}
+
+int full_sync(int fd)
+{
+    int rc;
+    do
+        rc = fsync(fd) ? -errno : 0;
+    while (rc == -EINTR);
     return rc;
 }

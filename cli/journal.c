@@ -1,12 +1,15 @@
 /* journal.c: the file in which a run notes what it has published.
  *
- * A line that was noted after what it tells of was on disk is right whenever it
- * is found, and one that is lost costs the time to do it again. So lines are
- * written at once, for a process that is killed keeps them, but synced only now
- * and then, beside the work: the first time with the folders that were made for
- * the outputs, for without these there is neither a journal nor what it tells
- * of. An error is for good: after a short write a line would follow half a
- * line, and after an fsync that failed nobody knows what is on the disk. */
+ * Its head is on disk, and its name in its folder, before anything is written
+ * for the job: temporary files are named after it, and if it were lost nobody
+ * would know them. A line that was noted after what it tells of was on disk is
+ * right whenever it is found, and one that is lost costs the time to do it
+ * again. So lines are written at once, for a process that is killed keeps them,
+ * but synced only now and then, beside the work: the first time with what the
+ * folders that were made for the outputs lie in, for without these there is
+ * neither a journal nor what it tells of. An error is for good: after a short
+ * write a line would follow half a line, and after an fsync that failed nobody
+ * knows what is on the disk. */
 #include "cli/journal.h"
 
 #include <errno.h>
@@ -120,17 +123,24 @@ int journal_load(struct journal *j, struct buffer *out)
     }
 }
 
+/* What all else that the run writes relies on. */
+static int settle(struct journal *j)
+{
+    int rc = full_sync(j->fd);
+    return rc ? rc : full_sync(j->folder);
+}
+
 int journal_cut(struct journal *j, const struct journal_head *head,
                 uint64_t size, uint64_t chain)
 {
-    if (ftruncate(j->fd, (off_t)size) || fsync(j->fd))
+    if (ftruncate(j->fd, (off_t)size))
         return -errno;
     j->id = head->id;
     j->above = head->made;
     j->chain = chain;
     j->kept = true;
     j->dirty = j->is_new = true; /* who was killed may not have come to it */
-    return 0;
+    return settle(j);
 }
 
 static int append(struct journal *j)
@@ -158,15 +168,14 @@ static int fill(struct journal *j, const struct journal_head *head)
 
 int journal_create(struct journal *j, struct journal_head *head)
 {
-    bool replace = j->fd >= 0;
-    int rc = replace ? 0 : open_locked(j, O_CREAT | O_EXCL);
+    int rc = j->fd >= 0 ? 0 : open_locked(j, O_CREAT | O_EXCL);
     if (rc)
         return rc;
     if (getrandom(&head->id, sizeof head->id, 0) < 0)
         return -errno;
     rc = fill(j, head);
-    if (!rc && replace) /* the old one must not come back */
-        rc = journal_sync(j);
+    if (!rc)
+        rc = settle(j);
     if (rc)
         unlinkat(j->folder, name_of(j), 0);
     return rc;
@@ -196,9 +205,8 @@ void journal_break(struct journal *j, int error)
 
 static int sync_all(struct journal *j, bool is_new)
 {
-    if (fsync(j->fd) || (is_new && fsync(j->folder)))
-        return -errno;
-    return is_new ? publish_folders_last(j->folder, j->above) : 0;
+    int rc = full_sync(j->fd);
+    return rc || !is_new ? rc : publish_folders_last(j->folder, j->above);
 }
 
 int journal_sync(struct journal *j)

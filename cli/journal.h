@@ -21,7 +21,7 @@ struct journal {
     int broken; /* what failed for good: nothing is written any more */
     bool kept;  /* something is noted in it, or may have been left by its run */
     bool dirty; /* something was appended since the last sync */
-    bool is_new; /* nor does its folder have it for good */
+    bool is_new; /* nor are folders that were made above it there for good */
 };
 
 /* Nothing is opened yet. */

@@ -54,7 +54,7 @@ int publish_folders_last(int folder, uint64_t made)
     for (; !rc && made; made--) {
         int above = openat(below < 0 ? folder : below, "..",
                            O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        rc = above < 0 || fsync(above) ? -errno : 0;
+        rc = above < 0 ? -errno : full_sync(above);
         if (below >= 0)
             close(below);
         below = above;
@@ -170,7 +170,7 @@ static int perform_here(struct weft_io *io)
     case WEFT_IO_RENAME:
         return renameat(io->fd, io->path, io->fd, io->path2) ? -errno : 0;
     default:
-        return fsync(io->fd) ? -errno : 0;
+        return full_sync(io->fd);
     }
 }
 

@@ -41,38 +41,69 @@ static void remove_folder(void)
     cr_assert_eq(rmdir(folder), 0);
 }
 
-static void make_journal(struct journal *j)
-{
-    struct journal_head head = { .made = 1 };
-    journal_init(j, path);
-    cr_assert_eq(journal_create(j, &head), 0);
-}
+static ino_t synced[8]; /* each time */
+static unsigned syncs;
 
 int __wrap_fsync(int fd);
-
-static unsigned syncs;
-static ino_t synced;
 
 int __wrap_fsync(int fd)
 {
     struct stat st;
     cr_assert_eq(fstat(fd, &st), 0);
-    synced = st.st_ino;
-    syncs++;
+    synced[syncs++] = st.st_ino;
     return 0;
 }
 
-/* Of the file, its folder, and what the folder that was made lies in. */
+static void assert_synced(unsigned n, const char *name)
+{
+    struct stat st;
+    cr_assert_eq(stat(name, &st), 0);
+    cr_assert_eq(synced[n], st.st_ino);
+}
+
+/* The file, then its folder: nothing else. */
+static void assert_is_settled(void)
+{
+    cr_assert_eq(syncs, 2);
+    assert_synced(0, path);
+    assert_synced(1, folder);
+}
+
+/* The file, and what the folder that was made lies in. */
 static void assert_all_is_synced(struct journal *j)
 {
-    struct stat above;
-    cr_assert_eq(stat("/tmp", &above), 0);
     syncs = 0;
     cr_assert_eq(journal_sync(j), 0);
-    cr_assert_eq(syncs, 3);
-    cr_assert_eq(synced, above.st_ino);
+    cr_assert_eq(syncs, 2);
+    assert_synced(0, path);
+    assert_synced(1, "/tmp");
     cr_assert_eq(journal_sync(j), 0);
-    cr_assert_eq(syncs, 3);
+    cr_assert_eq(syncs, 2);
+}
+
+static void make_journal(struct journal *j)
+{
+    struct journal_head head = { .made = 1 };
+    journal_init(j, path);
+    syncs = 0;
+    cr_assert_eq(journal_create(j, &head), 0);
+    assert_is_settled();
+}
+
+Test(journal, one_that_takes_the_place_of_another_is_on_disk_at_once)
+{
+    struct journal_head head = { .made = 1 };
+    struct journal old, j;
+    make_folder();
+    make_journal(&old);
+    journal_finish(&old);
+    journal_init(&j, path);
+    cr_assert_eq(journal_open(&j), 0);
+    syncs = 0;
+    cr_assert_eq(journal_create(&j, &head), 0);
+    assert_is_settled();
+    journal_finish(&j);
+    remove_folder();
 }
 
 Test(journal, its_first_sync_is_of_the_folders_that_were_made_too)
@@ -99,7 +130,9 @@ Test(journal, who_goes_on_syncs_what_a_killed_run_may_not_have_come_to)
     struct record_reader reader = { .data = (const char *)text.data,
                                     .size = text.size };
     cr_assert_eq(record_read_head(&reader, &head), 0);
+    syncs = 0;
     cr_assert_eq(journal_cut(&j, &head, reader.at, reader.chain), 0);
+    assert_is_settled();
     assert_all_is_synced(&j);
     record_reader_finish(&reader);
     buffer_free(&text);

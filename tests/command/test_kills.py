@@ -28,6 +28,22 @@ class Kills(Killed):
     def test_arrays_survive_a_kill_at_every_call(self):
         self.check_sweep("arrays", 15)
 
+    def test_the_journal_is_on_disk_before_anything_else(self):
+        """A journal that a power cut takes with it knows no temporary file."""
+        self.add_items(3)
+        for name, spec in self.jobs().items():
+            with self.subTest(name):
+                self.undisturbed(spec)
+                called = []
+                while not self.out.exists() or not self.files():
+                    self.empty()
+                    called.append(self.kill_at(spec, len(called) + 1,
+                                               "threads"))
+                    self.assertTrue(called[-1])
+                self.assertEqual(len(self.journals()), 1)
+                self.assertGreaterEqual(called[:-1].count("fsync"), 2)
+                self.empty()
+
     @unittest.skipUnless(LONG, "in the suite long")
     def test_larger_runs_survive_a_hundred_kills_at_any_time(self):
         self.add_items(100)

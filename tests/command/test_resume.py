@@ -390,8 +390,8 @@ class Damage(Killed):
                 self.undisturbed(spec)
                 result = self.with_faults(spec, "inject=fsync:error=EIO:when=2")
                 self.assertEqual(result.code, 3, result.err)
-                self.assertRegex(result.err, "cannot (sync|write to) .*: "
-                                 "Input/output error")
+                self.assertRegex(result.err, "cannot (create|sync|write to) "
+                                 ".*: Input/output error")
                 self.assert_resumes(spec)
                 self.empty()
 
