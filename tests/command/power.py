@@ -28,7 +28,7 @@ class Power(Killed):
         self.image, self.disk = self.root / "image", self.root / "disk"
         self.out = self.disk / "out"
         self.disk.mkdir()
-        self.system("truncate", "-s", "64M", self.image)
+        self.system("truncate", "-s", "256M", self.image)
         self.system("mkfs.ext4", "-q", self.image)
         self.mount()
         self.addCleanup(self.unmount)
@@ -53,6 +53,11 @@ class Power(Killed):
         finally:
             os.close(folder)
 
+    def empty(self):
+        """For good: a cut must not bring back what was removed before."""
+        super().empty()
+        self.system("sync", "-f", self.disk)
+
     def cut(self, spec, seconds, *options):
         """Whether the run had not ended yet."""
         process = self.begin(spec, *options)
@@ -66,8 +71,8 @@ class Power(Killed):
         return running
 
     def cuts(self, number, chance):
-        self.add_items(200)
-        jobs, done = list(self.jobs(together=7).items()), 0
+        self.add_items(3000)
+        jobs, done = list(self.jobs(together=100).items()), 0
         while done < number:
             name, spec = jobs[done % len(jobs)]
             _, files, whole = self.undisturbed(spec)
