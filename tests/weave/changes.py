@@ -148,14 +148,26 @@ def reasons(listed):
     return known
 
 
-OUTCOMES = ("caught", "explained", "SURVIVES", "NO REASON")
+OUTCOMES = ("caught", "explained", "SURVIVES", "NO REASON", "TIMED OUT")
+FOUND, SURVIVED, TIMED_OUT = "found", "survived", "timed out"
 
 
-def outcome(survived, reason):
-    """Of a change, whose reason to survive is known, or None."""
-    if survived:
+def outcome(fate, reason):
+    """Of a change, whose reason to survive is known, or None. Of one whose
+    tests were ended from outside it is not known what they would have said."""
+    if fate == TIMED_OUT:
+        return "TIMED OUT"
+    if fate == SURVIVED:
         return "explained" if reason else "SURVIVES"
     return "caught" if reason is None else "NO REASON"
+
+
+def fate(results):
+    """Of what became of the tests, up to the first that decides."""
+    for result in results:
+        if not result.good:
+            return TIMED_OUT if result.timed_out else FOUND
+    return SURVIVED
 
 
 def must_be_about(known, root, steps):

@@ -1,21 +1,28 @@
 /* main.c: how many executions, of which tests, and what became of them. */
 #include <argp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 #include "tests/weave/choice.h"
 #include "tests/weave/inner.h"
 #include "tests/weave/kernel.h"
 
 static struct {
-    unsigned long random, pct, all, total;
+    unsigned long random, pct, all, total, longest;
     uint64_t seed;
     bool trace, first;
     char **names;
-} options = { .random = 20000, .pct = 20000, .all = 200000 };
+} options = { .random = 20000, .pct = 20000, .all = 200000, .longest = 10000 };
 
-enum { KEY_PCT = 256, KEY_ALL, KEY_FIRST };
+static const char *const ways[] = { "--random 1 --pct 0 --all 0",
+                                    "--random 0 --pct 1 --all 0",
+                                    "--random 0 --pct 0" };
+
+enum { KEY_PCT = 256, KEY_ALL, KEY_FIRST, KEY_LONGEST };
 
 static const struct argp_option descriptions[] = {
     { "random", 'n', "N", 0, "executions whose choices are random", 0 },
@@ -26,6 +33,9 @@ static const struct argp_option descriptions[] = {
     { "seed", 's', "SEED", 0, "of the first of them, and one more of each next",
       0 },
     { "first", KEY_FIRST, NULL, 0, "end with the first test that fails", 0 },
+    { "longest", KEY_LONGEST, "MS", 0,
+      "so much time of the processor in one of them is a loop without a step",
+      0 },
     { "trace", 't', NULL, 0, "print what happens in the last one", 0 },
     { 0 }
 };
@@ -48,6 +58,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_FIRST:
         options.first = true;
         return 0;
+    case KEY_LONGEST:
+        options.longest = strtoul(arg, NULL, 0);
+        return 0;
     case 't':
         options.trace = true;
         return 0;
@@ -67,8 +80,48 @@ static bool is_wanted(const char *name)
     return !options.names;
 }
 
+/* An execution ends after so many steps at the latest, but a loop that takes
+ * none would go on for ever: it is known by its time. */
+static struct {
+    const char *name;
+    enum way way;
+    uint64_t seed;
+    unsigned long number, seen;
+} volatile under_way;
+
+static void look_whether_it_goes_on(int number)
+{
+    char text[300];
+
+    if (under_way.seen != under_way.number) {
+        under_way.seen = under_way.number;
+        return;
+    }
+    int length = snprintf(text, sizeof text,
+                          "%s: FAILED, no end, and no step\n"
+                          "  again: %s --seed %llu '%s'\n",
+                          under_way.name, ways[under_way.way],
+                          (unsigned long long)under_way.seed, under_way.name);
+    _exit(write(STDOUT_FILENO, text, (size_t)length) == length ? 1 : 2);
+}
+
+static void watch(void)
+{
+    struct sigaction look = { .sa_handler = look_whether_it_goes_on,
+                              .sa_flags = SA_RESTART };
+    struct timeval often = { .tv_sec = (time_t)options.longest / 1000,
+                             .tv_usec = (long)options.longest % 1000 * 1000 };
+
+    sigaction(SIGPROF, &look, NULL);
+    setitimer(ITIMER_PROF, &(struct itimerval){ often, often }, NULL);
+}
+
 static bool execute(const struct weave_test *test, enum way way, uint64_t seed)
 {
+    under_way.name = test->name;
+    under_way.way = way;
+    under_way.seed = seed;
+    under_way.number++;
     choice_begin(way, seed, test->interruptions, test->stale);
     memory_begin();
     race_begin();
@@ -85,9 +138,6 @@ static bool execute(const struct weave_test *test, enum way way, uint64_t seed)
 
 static void report(const struct weave_test *test, enum way way, uint64_t seed)
 {
-    static const char *const ways[] = { "--random 1 --pct 0 --all 0",
-                                        "--random 0 --pct 1 --all 0",
-                                        "--random 0 --pct 0" };
     char why[300];
 
     snprintf(why, sizeof why, "%s", thread_failure());
@@ -138,6 +188,7 @@ static bool try_all_ways(const struct weave_test *test)
     printf("%s: %s, %lu executions%s\n", test->name, good ? "ok" : "FAILED",
            options.total - before,
            all ? ", among them all within its bounds" : "");
+    fflush(stdout); /* the next one may end without */
     return good;
 }
 
@@ -150,6 +201,7 @@ int weave_main(const struct weave_test *tests, int argc, char **argv)
     unsigned failed = 0;
 
     argp_parse(&argp, argc, argv, 0, NULL, NULL);
+    watch();
     for (; tests->name && !(options.first && failed); tests++)
         if (is_wanted(tests->name))
             failed += !try_all_ways(tests);

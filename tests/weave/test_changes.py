@@ -3,8 +3,10 @@ files they are about, and that one that does not is an error."""
 import pathlib
 import tempfile
 import unittest
+import unittest.mock
 
 import changes
+import explored
 
 WEAVE = pathlib.Path(__file__).resolve().parent
 ROOT = WEAVE.parents[1]
@@ -50,16 +52,39 @@ class Planted(unittest.TestCase):
                 self.check(name)
 
     def test_a_reason_for_what_is_caught_is_told(self):
-        self.assertEqual(changes.outcome(False, "why"), "NO REASON")
-        self.assertEqual(changes.outcome(False, None), "caught")
-        self.assertEqual(changes.outcome(True, "why"), "explained")
-        self.assertEqual(changes.outcome(True, None), "SURVIVES")
-        self.assertEqual(changes.outcome(True, ""), "SURVIVES")
+        for fate, reason, outcome in ((changes.FOUND, "why", "NO REASON"),
+                                      (changes.FOUND, None, "caught"),
+                                      (changes.SURVIVED, "why", "explained"),
+                                      (changes.SURVIVED, None, "SURVIVES"),
+                                      (changes.SURVIVED, "", "SURVIVES"),
+                                      (changes.TIMED_OUT, "why", "TIMED OUT"),
+                                      (changes.TIMED_OUT, None, "TIMED OUT")):
+            self.assertEqual(changes.outcome(fate, reason), outcome)
 
     def test_a_step_that_is_gone_is_an_error(self):
         self.steps.write_text("a.c: [S] nobody waits\n-    sleep(x);\n+    ;\n")
         with self.assertRaisesRegex(changes.Wrong, "stands there 0 times"):
             self.check()
+
+
+class Programs(unittest.TestCase):
+    """Some that end well, badly, and not at all, in place of explored tests."""
+
+    def fate(self, *programs):
+        with unittest.mock.patch.object(explored, "LONGEST", 0.2):
+            return changes.fate(explored.Result(*program)
+                                for program in programs)
+
+    def test_what_no_program_finds_has_survived(self):
+        self.assertEqual(self.fate(("true", [])), changes.SURVIVED)
+
+    def test_what_one_finds_is_found(self):
+        self.assertEqual(self.fate(("true", []), ("false", [])), changes.FOUND)
+
+    def test_what_does_not_end_is_not_found(self):
+        for before in ([], [("true", [])]):
+            self.assertEqual(self.fate(*before, ("sleep", ["9"])),
+                             changes.TIMED_OUT)
 
 
 if __name__ == "__main__":

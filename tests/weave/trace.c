@@ -8,7 +8,7 @@
 #include "tests/weave/inner.h"
 #include "tests/weave/trace.h"
 
-enum { EVENTS = 400, TEXT = 100 };
+enum { EVENTS = 400, TEXT = 100, ADDRESS = 20 };
 
 static struct {
     const void *caller;
@@ -38,30 +38,36 @@ static int find_base(struct dl_phdr_info *info, size_t size, void *base)
     return 1; /* the first is the program */
 }
 
-/* Where it is, as addr2line says, from the root of the sources. */
-static void find_line(const void *caller, char *line, size_t size)
+/* Where they are, as addr2line says, from the root of the sources: a line for
+ * each event. One for all, for to start it takes longer than most tests. */
+static FILE *find_lines(unsigned first)
 {
+    static char command[100 + EVENTS * ADDRESS];
     uintptr_t base = 0;
-    char command[100];
 
     dl_iterate_phdr(find_base, &base);
-    snprintf(command, sizeof command, "addr2line -s -e /proc/%d/exe %#lx",
-             (int)getpid(), (unsigned long)((uintptr_t)caller - base - 1));
-    FILE *answer = popen(command, "r");
-    if (!answer || !fgets(line, (int)size, answer))
-        snprintf(line, size, "?");
-    if (answer)
-        pclose(answer);
-    line[strcspn(line, "\n")] = '\0';
+    int length = snprintf(command, sizeof command,
+                          "addr2line -s -e /proc/%d/exe", (int)getpid());
+    for (unsigned i = first; i < count; i++)
+        length +=
+            snprintf(command + length, sizeof command - (size_t)length, " %#lx",
+                     (unsigned long)((uintptr_t)events[i % EVENTS].caller -
+                                     base - 1));
+    return popen(command, "r");
 }
 
 void trace_print(FILE *out)
 {
     unsigned first = count > EVENTS ? count - EVENTS : 0;
+    FILE *lines = count ? find_lines(first) : NULL; /* else it would ask */
 
     for (unsigned i = first; i < count; i++) {
         char line[100];
-        find_line(events[i % EVENTS].caller, line, sizeof line);
+        if (!lines || !fgets(line, sizeof line, lines))
+            snprintf(line, sizeof line, "?");
+        line[strcspn(line, "\n")] = '\0';
         fprintf(out, "    %-52s %s\n", events[i % EVENTS].text, line);
     }
+    if (lines)
+        pclose(lines);
 }
