@@ -19,7 +19,7 @@ static void wait(void)
         weave_yield();
 }
 
-static void end(void) { }
+static void end(void) {}
 
 int main(int argc, char **argv)
 {

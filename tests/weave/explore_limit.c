@@ -67,12 +67,37 @@ static void two_tokens_taken(void)
         weave_assert(wf_limit_take(&one->limit));
 }
 
+/* Both tokens are in use, and an item waits for one. */
+static void one_waits(void)
+{
+    two_tokens_taken();
+    weave_assert(!wf_limit_take(&one->limit));
+    weave_assert(!wf_limit_wait(&one->limit, &items[0].task));
+}
+
 /* The second worker keeps a token of the next stage. */
 static void one_kept_of_the_next(void)
 {
     set_up(2);
     weave_assert(wf_limit_take(&two->limit));
     wf_hand_give(&workers[1], two);
+}
+
+/* So are one of each, while an item has the other of the first stage. */
+static void one_kept_of_each(void)
+{
+    one_kept_of_the_next();
+    for (unsigned i = 0; i < 2; i++)
+        weave_assert(wf_limit_take(&one->limit));
+    wf_hand_give(&workers[1], one);
+}
+
+/* Those of the next stage are in use. */
+static void none_left_of_the_next(void)
+{
+    set_up(2);
+    for (unsigned i = 0; i < 2; i++)
+        weave_assert(wf_limit_take(&two->limit));
 }
 
 static void wait_for(unsigned i)
@@ -161,6 +186,22 @@ static void the_first_has_it(void)
     weave_assert(load_relaxed(&ready[1]));
 }
 
+/* Two that have a token each, at one time. */
+static void take_one(void) { weave_assert(wf_limit_take(&one->limit)); }
+static void try_one(void) { weave_assert(wf_limit_try(&one->limit)); }
+static void ask_for_one(void)
+{
+    if (!wf_limit_take(&one->limit) &&
+        !wf_limit_wait(&one->limit, &items[0].task))
+        wait_for(0);
+}
+
+static void two_have_one(void)
+{
+    weave_assert(wf_limit_in_use(&one->limit) == 2);
+    weave_assert(load_relaxed(&one->limit.peak) == 2);
+}
+
 /* An item that keeps its token while another one of its worker's asks: the
  * other worker has no item any more, and may keep the second token. */
 static void two_items(void)
@@ -172,6 +213,7 @@ static void two_items(void)
     wf_hand_give(&workers[0], one);
 }
 
+static void first_item(void) { pass(0, 0); }
 static void one_item(void) { pass(1, 2); }
 
 static void one_item_to_the_next_stage(void)
@@ -182,6 +224,18 @@ static void one_item_to_the_next_stage(void)
     if (!wf_hand_move(&workers[1], one, two))
         take(1, two, 2);
     wf_hand_give(&workers[1], two);
+}
+
+static void move_on(void)
+{
+    weave_assert(wf_hand_move(&workers[1], one, two));
+    wf_hand_give(&workers[1], two);
+}
+
+static void both_leave_the_next(void)
+{
+    for (unsigned i = 0; i < 2; i++)
+        wf_hand_give(&workers[0], two);
 }
 
 static void one_leaves(void) { wf_hand_give(&workers[1], one); }
@@ -197,6 +251,34 @@ static void set(unsigned tokens)
 
 static void fewer(void) { set(1); }
 static void more(void) { set(2); }
+static void even_more(void) { set(3); }
+
+/* So many have a token beside the one that waited. */
+static void give_all_back(unsigned have)
+{
+    weave_assert(wf_limit_in_use(&one->limit) ==
+                 have + load_relaxed(&ready[0]));
+    while (have--)
+        wf_hand_give_to_limit(&workers[0], one);
+    weave_assert(load_relaxed(&ready[0]));
+    weave_assert(wf_limit_in_use(&one->limit) == 1);
+    wf_hand_give_to_limit(&workers[0], one);
+    weave_assert(wf_limit_in_use(&one->limit) == 0);
+}
+
+static void the_other_gives_too(void) { give_all_back(1); }
+
+/* There are as many as were set last. */
+static void the_last_number_counts(void)
+{
+    unsigned tokens = load_relaxed(&one->limit.tokens), free = 0;
+
+    weave_assert(tokens == 1 || (tokens == 3 && load_relaxed(&ready[0])));
+    give_all_back(2);
+    while (wf_limit_try(&one->limit))
+        free++;
+    weave_assert(free == tokens);
+}
 
 /* What is left are tokens that are kept, and no more than there are. */
 static void all_is_kept_or_free(void)
@@ -220,73 +302,113 @@ static void the_other_is_not_kept(void)
     weave_assert(wf_hand_in_use(one) == 1);
 }
 
-int main(int argc, char **argv)
-{
-    const struct weave_test tests[] = {
-        { .name = "one_token_is_nobodys_twice",
-          .setup = one_token,
-          .threads = { first_alone, second_alone, third_alone },
-          .check = three_passed,
-          .interruptions = 3,
-          .stale = 1,
-          .most = 200000 },
-        { .name = "who_tries_sees_what_the_last_one_did",
-          .setup = one_token,
-          .threads = { first_tries, second_tries },
-          .check = two_passed,
-          .interruptions = 3,
-          .stale = 1,
-          .most = 200000 },
-        { .name = "a_token_goes_to_the_oldest",
-          .setup = one_token_taken,
-          .threads = { ask_in_order, give_once },
-          .check = the_first_has_it,
-          .interruptions = 3,
-          .stale = 1,
-          .most = 200000 },
-        { .name = "nobody_waits_for_a_token_that_is_kept",
-          .setup = two_tokens,
-          .threads = { two_items, one_item },
-          .check = all_is_kept_or_free,
-          .interruptions = 3,
-          .stale = 1,
-          .most = 200000 },
-        { .name = "nor_for_one_that_moves_on",
-          .setup = two_tokens,
-          .threads = { two_items, one_item_to_the_next_stage },
-          .check = all_is_kept_or_free,
-          .interruptions = 3,
-          .stale = 1,
-          .most = 200000 },
-        { .name = "nor_for_one_exchanged_for_the_next_stage_s",
-          .setup = one_kept_of_the_next,
-          .threads = { two_items, one_item_to_the_next_stage },
-          .check = all_is_kept_or_free,
-          .interruptions = 3,
-          .stale = 1,
-          .most = 200000 },
-        { .name = "none_is_kept_beside_the_one_in_use",
-          .setup = two_tokens_taken,
-          .threads = { one_leaves, fewer },
-          .check = the_other_is_not_kept,
-          .interruptions = 3,
-          .stale = 1,
-          .most = 200000 },
-        { .name = "what_is_kept_is_no_more_than_there_are",
-          .setup = two_tokens,
-          .threads = { one_item, fewer },
-          .check = all_is_kept_or_free,
-          .interruptions = 3,
-          .stale = 1,
-          .most = 200000 },
-        { .name = "tokens_are_added_meanwhile",
-          .setup = one_token,
-          .threads = { two_items, one_item, more },
-          .check = all_is_kept_or_free,
-          .interruptions = 2,
-          .stale = 1,
-          .most = 200000 },
-        { 0 },
-    };
-    return weave_main(tests, argc, argv);
-}
+static const struct weave_test tests[] = {
+    { .name = "one_token_is_nobodys_twice",
+      .setup = one_token,
+      .threads = { first_alone, second_alone, third_alone },
+      .check = three_passed,
+      .interruptions = 3,
+      .stale = 1,
+      .most = 200000 },
+    { .name = "who_tries_sees_what_the_last_one_did",
+      .setup = one_token,
+      .threads = { first_tries, second_tries },
+      .check = two_passed,
+      .interruptions = 3,
+      .stale = 1,
+      .most = 200000 },
+    { .name = "a_token_goes_to_the_oldest",
+      .setup = one_token_taken,
+      .threads = { ask_in_order, give_once },
+      .check = the_first_has_it,
+      .interruptions = 3,
+      .stale = 1,
+      .most = 200000 },
+    { .name = "the_peak_counts_all_that_are_in_use",
+      .setup = two_tokens,
+      .threads = { take_one, try_one },
+      .check = two_have_one,
+      .interruptions = 3,
+      .stale = 1,
+      .most = 200000 },
+    { .name = "also_who_got_one_as_more_were_added",
+      .setup = one_token_taken,
+      .threads = { ask_for_one, more },
+      .check = two_have_one,
+      .interruptions = 3,
+      .stale = 1,
+      .most = 200000 },
+    { .name = "no_token_is_handed_on_beyond_a_lower_number",
+      .setup = one_waits,
+      .threads = { give_once, fewer },
+      .check = the_other_gives_too,
+      .interruptions = 3,
+      .stale = 1,
+      .most = 200000 },
+    { .name = "of_two_numbers_the_last_one_counts",
+      .setup = one_waits,
+      .threads = { fewer, even_more },
+      .check = the_last_number_counts,
+      .interruptions = 3,
+      .stale = 1,
+      .most = 200000 },
+    { .name = "nobody_waits_for_a_token_that_is_kept",
+      .setup = two_tokens,
+      .threads = { two_items, one_item },
+      .check = all_is_kept_or_free,
+      .interruptions = 3,
+      .stale = 1,
+      .most = 200000 },
+    { .name = "nor_for_one_that_moves_on",
+      .setup = two_tokens,
+      .threads = { two_items, one_item_to_the_next_stage },
+      .check = all_is_kept_or_free,
+      .interruptions = 3,
+      .stale = 1,
+      .most = 200000 },
+    { .name = "nor_for_one_exchanged_for_the_next_stage_s",
+      .setup = one_kept_of_the_next,
+      .threads = { two_items, one_item_to_the_next_stage },
+      .check = all_is_kept_or_free,
+      .interruptions = 3,
+      .stale = 1,
+      .most = 200000 },
+    { .name = "none_is_lost_where_one_is_kept_already",
+      .setup = one_kept_of_each,
+      .threads = { first_item, move_on },
+      .check = all_is_kept_or_free,
+      .interruptions = 3,
+      .stale = 1,
+      .most = 200000 },
+    { .name = "who_moves_on_waits_where_none_is_left",
+      .setup = none_left_of_the_next,
+      .threads = { both_leave_the_next, one_item_to_the_next_stage },
+      .check = all_is_kept_or_free,
+      .interruptions = 3,
+      .stale = 1,
+      .most = 200000 },
+    { .name = "none_is_kept_beside_the_one_in_use",
+      .setup = two_tokens_taken,
+      .threads = { one_leaves, fewer },
+      .check = the_other_is_not_kept,
+      .interruptions = 3,
+      .stale = 1,
+      .most = 200000 },
+    { .name = "what_is_kept_is_no_more_than_there_are",
+      .setup = two_tokens,
+      .threads = { one_item, fewer },
+      .check = all_is_kept_or_free,
+      .interruptions = 3,
+      .stale = 1,
+      .most = 200000 },
+    { .name = "tokens_are_added_meanwhile",
+      .setup = one_token,
+      .threads = { two_items, one_item, more },
+      .check = all_is_kept_or_free,
+      .interruptions = 2,
+      .stale = 1,
+      .most = 200000 },
+    { 0 },
+};
+
+int main(int argc, char **argv) { return weave_main(tests, argc, argv); }

@@ -49,10 +49,9 @@ static FILE *find_lines(unsigned first)
     int length = snprintf(command, sizeof command,
                           "addr2line -s -e /proc/%d/exe", (int)getpid());
     for (unsigned i = first; i < count; i++)
-        length +=
-            snprintf(command + length, sizeof command - (size_t)length, " %#lx",
-                     (unsigned long)((uintptr_t)events[i % EVENTS].caller -
-                                     base - 1));
+        length += snprintf(
+            command + length, sizeof command - (size_t)length, " %#lx",
+            (unsigned long)((uintptr_t)events[i % EVENTS].caller - base - 1));
     return popen(command, "r");
 }
 
