@@ -20,6 +20,7 @@ static struct stage_run *const one = &stages[0], *const two = &stages[1];
 static struct hand hands[WORKERS];
 static struct slot items[ITEMS];
 static _Atomic bool ready[ITEMS]; /* its task is */
+static _Atomic bool is_lower;     /* the number of the first stage's tokens */
 static _Atomic int inside;        /* tokens of the first stage in use */
 static int most_inside, order[ITEMS], served; /* plain: of who has a token */
 
@@ -253,6 +254,21 @@ static void fewer(void) { set(1); }
 static void more(void) { set(2); }
 static void even_more(void) { set(3); }
 
+static void fewer_and_say_so(void)
+{
+    fewer();
+    store_release(&is_lower, true);
+}
+
+/* Who waits gets none of more than there are. */
+static void give_and_look(void)
+{
+    bool lower = load_acquire(&is_lower);
+
+    give_once();
+    weave_assert(!lower || !load_relaxed(&ready[0]));
+}
+
 /* So many have a token beside the one that waited. */
 static void give_all_back(unsigned have)
 {
@@ -340,7 +356,7 @@ static const struct weave_test tests[] = {
       .most = 200000 },
     { .name = "no_token_is_handed_on_beyond_a_lower_number",
       .setup = one_waits,
-      .threads = { give_once, fewer },
+      .threads = { give_and_look, fewer_and_say_so },
       .check = the_other_gives_too,
       .interruptions = 3,
       .stale = 1,

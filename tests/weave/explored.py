@@ -77,21 +77,32 @@ def output_of(words):
     return None
 
 
+def depends_on(made, header):
+    """By what the compiler has told of it."""
+    told = run("ninja", "-C", str(BUILD), "-t", "deps", made)
+    return f"../../{header}" in told.stdout.split()
+
+
 def explore_changed(change, name, *options):
     """The same with a file that was changed. What depends on it is built beside
-    the rest, so several can be under way."""
+    the rest, so several can be under way. A header is found before the one
+    that is not changed."""
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
-        source = pathlib.Path(folder) / pathlib.Path(change.file).name
+        source = pathlib.Path(folder) / change.file
+        source.parent.mkdir(parents=True)
         source.write_text(change.text)
         instead = {f"../../{change.file}": str(source)}
         for words in commands(name):
-            if not any(word in instead for word in words):
+            made, more = output_of(words), []
+            if (source.suffix == ".h" and "-c" in words and
+                    depends_on(made, change.file)):
+                more = ["-iquote", folder]
+            elif not any(word in instead for word in words):
                 continue
-            made = output_of(words)
             instead[made] = (f"{pathlib.Path(folder).name}/"
                              f"{pathlib.Path(made).name}")
             instead[made + ".d"] = instead[made] + ".d"
-            again = " ".join(instead.get(word, word) for word in words)
+            again = " ".join([instead.get(w, w) for w in words] + more)
             did = run("sh", "-c", again, cwd=BUILD)
             if did.returncode:
                 raise DoesNotBuild(f"{change.name}:\n{did.stdout}")

@@ -1,0 +1,235 @@
+/* explore_items.c: items that pend, are late, are asked to end, or wait for
+ * bytes, by one worker and who completes them, cancels, or feeds. */
+#include <errno.h>
+
+#include "sched/atomic.h"
+#include "tests/weave/world.h"
+
+enum { ITEMS = 2, COST = 8 };
+
+struct number {
+    int value, stages;
+};
+
+static weft_sched *sched;
+static weft_plan *plan;
+static struct weft_run *run;
+static int made, seen[ITEMS]; /* plain: of each item its own */
+static struct number *pending[ITEMS];
+static _Atomic bool pends_now[ITEMS], is_shared, is_left, is_over;
+static _Atomic int asked; /* of all items */
+
+static void wait_until(_Atomic bool *that)
+{
+    while (!load_acquire(that))
+        weave_yield();
+}
+
+static int make(weft_worker *self, void *item, void *ctx)
+{
+    if (made == ITEMS)
+        return WEFT_END;
+    *(struct number *)item = (struct number){ .value = made++ };
+    return 0;
+}
+
+/* Its completion may come before it has returned. */
+static int pends(weft_worker *self, void *item, void *ctx)
+{
+    struct number *n = item;
+    int i = n->value;
+
+    pending[i] = n;
+    store_release(&pends_now[i], true);
+    seen[i]++;
+    return WEFT_PENDING;
+}
+
+static int end(weft_worker *self, void *item, void *ctx)
+{
+    struct number *n = item;
+
+    weave_assert(n->stages == 1 && seen[n->value]++ == 1);
+    return 0;
+}
+
+static void ask(void *item, void *ctx) { add_relaxed(&asked, 1); }
+
+static weft_pipeline *drawing(void)
+{
+    return weft_pipeline_create(weft_config(
+        pipeline, .items = { .bytes = sizeof(struct number), .slots = 2 }));
+}
+
+static void begin(unsigned deadline_ms)
+{
+    weft_pipeline *p = drawing();
+
+    weft_source(p, "make", make, 0);
+    weft_stage(p, weft_config(stage, .name = "pends", .fn = pends, .tokens = 2,
+                              .deadline_ms = deadline_ms,
+                              .cancel = deadline_ms ? ask : NULL));
+    weft_stage(p, weft_config(stage, .name = "end", .fn = end, .tokens = 2));
+    weave_assert(!weft_pipeline_compile(&plan, p, 0));
+    weft_pipeline_destroy(p);
+    sched = workers(1);
+    weave_assert(!weft_start(&run, sched, plan, 0));
+    store_release(&is_shared, true);
+}
+
+static void leave(void)
+{
+    weft_run_destroy(run);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
+
+/* Those that began: a run that was stopped may have begun none. */
+static void complete_each(void)
+{
+    for (unsigned i = 0; i < ITEMS; i++) {
+        while (!load_acquire(&pends_now[i])) {
+            if (load_acquire(&is_over))
+                return;
+            weave_yield();
+        }
+        pending[i]->stages++;
+        weft_complete(NULL, pending[i], 0);
+    }
+}
+
+static int wait_for_end(void)
+{
+    int rc = weft_wait(run, -1, 0);
+
+    store_release(&is_over, true);
+    return rc;
+}
+
+static void run_what_pends(void)
+{
+    begin(0);
+    weave_assert(wait_for_end() == 0);
+    leave();
+    for (unsigned i = 0; i < ITEMS; i++)
+        weave_assert(seen[i] == 2);
+}
+
+static void run_what_may_be_late(void)
+{
+    begin(1);
+    int rc = wait_for_end();
+    weave_assert(rc == 0 || rc == -ETIMEDOUT);
+    weave_assert(rc || (seen[0] == 2 && seen[1] == 2));
+    weave_assert(load_relaxed(&asked) <= ITEMS);
+    leave();
+}
+
+static void run_what_is_cancelled(void)
+{
+    begin(1000);
+    int rc = wait_for_end();
+    weave_assert(rc == 0 || rc == -ECANCELED || rc == -ETIMEDOUT);
+    weave_assert(load_relaxed(&asked) <= ITEMS);
+    wait_until(&is_left);
+    leave();
+}
+
+static void cancel(void)
+{
+    wait_until(&is_shared);
+    weft_cancel(run);
+    store_release(&is_left, true);
+}
+
+/* ---- bytes --------------------------------------------------------------- */
+
+static void begin_with_bytes_for_one(void)
+{
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline,
+                    .items = { .bytes = sizeof(struct number),
+                               .cost = COST,
+                               .slots = ITEMS },
+                    .budget_bytes = COST));
+
+    weft_source_fed(p, "fed");
+    weft_consumer(p, WEFT_INPUT);
+    weave_assert(!weft_pipeline_compile(&plan, p, 0));
+    weft_pipeline_destroy(p);
+    sched = workers(1);
+    weave_assert(!weft_start(&run, sched, plan, 0));
+    store_release(&is_shared, true);
+}
+
+static int take(void)
+{
+    int taken = 0, rc;
+    void *item;
+
+    while ((rc = weft_next(run, &item, -1, 0)) == 1) {
+        weave_assert(((struct number *)item)->value == taken++);
+        weft_release(item);
+    }
+    return rc ? rc : taken;
+}
+
+static void take_each(void)
+{
+    begin_with_bytes_for_one();
+    weave_assert(take() == ITEMS);
+    wait_until(&is_left);
+    leave();
+}
+
+/* Nobody takes an item, so the second is never fed. */
+static void cancel_who_waits(void)
+{
+    begin_with_bytes_for_one();
+    weft_cancel(run);
+    wait_until(&is_left);
+    weave_assert(weft_wait(run, -1, 0) == -ECANCELED);
+    leave();
+}
+
+static void feed(int timeout_ms)
+{
+    int rc = 0;
+    void *item;
+
+    wait_until(&is_shared);
+    for (int i = 0; i < ITEMS && !rc; i++) {
+        do
+            rc = weft_reserve(run, 0, &item, timeout_ms, 0);
+        while (rc == -ETIMEDOUT);
+        if (!rc) {
+            *(struct number *)item = (struct number){ .value = i };
+            weft_feed(item);
+        }
+    }
+    weave_assert(rc == 0 || rc == -ECANCELED);
+    if (!rc)
+        weave_assert(!weft_feed_end(run, 0, 0));
+    store_release(&is_left, true);
+}
+
+static void feed_each(void) { feed(-1); }
+static void feed_by_moments(void) { feed(1); }
+
+static const struct weave_test tests[] = {
+    { .name = "an_item_that_pends_goes_on_when_it_has_returned_and_is_complete",
+      .threads = { run_what_pends, complete_each } },
+    { .name = "a_pending_item_is_complete_or_late",
+      .threads = { run_what_may_be_late, complete_each } },
+    { .name = "a_pending_item_is_asked_to_end_as_the_run_is_cancelled",
+      .threads = { run_what_is_cancelled, complete_each, cancel } },
+    { .name = "who_feeds_waits_for_bytes_and_has_them",
+      .threads = { take_each, feed_each } },
+    { .name = "who_waits_for_bytes_for_a_moment_loses_none",
+      .threads = { take_each, feed_by_moments } },
+    { .name = "who_waits_for_bytes_hears_of_a_cancel",
+      .threads = { cancel_who_waits, feed_each } },
+    { 0 },
+};
+
+int main(int argc, char **argv) { return weave_main(tests, argc, argv); }

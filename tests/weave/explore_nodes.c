@@ -1,0 +1,174 @@
+/* explore_nodes.c: what nodes of a graph can be beside a function that returns:
+ * they pend, choose what comes next, or run another plan. */
+#include <errno.h>
+
+#include "sched/atomic.h"
+#include "tests/weave/world.h"
+
+static weft_sched *sched;
+static weft_plan *plan, *inner;
+static struct weft_run *run;
+static weft_pending *pending;
+static _Atomic bool is_shared, is_left;
+static int calls, at[2]; /* plain: nothing but the nodes' order keeps it */
+
+static weft_plan *compiled(weft_graph *g)
+{
+    weft_plan *made;
+
+    weave_assert(!weft_compile(&made, g, 0));
+    weft_graph_destroy(g);
+    return made;
+}
+
+static void wait_until(_Atomic bool *that)
+{
+    while (!load_acquire(that))
+        weave_yield();
+}
+
+static void run_it(weft_plan *it)
+{
+    sched = workers(2);
+    weave_assert(!weft_run(sched, it, 0));
+    weft_sched_destroy(sched);
+    weft_plan_destroy(it);
+}
+
+/* ---- it pends ------------------------------------------------------------ */
+
+static int pends(weft_worker *self, void *ctx)
+{
+    pending = weft_task_pending(self);
+    store_release(&is_shared, true);
+    at[0] = 1;
+    return WEFT_PENDING;
+}
+
+static int sees_both(weft_worker *self, void *ctx)
+{
+    weave_assert(at[0] == 1 && at[1] == 1);
+    calls++;
+    return 0;
+}
+
+static void run_what_pends(void)
+{
+    weft_graph *g = weft_graph_create();
+    weft_node first = weft_task(g, 0, pends, 0);
+
+    weft_after(g, weft_task(g, 0, sees_both, 0), first);
+    run_it(compiled(g));
+    weave_assert(calls == 1);
+}
+
+static void complete(void)
+{
+    wait_until(&is_shared);
+    at[1] = 1;
+    weft_task_complete(pending, 0);
+}
+
+/* ---- it chooses ---------------------------------------------------------- */
+
+static int choose_first(weft_worker *self, unsigned *which, void *ctx)
+{
+    *which = 0;
+    return 0;
+}
+
+static weft_node chooser(weft_graph *g, weft_node target)
+{
+    weft_node it = weft_task_with(g, weft_config(task, .choose = choose_first));
+
+    weft_choose(g, it, target);
+    return it;
+}
+
+/* One that is chosen by two is never in two places. */
+static void run_what_two_choose(void)
+{
+    weft_graph *g = weft_graph_create();
+    weft_node chosen = weft_task(g, 0, count, &calls);
+
+    chooser(g, chosen);
+    chooser(g, chosen);
+    run_it(compiled(g));
+    weave_assert(calls == 2);
+}
+
+/* Both before it are chosen by two. */
+static void run_what_comes_twice(void)
+{
+    weft_graph *g = weft_graph_create();
+    weft_node last = weft_task(g, 0, count, &calls);
+
+    for (unsigned i = 0; i < 2; i++) {
+        weft_node before = weft_task(g, 0, count, &at[i]);
+        chooser(g, before);
+        chooser(g, before);
+        weft_after(g, last, before);
+    }
+    run_it(compiled(g));
+    weave_assert(calls == 2 && at[0] == 2 && at[1] == 2);
+}
+
+/* ---- it runs a plan ------------------------------------------------------ */
+
+static weft_plan *with_a_plan(weft_fn *after)
+{
+    weft_graph *g = weft_graph_create();
+
+    weft_task(g, 0, count, &at[0]);
+    weft_task(g, 0, count, &at[1]);
+    inner = compiled(g);
+    g = weft_graph_create();
+    weft_node runs = weft_task_plan(g, 0, inner);
+    weft_after(g, weft_task(g, 0, after, 0), runs);
+    return compiled(g);
+}
+
+static void run_what_runs_a_plan(void)
+{
+    run_it(with_a_plan(sees_both));
+    weave_assert(calls == 1);
+    weft_plan_destroy(inner);
+}
+
+static void start_what_runs_a_plan(void)
+{
+    plan = with_a_plan(sees_both);
+    sched = workers(1);
+    weave_assert(!weft_start(&run, sched, plan, 0));
+    store_release(&is_shared, true);
+    int rc = weft_wait(run, -1, 0);
+    weave_assert(rc == -ECANCELED || (rc == 0 && calls == 1));
+    wait_until(&is_left);
+    weft_run_destroy(run);
+    weft_sched_destroy(sched);
+    weft_plan_destroy(plan);
+    weft_plan_destroy(inner);
+}
+
+static void cancel(void)
+{
+    wait_until(&is_shared);
+    weft_cancel(run);
+    store_release(&is_left, true);
+}
+
+static const struct weave_test tests[] = {
+    { .name = "a_node_that_pends_ends_when_it_has_returned_and_is_complete",
+      .threads = { run_what_pends, complete } },
+    { .name = "a_node_runs_as_often_as_it_is_chosen",
+      .threads = { run_what_two_choose } },
+    { .name = "what_is_after_two_runs_as_often_as_both_have",
+      .threads = { run_what_comes_twice } },
+    { .name = "a_node_has_ended_when_the_plan_that_it_runs_has",
+      .threads = { run_what_runs_a_plan } },
+    { .name = "a_cancel_reaches_a_plan_that_a_node_runs",
+      .threads = { start_what_runs_a_plan, cancel } },
+    { 0 },
+};
+
+int main(int argc, char **argv) { return weave_main(tests, argc, argv); }
