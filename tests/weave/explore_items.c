@@ -55,26 +55,30 @@ static int end(weft_worker *self, void *item, void *ctx)
 
 static void ask(void *item, void *ctx) { add_relaxed(&asked, 1); }
 
-static weft_pipeline *drawing(void)
+/* A source, this stage, and one that comes after. */
+static void begin_with(const struct weft_stage_config *stage, uint64_t seed)
 {
-    return weft_pipeline_create(weft_config(
+    weft_pipeline *p = weft_pipeline_create(weft_config(
         pipeline, .items = { .bytes = sizeof(struct number), .slots = 2 }));
+
+    weft_source(p, "make", make, 0);
+    weft_stage(p, stage);
+    weft_stage(p, weft_config(stage, .name = "end", .fn = end, .tokens = 2));
+    weave_assert(!weft_pipeline_compile(&plan, p, 0));
+    weft_pipeline_destroy(p);
+    weave_assert(!weft_sched_create(
+        &sched, weft_config(sched, .workers = 1, .spin_us = 1, .seed = seed),
+        0));
+    weave_assert(!weft_start(&run, sched, plan, 0));
+    store_release(&is_shared, true);
 }
 
 static void begin(unsigned deadline_ms)
 {
-    weft_pipeline *p = drawing();
-
-    weft_source(p, "make", make, 0);
-    weft_stage(p, weft_config(stage, .name = "pends", .fn = pends, .tokens = 2,
-                              .deadline_ms = deadline_ms,
-                              .cancel = deadline_ms ? ask : NULL));
-    weft_stage(p, weft_config(stage, .name = "end", .fn = end, .tokens = 2));
-    weave_assert(!weft_pipeline_compile(&plan, p, 0));
-    weft_pipeline_destroy(p);
-    sched = workers(1);
-    weave_assert(!weft_start(&run, sched, plan, 0));
-    store_release(&is_shared, true);
+    begin_with(weft_config(stage, .name = "pends", .fn = pends, .tokens = 2,
+                           .deadline_ms = deadline_ms,
+                           .cancel = deadline_ms ? ask : NULL),
+               0);
 }
 
 static void leave(void)
@@ -139,6 +143,65 @@ static void cancel(void)
 {
     wait_until(&is_shared);
     weft_cancel(run);
+    store_release(&is_left, true);
+}
+
+/* ---- a thread of its own ------------------------------------------------- */
+
+/* Plain: only the stage's thread calls it. */
+static int on_its_thread(weft_worker *self, void *item, void *ctx)
+{
+    struct number *n = item;
+
+    ++*(int *)ctx;
+    n->stages++;
+    seen[n->value]++;
+    return 0;
+}
+
+/* With a seed threads outside have turns as workers do, and time is theirs. */
+static void run_on_a_thread(uint64_t seed)
+{
+    int calls = 0;
+
+    begin_with(weft_config(stage, .name = "pinned", .fn = on_its_thread,
+                           .ctx = &calls, .kind = WEFT_PINNED),
+               seed);
+    weave_assert(weft_wait(run, -1, 0) == 0 && calls == ITEMS);
+    leave();
+}
+
+static void run_pinned(void) { run_on_a_thread(0); }
+static void play_pinned(void) { run_on_a_thread(1); }
+
+/* ---- who looks ----------------------------------------------------------- */
+
+static int work(weft_worker *self, void *item, void *ctx)
+{
+    struct number *n = item;
+
+    n->stages++;
+    seen[n->value]++;
+    return 0;
+}
+
+static void run_what_is_looked_at(void)
+{
+    begin_with(weft_config(stage, .name = "work", .fn = work, .tokens = 2), 0);
+    weave_assert(weft_wait(run, -1, 0) == 0);
+    wait_until(&is_left);
+    leave();
+}
+
+static void hear_of_it(void *ctx, const char *what, const char *text)
+{
+    weave_assert(*what && *text);
+}
+
+static void look(void)
+{
+    wait_until(&is_shared);
+    weave_assert(!weft_run_report(run, hear_of_it, NULL));
     store_release(&is_left, true);
 }
 
@@ -223,6 +286,11 @@ static const struct weave_test tests[] = {
       .threads = { run_what_may_be_late, complete_each } },
     { .name = "a_pending_item_is_asked_to_end_as_the_run_is_cancelled",
       .threads = { run_what_is_cancelled, complete_each, cancel } },
+    { .name = "an_item_goes_to_a_thread_and_comes_back",
+      .threads = { run_pinned } },
+    { .name = "so_it_does_in_turns_with_a_seed", .threads = { play_pinned } },
+    { .name = "who_looks_does_so_before_the_end_or_after_it",
+      .threads = { run_what_is_looked_at, look } },
     { .name = "who_feeds_waits_for_bytes_and_has_them",
       .threads = { take_each, feed_each } },
     { .name = "who_waits_for_bytes_for_a_moment_loses_none",

@@ -286,7 +286,7 @@ static void check_the_circle(void)
     weft_future_destroy(g);
 }
 
-#define WITHIN(n) .interruptions = n, .stale = 1, .most = 20000
+#define WITHIN(n) .interruptions = n, .stale = 1, .most = 12000
 
 static const struct weave_test tests[] = {
     { .name = "all_are_done_when_the_last_one_is",

@@ -79,6 +79,26 @@ static void push_and_wait(void)
     weft_sched_destroy(sched);
 }
 
+/* Whose turn it is sees all that was done in those before: one plain count does
+ * for two tasks, and for who calls, who has a turn too. */
+static void play(void)
+{
+    weft_sched *sched;
+    weft_future *f[2];
+    int calls = 0;
+
+    weave_assert(!weft_sched_create(
+        &sched, weft_config(sched, .workers = 2, .seed = 1), 0));
+    for (unsigned i = 0; i < 2; i++)
+        weave_assert(!weft_submit(sched, count, &calls, &f[i], 0));
+    for (unsigned i = 0; i < 2; i++) {
+        weave_assert(!weft_future_wait(f[i], -1));
+        weft_future_destroy(f[i]);
+    }
+    weave_assert(calls == 2);
+    weft_sched_destroy(sched);
+}
+
 int main(int argc, char **argv)
 {
     const struct weave_test tests[] = {
@@ -89,6 +109,7 @@ int main(int argc, char **argv)
           .threads = { end_with_work } },
         { .name = "what_is_pushed_alone_is_seen_by_who_falls_asleep",
           .threads = { push_and_wait } },
+        { .name = "workers_with_a_seed_take_turns", .threads = { play } },
         { 0 },
     };
     return weave_main(tests, argc, argv);
