@@ -73,44 +73,88 @@ static void complete(void)
 
 static int choose_first(weft_worker *self, unsigned *which, void *ctx)
 {
+    if (ctx)
+        *(int *)ctx = 1;
     *which = 0;
     return 0;
 }
 
-static weft_node chooser(weft_graph *g, weft_node target)
+static weft_node chooser(weft_graph *g, weft_node target, void *ctx)
 {
-    weft_node it = weft_task_with(g, weft_config(task, .choose = choose_first));
+    weft_node it = weft_task_with(
+        g, weft_config(task, .choose = choose_first, .ctx = ctx));
 
     weft_choose(g, it, target);
     return it;
+}
+
+static int sees_who_chose(weft_worker *self, void *ctx)
+{
+    if (++calls == 2)
+        weave_assert(at[0] == 1 && at[1] == 1);
+    return 0;
 }
 
 /* One that is chosen by two is never in two places. */
 static void run_what_two_choose(void)
 {
     weft_graph *g = weft_graph_create();
-    weft_node chosen = weft_task(g, 0, count, &calls);
+    weft_node chosen = weft_task(g, 0, sees_who_chose, 0);
 
-    chooser(g, chosen);
-    chooser(g, chosen);
+    chooser(g, chosen, &at[0]);
+    chooser(g, chosen, &at[1]);
     run_it(compiled(g));
     weave_assert(calls == 2);
+}
+
+/* The second time nothing before it is still to come. */
+static int sees_both_twice(weft_worker *self, void *ctx)
+{
+    if (++calls == 2)
+        weave_assert(at[0] == 2 && at[1] == 2);
+    return 0;
 }
 
 /* Both before it are chosen by two. */
 static void run_what_comes_twice(void)
 {
     weft_graph *g = weft_graph_create();
-    weft_node last = weft_task(g, 0, count, &calls);
+    weft_node last = weft_task(g, 0, sees_both_twice, 0);
 
     for (unsigned i = 0; i < 2; i++) {
         weft_node before = weft_task(g, 0, count, &at[i]);
-        chooser(g, before);
-        chooser(g, before);
+        chooser(g, before, 0);
+        chooser(g, before, 0);
         weft_after(g, last, before);
     }
     run_it(compiled(g));
     weave_assert(calls == 2 && at[0] == 2 && at[1] == 2);
+}
+
+/* Each of the two is chosen once. */
+static void run_what_comes_once(void)
+{
+    weft_graph *g = weft_graph_create();
+    weft_node last = weft_task(g, 0, sees_both, 0);
+
+    for (unsigned i = 0; i < 2; i++) {
+        weft_node before = weft_task(g, 0, count, &at[i]);
+        chooser(g, before, 0);
+        weft_after(g, last, before);
+    }
+    run_it(compiled(g));
+    weave_assert(calls == 1);
+}
+
+/* Nothing comes after the two that are chosen. */
+static void run_what_ends_twice(void)
+{
+    weft_graph *g = weft_graph_create();
+
+    for (unsigned i = 0; i < 2; i++)
+        chooser(g, weft_task(g, 0, count, &at[i]), 0);
+    run_it(compiled(g));
+    weave_assert(at[0] == 1 && at[1] == 1);
 }
 
 /* ---- it runs a plan ------------------------------------------------------ */
@@ -162,6 +206,10 @@ static const struct weave_test tests[] = {
       .threads = { run_what_pends, complete } },
     { .name = "a_node_runs_as_often_as_it_is_chosen",
       .threads = { run_what_two_choose } },
+    { .name = "what_is_after_two_that_were_chosen_sees_both",
+      .threads = { run_what_comes_once } },
+    { .name = "a_run_with_choices_ends_after_the_last_of_them",
+      .threads = { run_what_ends_twice } },
     { .name = "what_is_after_two_runs_as_often_as_both_have",
       .threads = { run_what_comes_twice } },
     { .name = "a_node_has_ended_when_the_plan_that_it_runs_has",
