@@ -8,7 +8,7 @@
 static int calls, results; /* plain */
 static weft_sched *sched;
 static weft_future *shared;
-static _Atomic bool is_shared;
+static _Atomic bool is_shared, has_listener;
 static _Atomic int listeners; /* and others, that are done with it */
 static int heard[2];          /* plain: of each listener its own */
 
@@ -223,6 +223,24 @@ static void destroy_the_handle(void)
     weave_assert(calls == 1);
 }
 
+/* Who makes a task ready that nobody waits for may have to wake a worker. */
+static void destroy_all_handles(void)
+{
+    begin_promise();
+    weft_future_destroy(listen(0));
+    store_release(&has_listener, true);
+    weft_future_destroy(shared);
+    weft_sched_destroy(sched);
+    weave_assert(calls == 1 && heard[0] == 1);
+}
+
+static void keep_what_is_heard(void)
+{
+    while (!load_acquire(&has_listener))
+        weave_yield();
+    keep_promise();
+}
+
 /* What listens is cancelled as what it listens to is kept. */
 static void listen_and_cancel(void)
 {
@@ -387,6 +405,8 @@ int main(int argc, char **argv)
           .threads = { wait_for_either, cancel_for_all, keep_for_all } },
         { .name = "a_promise_outlives_its_handle",
           .threads = { destroy_the_handle, keep_promise } },
+        { .name = "a_scheduler_outlives_who_makes_its_last_task_ready",
+          .threads = { destroy_all_handles, keep_what_is_heard } },
         { .name = "who_listens_is_cancelled_or_hears",
           .threads = { listen_and_cancel, keep_for_all } },
         { .name = "the_first_of_two_decides",

@@ -1,5 +1,5 @@
 /* explore_items.c: items that pend, are late, are asked to end, or wait for
- * bytes, by one worker and who completes them, cancels, or feeds. */
+ * bytes, by workers and who completes them, cancels, or feeds. */
 #include <errno.h>
 
 #include "sched/atomic.h"
@@ -53,7 +53,12 @@ static int end(weft_worker *self, void *item, void *ctx)
     return 0;
 }
 
-static void ask(void *item, void *ctx) { add_relaxed(&asked, 1); }
+/* Not before the stage has returned, and the item does not go on meanwhile. */
+static void ask(void *item, void *ctx)
+{
+    weave_assert(seen[((struct number *)item)->value] == 1);
+    add_relaxed(&asked, 1);
+}
 
 /* A source, this stage, and one that comes after. */
 static void begin_with(const struct weft_stage_config *stage, uint64_t seed)
@@ -67,7 +72,7 @@ static void begin_with(const struct weft_stage_config *stage, uint64_t seed)
     weave_assert(!weft_pipeline_compile(&plan, p, 0));
     weft_pipeline_destroy(p);
     weave_assert(!weft_sched_create(
-        &sched, weft_config(sched, .workers = 1, .spin_us = 1, .seed = seed),
+        &sched, weft_config(sched, .workers = 2, .spin_us = 1, .seed = seed),
         0));
     weave_assert(!weft_start(&run, sched, plan, 0));
     store_release(&is_shared, true);
@@ -185,6 +190,17 @@ static int work(weft_worker *self, void *item, void *ctx)
     return 0;
 }
 
+/* It returns as its timer goes off. */
+static void run_what_has_a_deadline(void)
+{
+    begin_with(weft_config(stage, .name = "work", .fn = work, .tokens = 2,
+                           .deadline_ms = 1),
+               0);
+    int rc = weft_wait(run, -1, 0);
+    weave_assert(rc == -ETIMEDOUT || (rc == 0 && seen[0] == 2 && seen[1] == 2));
+    leave();
+}
+
 static void run_what_is_looked_at(void)
 {
     begin_with(weft_config(stage, .name = "work", .fn = work, .tokens = 2), 0);
@@ -286,6 +302,8 @@ static const struct weave_test tests[] = {
       .threads = { run_what_may_be_late, complete_each } },
     { .name = "a_pending_item_is_asked_to_end_as_the_run_is_cancelled",
       .threads = { run_what_is_cancelled, complete_each, cancel } },
+    { .name = "an_attempt_that_returns_is_in_time_or_late",
+      .threads = { run_what_has_a_deadline } },
     { .name = "an_item_goes_to_a_thread_and_comes_back",
       .threads = { run_pinned } },
     { .name = "so_it_does_in_turns_with_a_seed", .threads = { play_pinned } },

@@ -50,6 +50,14 @@ static void publish_one(void)
         wf_park_notify(&park, 0);
 }
 
+/* With a look at those who sleep only. */
+static void publish_for_who_sleeps(void)
+{
+    add_seq_cst(&work, 1); /* [W] in park.c */
+    if (wf_park_any_sleeps(&park))
+        wf_park_notify(&park, 0);
+}
+
 static void publish_two(void)
 {
     publish_one();
@@ -201,6 +209,13 @@ static const struct weave_test tests[] = {
     { .name = "who_does_not_ask_before_wakes_a_worker_too",
       .setup = set_up,
       .threads = { first_worker, publish_and_notify },
+      .check = one_was_taken,
+      .interruptions = 5,
+      .stale = 2,
+      .most = 500000 },
+    { .name = "who_asks_whether_any_sleeps_wakes_it",
+      .setup = set_up,
+      .threads = { first_worker, publish_for_who_sleeps },
       .check = one_was_taken,
       .interruptions = 5,
       .stale = 2,
