@@ -57,12 +57,12 @@ class Killed(CommandTest):
                  "with": {"pattern": f"{self.out}/b-%03d.npy"}}),
         }
 
-    def begin(self, spec, *options, before=(), io="threads"):
+    def begin(self, spec, *options, before=(), io="threads", prepare=None):
         return subprocess.Popen(
             [*before, WEFT, "run", str(self.write_spec(spec)), "--json",
              "--quiet", *options], cwd=self.root, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**os.environ, "WEFT_IO": io})
+            env={**os.environ, "WEFT_IO": io}, preexec_fn=prepare)
 
     def undisturbed(self, spec):
         """What an undisturbed run leaves, and how long it takes."""

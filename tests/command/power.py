@@ -12,39 +12,19 @@ import fcntl
 import os
 import random
 import struct
-import subprocess
 import sys
 import time
 
-from kills import Killed
+from disks import OnDisk
 
 SHUTDOWN, NO_LOG = 0x8004587d, 2  # EXT4_IOC_SHUTDOWN
 SKIPPED = 77
 
 
-class Power(Killed):
+class Power(OnDisk):
     def setUp(self):
         super().setUp()
-        self.image, self.disk = self.root / "image", self.root / "disk"
-        self.out = self.disk / "out"
-        self.disk.mkdir()
-        self.system("truncate", "-s", "256M", self.image)
-        self.system("mkfs.ext4", "-q", self.image)
-        self.mount()
-        self.addCleanup(self.unmount)
-
-    def system(self, *command):
-        done = subprocess.run([str(word) for word in command],
-                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                              text=True)
-        if done.returncode:
-            raise OSError(f"{command[0]}: {done.stderr.strip()}")
-
-    def mount(self):
-        self.system("mount", "-o", "loop", self.image, self.disk)
-
-    def unmount(self):
-        self.system("umount", self.disk)
+        self.make_disk()
 
     def shut_down(self):
         folder = os.open(self.disk, os.O_RDONLY)

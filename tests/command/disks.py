@@ -1,0 +1,33 @@
+"""disks.py: jobs whose outputs are on a disk of their own: a file with ext4 in
+it. That takes root and loop devices; without them OSError is raised.
+"""
+import subprocess
+
+from kills import Killed
+
+
+class OnDisk(Killed):
+    FORMAT, MOUNT = (), "loop"  # options of mkfs.ext4 and mount
+
+    def make_disk(self):
+        self.image, self.disk = self.root / "image", self.root / "disk"
+        self.out = self.disk / "out"
+        self.disk.mkdir()
+        self.system("truncate", "-s", "256M", self.image)
+        self.system("mkfs.ext4", "-q", *self.FORMAT, self.image)
+        self.mount()
+        self.addCleanup(self.unmount)
+
+    def system(self, *command):
+        done = subprocess.run([str(word) for word in command],
+                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              text=True)
+        if done.returncode:
+            why = done.stderr.strip().partition("\n")[0]
+            raise OSError(f"{command[0]}: {why}")
+
+    def mount(self):
+        self.system("mount", "-o", self.MOUNT, self.image, self.disk)
+
+    def unmount(self):
+        self.system("umount", self.disk)
