@@ -45,6 +45,8 @@ class Quota(OnDisk):
 
     def exceed(self, name, io, **quota):
         """One job, under a quota that is not enough, and without."""
+        self.allow()
+        self.empty()
         spec = self.jobs(together=2)[name]
         _, files, _ = self.undisturbed(spec)
         self.allow(**quota)
@@ -57,7 +59,6 @@ class Quota(OnDisk):
         self.assert_nothing_partial(spec)
         self.allow()
         self.assert_resumes(spec)
-        self.empty()
 
     def exceed_each(self, **quota):
         for name in self.jobs():
@@ -66,7 +67,7 @@ class Quota(OnDisk):
                     self.exceed(name, io, **quota)
 
     def test_of_bytes(self):
-        self.exceed_each(kib=60)
+        self.exceed_each(kib=16)
 
     def test_of_files(self):
         self.exceed_each(inodes=15)

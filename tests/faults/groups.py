@@ -1,5 +1,5 @@
-"""groups.py: a cgroup for one test, below the one that we are in, v1 or v2. The
-test is skipped where none can be made.
+"""groups.py: a cgroup for one test, v1 or v2. Where there can be none it is
+skipped.
 """
 import os
 import pathlib
@@ -10,8 +10,10 @@ import unittest
 OLD = {"cpuset.cpus": "cpuset.cpus", "memory.max": "memory.limit_in_bytes"}
 
 
-def own_folder(controller):
-    """Our group's folder, and whether it is of v1. None: there is none."""
+def find_folder(controller):
+    """Where a group can be made, and whether it is of v1: below ours. In v2 a
+    group of processes has no groups that a controller limits, but for the
+    root: there below the next one above that has. None: there is none."""
     ours = {}
     for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines():
         _, names, path = line.split(":", 2)
@@ -23,9 +25,15 @@ def own_folder(controller):
         old = kind == "cgroup" and controller in options.split(",")
         if root != "/" or not (old or kind == "cgroup2"):
             continue
-        folder = pathlib.Path(point, ours.get(controller if old else "", ""))
-        if old or controller in read_words(folder / "cgroup.subtree_control"):
-            return folder, old
+        point = pathlib.Path(point)
+        folder = point / ours.get(controller if old else "", "")
+        if old:
+            return folder, True
+        for above in (folder, *folder.parents):
+            if controller in read_words(above / "cgroup.subtree_control"):
+                return above, False
+            if above == point:
+                break
     return None
 
 
@@ -37,7 +45,7 @@ class Group:
     """Removed at the end of the test, when nobody is in it any more."""
 
     def __init__(self, test, controller):
-        found = own_folder(controller)
+        found = find_folder(controller)
         if not found:
             raise unittest.SkipTest(f"there is no cgroup for {controller}")
         folder, self.old = found
