@@ -83,11 +83,12 @@ class Memory(CommandTest):
         group.set("memory.max", 128 << 20)
         for i in range(6):
             self.add(f"{i}.txt", b"text %d\n" % i)
-        script = self.root / "script"
+        script = self.root / "script" # at once it would be refused so much
         script.write_text("""#!/bin/sh
             case $1 in */3.txt)
                 echo 1000 >/proc/self/oom_score_adj
-                exec python3 -c 'bytearray(b"x") * (1 << 30)' ;; esac
+                exec python3 -c '[b"x" * (1 << 20) for _ in range(1 << 10)]' ;;
+            esac
             cat "$1"
             """)
         script.chmod(0o755)
