@@ -54,10 +54,15 @@ class Result:
 
     def __init__(self, program, options):
         self.good, self.executions = False, 0
-        ran = run(program, *options, preexec_fn=limit_time)
+        self.output = "does not end"
+        try:
+            ran = run(program, *options, preexec_fn=limit_time,
+                      timeout=20 * LONGEST) # one that sleeps takes no time
+        except subprocess.TimeoutExpired:
+            self.timed_out = True
+            return
         self.timed_out = ran.returncode == -signal.SIGXCPU
         if self.timed_out:
-            self.output = "does not end"
             return
         count = re.search(r"^(\d+) executions, \d+ tests failed$", ran.stdout,
                           re.MULTILINE)
