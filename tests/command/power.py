@@ -39,7 +39,7 @@ class Power(OnDisk):
         self.system("sync", "-f", self.disk)
 
     def cut(self, spec, seconds, *options):
-        """Whether the run had not ended yet."""
+        """Whether the run had not ended yet. If it had, all is there."""
         process = self.begin(spec, *options)
         time.sleep(seconds)
         running = process.poll() is None
@@ -48,6 +48,10 @@ class Power(OnDisk):
         process.communicate()
         self.unmount()
         self.mount()
+        if not running:
+            whole, files, _ = self.undisturbed(spec)
+            self.assertEqual(process.returncode, whole.code)
+            self.assert_same_files(files)
         return running
 
     def cuts(self, number, chance):
@@ -56,8 +60,9 @@ class Power(OnDisk):
         while done < number:
             name, spec = jobs[done % len(jobs)]
             _, files, whole = self.undisturbed(spec)
-            seconds = chance.uniform(0, whole)
+            seconds = chance.uniform(0, 1.1 * whole)
             if not self.cut(spec, seconds):
+                print(f"{name}: had ended: all is there", flush=True)
                 self.empty()
                 continue
             out, noted = 0, len(self.noted())
