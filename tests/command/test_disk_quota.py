@@ -67,6 +67,7 @@ class Quota(OnDisk):
                     self.exceed(name, io, **quota)
 
     def test_of_bytes(self):
+        # The arrays take least, 23: so small a disk has blocks of 1 KiB.
         self.exceed_each(kib=16)
 
     def test_of_files(self):
