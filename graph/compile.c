@@ -30,7 +30,11 @@
 #include "graph/large.h"
 #include "sched/sched.h"
 
-enum { JOIN = 32, MOST_NODES = COUNT };
+#ifndef DAG_JOIN
+#define DAG_JOIN 32
+#endif
+
+enum { JOIN = DAG_JOIN, MOST_NODES = COUNT };
 
 /* How many joins it takes until one of `count` is left. */
 static size_t joins_for(size_t count)

@@ -10,7 +10,9 @@
 static struct weft_run *run; /* allocated: whoever destroys it frees it */
 static _Atomic int parties;  /* of a run that are not done */
 static _Atomic int holds, users;
-static int ends, told; /* plain: of on_end */
+static int ends, told;   /* plain: of on_end */
+static int failed_first; /* plain: of who was told so */
+static int result;       /* plain: of who waits for it */
 
 /* What run.c asks of the scheduler. */
 weft_worker *wf_worker_here(void) { return NULL; }
@@ -41,21 +43,32 @@ static const struct plan_kind kind = { .cancel = cancel_run,
                                        .destroy_run = destroy_run };
 static const struct weft_plan plan = { &kind };
 
+/* Until it is back the scheduler does not end. */
 static void ended(struct weft_run *it, int rc, void *ctx)
 {
+    weave_assert(load_relaxed(&holds) == 1);
     ends++;
     told = rc;
 }
 
-static void set_up(void)
+static void ended_and_is_destroyed(struct weft_run *it, int rc, void *ctx)
 {
-    const struct weft_run_config config = { .on_end = ended };
+    ended(it, rc, ctx);
+    weft_run_destroy(it);
+}
+
+static void begin(weft_end_fn *on_end)
+{
+    const struct weft_run_config config = { .on_end = on_end };
 
     run = malloc(sizeof *run);
     wf_run_init(run, NULL, &plan, &config);
     store_relaxed(&parties, 2);
     store_relaxed(&users, 2);
 }
+
+static void set_up(void) { begin(ended); }
+static void set_up_alone(void) { begin(ended_and_is_destroyed); }
 
 /* A node or a segment, of which the last ends the run. */
 static void finish_one(void)
@@ -69,6 +82,16 @@ static void fail_one(void)
     wf_run_fail(run, -EIO, "failed");
     finish_one();
 }
+
+static void fail_with(int error)
+{
+    if (wf_run_fail(run, error, "failed"))
+        failed_first = error;
+    finish_one();
+}
+
+static void fail_so(void) { fail_with(-EIO); }
+static void fail_otherwise(void) { fail_with(-ENOSPC); }
 
 /* Who uses the run last destroys it. */
 static void leave(void)
@@ -89,6 +112,7 @@ static void wait_for_the_end(void)
 
     weave_assert(rc == 0 || rc == -ECANCELED || rc == -EIO);
     weave_assert(weft_wait(run, 0, 0) == rc);
+    result = rc;
     leave();
 }
 
@@ -116,10 +140,22 @@ static void destroy(void) { weft_run_destroy(run); }
 
 static void is_over(void) { weave_assert(ends == 1 && !load_relaxed(&holds)); }
 
+static void was_told_the_result(void)
+{
+    is_over();
+    weave_assert(told == result);
+}
+
 static void was_told_of_the_failure(void)
 {
     is_over();
     weave_assert(told == -EIO);
+}
+
+static void was_told_of_the_first(void)
+{
+    is_over();
+    weave_assert(failed_first && told == failed_first);
 }
 
 int main(int argc, char **argv)
@@ -128,7 +164,7 @@ int main(int argc, char **argv)
         { .name = "a_cancel_is_the_result_or_has_none",
           .setup = set_up,
           .threads = { finish_both, wait_for_the_end, cancel },
-          .check = is_over,
+          .check = was_told_the_result,
           .interruptions = 3,
           .stale = 1,
           .most = 200000 },
@@ -153,6 +189,13 @@ int main(int argc, char **argv)
           .interruptions = 4,
           .stale = 2,
           .most = 200000 },
+        { .name = "the_first_of_two_failures_is_the_result",
+          .setup = set_up_alone,
+          .threads = { fail_so, fail_otherwise },
+          .check = was_told_of_the_first,
+          .interruptions = 2,
+          .stale = 1,
+          .most = 20000 },
         { 0 },
     };
     return weave_main(tests, argc, argv);

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sched/io.h"
 #include "sched/iowork.h"
@@ -69,8 +70,10 @@ int wf_error(weft_error *why, int error, const char *format, ...)
     return error;
 }
 
+/* Whoever does so relies on the scheduler, which must not end meanwhile. */
 void wf_inject(weft_sched *s, struct task_list *list)
 {
+    weave_assert(load_relaxed(&s->holds) > 0);
     pthread_mutex_lock(&s->lock);
     task_list_join(&s->ready, list);
     pthread_cond_signal(&s->changed);
@@ -119,6 +122,10 @@ static void over(struct operation *o, int rc)
                      !memcmp(o->io.data, content, BYTES));
     if (!rc && o->io.op == WEFT_IO_POLL)
         weave_assert(o->io.result == POLLIN);
+    if (!rc && o->io.op == WEFT_IO_SLEEP)
+        weave_assert(wf_now_ns() >= o->io.ns);
+    if (!rc && o->io.op == WEFT_IO_OPEN)
+        close((int)o->io.result);
     if (o->io.op == WEFT_IO_LOAD)
         free(o->io.data);
     operations[i] = NULL;
@@ -133,6 +140,7 @@ static void done(weft_worker *self, struct weft_io *io, int rc)
     pthread_mutex_lock(&lock);
     may_be_cancelled[o->number] = false;
     pthread_mutex_unlock(&lock);
+    weave_assert(load_relaxed(&sched.holds) == left);
     left--;
     over(o, rc);
 }
@@ -234,6 +242,15 @@ static void load(enum weft_io_way way)
 static void load_by_ring(void) { load(WEFT_IO_RING); }
 static void load_by_threads(void) { load(WEFT_IO_THREADS); }
 static void load_at_once(void) { load(WEFT_IO_AUTO); }
+
+/* Whoever is told that it was cancelled has nothing to close. */
+static void open_by_threads(void)
+{
+    begin(WEFT_IO_THREADS);
+    start((struct weft_io){ .op = WEFT_IO_OPEN, .path = "file" });
+    complete_all();
+    end();
+}
 
 /* Two descriptors, of which the second stays as it is: it has to be cancelled.
  * The ring has room for one. */
@@ -421,6 +438,12 @@ static const struct weave_test tests[] = {
       .interruptions = 1,
       .stale = 0,
       .most = 60000 },
+    { .name = "a_file_is_open_or_was_cancelled",
+      .setup = set_up_to_fail,
+      .threads = { open_by_threads, cancel_first },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 5000 },
     { .name = "a_read_under_way_or_in_the_backlog_is_cancelled",
       .setup = set_up_plainly,
       .threads = { reads_by_ring, cancel_first, cancel_second },
