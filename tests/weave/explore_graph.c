@@ -4,7 +4,7 @@
 #include "sched/atomic.h"
 #include "tests/weave/world.h"
 
-enum { NODES = 4 };
+enum { NODES = 6 };
 
 static int order, at[NODES]; /* plain: nodes that nothing orders write their own
                                 places only */
@@ -245,9 +245,14 @@ static void run_two_at_a_time(void)
 {
     weft_pending *pending;
     weft_graph *g = weft_graph_create();
-    weft_node held = weft_task(g, 0, holds_it, &pending);
+    weft_node before = weft_task(g, 0, holds_it, &pending);
+    for (unsigned i = 0; i < 2; i++) { /* then a worker may go further */
+        weft_node next = weft_task(g, 0, passes, 0);
+        weft_after(g, next, before);
+        before = next;
+    }
     for (unsigned i = 0; i < 2; i++)
-        weft_after(g, weft_task(g, 0, passes, 0), held);
+        weft_after(g, weft_task(g, 0, passes, 0), before);
     weft_plan *plans[2] = { compiled(g) };
     g = weft_graph_create();
     weft_task(g, 0, complete_it, &pending);
@@ -317,6 +322,12 @@ static int end_a_run(weft_sched *sched, weft_plan *plan,
     return rc;
 }
 
+static void cancel_later(struct weft_run *run)
+{
+    weave_assert(weft_wait(run, 1, 0) == -ETIMEDOUT);
+    weft_cancel(run);
+}
+
 /* Nobody feeds the pipeline: it ends as the run does that it is in. The second
  * run knows nothing of the first, whose memory it has. */
 static void end_a_pipeline_within(void)
@@ -328,7 +339,7 @@ static void end_a_pipeline_within(void)
     weft_sched *sched = workers(1);
 
     weave_assert(!end_a_run(sched, plan, weft_drain));
-    weave_assert(end_a_run(sched, plan, weft_cancel) == -ECANCELED);
+    weave_assert(end_a_run(sched, plan, cancel_later) == -ECANCELED);
     weft_plan_destroy(plan);
     weft_plan_destroy(inner);
     weft_sched_destroy(sched);

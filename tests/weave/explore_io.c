@@ -70,10 +70,13 @@ int wf_error(weft_error *why, int error, const char *format, ...)
     return error;
 }
 
-/* Whoever does so relies on the scheduler, which must not end meanwhile. */
+/* Whoever does so relies on the scheduler, which must not end meanwhile; and
+ * nobody else has the operation, or the look at it is a race. */
 void wf_inject(weft_sched *s, struct task_list *list)
 {
     weave_assert(load_relaxed(&s->holds) > 0);
+    for (struct task *task = list->first; task; task = task->next)
+        weave_assert(work_of(io_of_task(task))->group == 0);
     pthread_mutex_lock(&s->lock);
     task_list_join(&s->ready, list);
     pthread_cond_signal(&s->changed);
@@ -332,6 +335,21 @@ static void sleeps(void)
     end();
 }
 
+/* Each step may be the one in which the mark is left. A read of what never
+ * comes, which the kernel has interrupted, would begin again. */
+static void mark_between_steps(void)
+{
+    static const int64_t ends_so[] = { -EINTR, 1, -EINVAL };
+
+    for (unsigned i = 0; i < 3; i++) {
+        struct weft_io io = { .op = WEFT_IO_READ, .fd = file, .bytes = BYTES };
+        wf_iowork_begin(&io);
+        store_relaxed(&work_of(&io)->mark, true);
+        weave_assert(wf_iowork_did(&io, ends_so[i]));
+        weave_assert(work_of(&io)->rc == (i < 2 ? -ECANCELED : -EINVAL));
+    }
+}
+
 static void set_up(void)
 {
     file = kernel_file("file", BYTES);
@@ -492,6 +510,12 @@ static const struct weave_test tests[] = {
       .interruptions = 1,
       .stale = 0,
       .most = 60000 },
+    { .name = "what_is_marked_has_no_next_step",
+      .setup = set_up_plainly,
+      .threads = { mark_between_steps },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 1000 },
     { .name = "a_cancel_hits_nothing_that_comes_after",
       .setup = set_up_plainly,
       .threads = { one_after_the_other, cancel_first },
