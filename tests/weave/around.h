@@ -22,11 +22,24 @@ static weft_worker worker = { &sched };
 /* What the files that are explored ask of the scheduler. */
 weft_sched *weft_worker_sched(const weft_worker *self) { return self->sched; }
 void wf_sched_hold(weft_sched *s) { add_relaxed(&s->holds, 1); }
-void wf_sched_release(weft_sched *s) { add_relaxed(&s->holds, -1); }
-void wf_misuse(const char *format, ...) { weave_fail("%s", format); }
+void wf_sched_release(weft_sched *s)
+{
+    weave_assert(add_relaxed(&s->holds, -1) > 0);
+}
+
+static _Atomic int mistakes; /* that a test makes on purpose */
+
+void wf_misuse(const char *format, ...)
+{
+    if (add_relaxed(&mistakes, -1) <= 0)
+        weave_fail("%s", format);
+}
+
+static bool must_be_held; /* plain: as a task is made ready */
 
 void wf_push(weft_worker *self, struct task *task)
 {
+    weave_assert(!must_be_held || load_relaxed(&self->sched->holds) > 0);
     for (unsigned i = 0; i < PLACES; i++) {
         struct task *none = NULL;
         if (cas_acq_rel(&self->sched->ready[i], &none, task))
