@@ -47,10 +47,10 @@ enum { PUSHED_AT_ONCE = 32 };
 /* What a worker has in hand besides its node. */
 struct walk {
     weft_worker *self;
-    unsigned steps; /* it may go before the worker looks at the clock */
     struct dag_run *run;
     uint32_t join, owed; /* [J] */
-    unsigned takes;      /* of the worker's own among the steps */
+    unsigned steps;      /* it may go before the worker looks at the clock */
+    unsigned takes;      /* of the worker's own among them */
 };
 
 /* Takes `n` off what the node waits for; true: it is ready now. */
