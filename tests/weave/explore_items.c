@@ -271,24 +271,15 @@ static void cancel_who_waits(void)
     leave();
 }
 
+static void fill(void *item, int number)
+{
+    *(struct number *)item = (struct number){ .value = number };
+}
+
 static void feed(int timeout_ms)
 {
-    int rc = 0;
-    void *item;
-
     wait_until(&is_shared);
-    for (int i = 0; i < ITEMS && !rc; i++) {
-        do
-            rc = weft_reserve(run, 0, &item, timeout_ms, 0);
-        while (rc == -ETIMEDOUT);
-        if (!rc) {
-            *(struct number *)item = (struct number){ .value = i };
-            weft_feed(item);
-        }
-    }
-    weave_assert(rc == 0 || rc == -ECANCELED);
-    if (!rc)
-        weave_assert(!weft_feed_end(run, 0, 0));
+    feed_all_of(run, ITEMS, timeout_ms, fill);
     store_release(&is_left, true);
 }
 

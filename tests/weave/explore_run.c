@@ -127,25 +127,13 @@ static void begin_pipeline(void)
     start();
 }
 
+static void fill(void *item, int number) { *(int *)item = fed++; }
+
 /* With one slot, the second waits until the first is released. */
 static void feed(int timeout_ms)
 {
-    int rc = 0;
-    void *item;
-
     wait_for_run();
-    for (int i = 0; i < ITEMS && !rc; i++) {
-        do
-            rc = weft_reserve(run, 0, &item, timeout_ms, 0);
-        while (rc == -ETIMEDOUT);
-        if (!rc) {
-            *(int *)item = fed++;
-            weft_feed(item);
-        }
-    }
-    weave_assert(rc == 0 || rc == -ECANCELED);
-    if (!rc)
-        weave_assert(!weft_feed_end(run, 0, 0));
+    feed_all_of(run, ITEMS, timeout_ms, fill);
     store_release(&is_left, true);
 }
 
