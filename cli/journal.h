@@ -21,7 +21,7 @@ struct journal {
     int broken; /* what failed for good: nothing is written any more */
     bool kept;  /* something is noted in it, or may have been left by its run */
     bool dirty; /* something was appended since the last sync */
-    bool is_new; /* nor are folders that were made above it there for good */
+    bool is_new; /* what the folders that were made lie in was never synced */
 };
 
 /* Nothing is opened yet. */
@@ -38,13 +38,14 @@ int journal_open_to_read(struct journal *j);
 /* All that it holds. 0 or a negative errno. */
 int journal_load(struct journal *j, struct buffer *out);
 
-/* It is gone on with: what follows the first `size` bytes is cut off; `chain`
- * is the checksum of the last line before. 0 or a negative errno. */
+/* It is gone on with, and on disk: what follows the first `size` bytes is cut
+ * off; `chain` is the checksum of the last line before. 0 or a negative errno.
+ */
 int journal_cut(struct journal *j, const struct journal_head *head,
                 uint64_t size, uint64_t chain);
 
-/* Makes a new one; the one that was opened becomes it. -EEXIST: another run was
- * faster. */
+/* Makes a new one, which is on disk then; the one that was opened becomes it.
+ * -EEXIST: another run was faster; or another negative errno. */
 int journal_create(struct journal *j, struct journal_head *head);
 
 /* [any] Appends; it is there if this process is killed, and after journal_sync
