@@ -25,16 +25,19 @@
  *      the number of an item: so one of the two is first. In its next exchange
  *      the worker finds that the pack was TAKEN, and until then it touches no
  *      item but the one it was at, which it keeps. The exchange to an item
- *      releases what was done with those before it, and taking acquires that.
+ *      releases what was done with those before it, and taking acquires that;
+ *      who takes has done nothing yet that the worker would have to acquire.
  *      What else the pack says is written while it is not at an item, and
  *      nobody takes it then.
  *
  *  [L] How long it is there. Two use the pack, its worker and who has the task;
- *      when both have left it, acq_rel, the worker may use it again. The task
+ *      when both have left it the worker may use it again: it acquires what the
+ *      other one releases as it leaves, and knows what it did itself. The task
  *      comes with a reference on the first slot ([R] in flow.c), so the run is
- *      there. The worker takes the task back if it can. Who finds it later
- *      drops that reference: what it keeps until then is a slot, and only while
- *      no worker is free to find the task.
+ *      there. The worker takes the task back if it can; it has the slot then,
+ *      so its reference is not the last. Who finds the task later drops it:
+ *      what it keeps until then is a slot, and only while no worker is free to
+ *      find the task.
  *
  *  [T] The turn. While the pack is at an ordered stage it is the turn of its
  *      first item, so none enters that is not of the pack. The worker passes on
@@ -54,11 +57,10 @@ enum {
 
 enum { WORKER = 1, WATCHER = 2 }; /* users: [L] */
 
-/* For so long a pack may be at one stage: ticks. */
-enum { SLOW = 16000 };
-
-/* Of who watches, before its worker looks whether it is called. */
-enum { LOOKS = 64 };
+#ifndef PACK_SLOW
+#define PACK_SLOW  16000 /* ticks: for so long a pack may be at one stage */
+#define PACK_LOOKS 64    /* of who watches, before it gives up its core */
+#endif
 
 static uint64_t number_of(const struct slot *slot)
 {
@@ -99,7 +101,7 @@ static void forget(weft_worker *self, struct pack *pack)
 {
     struct slot *first = pack->of[0];
 
-    sub_acq_rel(&pack->users, WATCHER); /* [L] */
+    sub_release(&pack->users, WATCHER); /* [L] */
     wf_flow_finish(self, first);
 }
 
@@ -116,19 +118,19 @@ static struct task *take(weft_worker *self, struct pack *pack, unsigned at)
 
 static bool is_slow(const struct pack *pack)
 {
-    return since(load_relaxed(&pack->since), wf_ticks()) > SLOW;
+    return since(load_relaxed(&pack->since), wf_ticks()) > PACK_SLOW;
 }
 
 /* Ended or taken: true, and what the worker goes on with. */
 static bool is_over(weft_worker *self, struct pack *pack, struct task **next)
 {
-    unsigned at = load_acquire(&pack->at); /* [S] */
+    unsigned at = load_relaxed(&pack->at);
 
     *next = NULL;
     if (at == ENDED)
         forget(self, pack);
     else if (at < BETWEEN && is_slow(pack) &&
-             cas_acq_rel(&pack->at, &at, TAKEN)) /* [S] */
+             cas_acquire(&pack->at, &at, TAKEN)) /* [S] */
         *next = take(self, pack, at);
     else
         return false;
@@ -141,7 +143,7 @@ static struct task *watch(weft_worker *self, struct task *task)
     struct pack *pack = (struct pack *)task; /* its first member */
     struct task *next;
 
-    for (unsigned i = 0; i < LOOKS; i++) {
+    for (unsigned i = 0; i < PACK_LOOKS; i++) {
         if (is_over(self, pack, &next))
             return next;
         next = wf_take_elsewhere(self);
@@ -255,12 +257,12 @@ static void enter(struct walk *w, const struct slot *first)
 /* False: another one has all but the item where it was. */
 static bool goes_to(struct walk *w, unsigned at)
 {
-    return swap_acq_rel(&w->pack->at, at) != TAKEN; /* [S] */
+    return swap_release(&w->pack->at, at) != TAKEN; /* [S] */
 }
 
 static void leave(struct walk *w)
 {
-    sub_acq_rel(&w->pack->users, WORKER); /* [L] */
+    sub_relaxed(&w->pack->users, WORKER); /* [L] */
 }
 
 /* False: as above. True: it has all of them, and they are no pack any more. */
@@ -270,7 +272,7 @@ static bool ends(struct walk *w)
     bool all = goes_to(w, ENDED);
 
     if (all && wf_take_back(w->self, &pack->task)) {
-        sub_acq_rel(&pack->of[0]->refs, 1); /* [R] in flow.c */
+        sub_relaxed(&pack->of[0]->refs, 1); /* [R] in flow.c */
         store_relaxed(&pack->users, 0);
     } else {
         leave(w);
@@ -382,7 +384,7 @@ static bool goes_on(struct walk *w, const struct slot *first)
     uint64_t now = wf_ticks(), before = load_relaxed(&w->pack->since);
 
     store_relaxed(&w->pack->since, now);
-    return since(before, now) < SLOW && wf_steps_left(w->self) &&
+    return since(before, now) < PACK_SLOW && wf_steps_left(w->self) &&
            lets_in(w->self, first);
 }
 

@@ -57,6 +57,8 @@ static inline void cpu_pause(void)
 #define add_release(p, v)   (chaos(), atomic_fetch_add_explicit(p, v, memory_order_release))
 #define add_acq_rel(p, v)   (chaos(), atomic_fetch_add_explicit(p, v, memory_order_acq_rel))
 #define add_seq_cst(p, v)   (chaos(), atomic_fetch_add_explicit(p, v, memory_order_seq_cst))
+#define sub_relaxed(p, v)   (chaos(), atomic_fetch_sub_explicit(p, v, memory_order_relaxed))
+#define sub_release(p, v)   (chaos(), atomic_fetch_sub_explicit(p, v, memory_order_release))
 #define sub_acq_rel(p, v)   (chaos(), atomic_fetch_sub_explicit(p, v, memory_order_acq_rel))
 #define sub_seq_cst(p, v)   (chaos(), atomic_fetch_sub_explicit(p, v, memory_order_seq_cst))
 #define or_relaxed(p, v)    (chaos(), atomic_fetch_or_explicit(p, v, memory_order_relaxed))
@@ -64,10 +66,13 @@ static inline void cpu_pause(void)
 #define or_seq_cst(p, v)    (chaos(), atomic_fetch_or_explicit(p, v, memory_order_seq_cst))
 #define and_seq_cst(p, v)   (chaos(), atomic_fetch_and_explicit(p, v, memory_order_seq_cst))
 #define swap_acquire(p, v)  (chaos(), atomic_exchange_explicit(p, v, memory_order_acquire))
+#define swap_release(p, v)  (chaos(), atomic_exchange_explicit(p, v, memory_order_release))
 #define swap_acq_rel(p, v)  (chaos(), atomic_exchange_explicit(p, v, memory_order_acq_rel))
 #define swap_seq_cst(p, v)  (chaos(), atomic_exchange_explicit(p, v, memory_order_seq_cst))
 #define cas_relaxed(p, expected, v) (chaos(), \
     atomic_compare_exchange_strong_explicit(p, expected, v, memory_order_relaxed, memory_order_relaxed))
+#define cas_acquire(p, expected, v) (chaos(), \
+    atomic_compare_exchange_strong_explicit(p, expected, v, memory_order_acquire, memory_order_acquire))
 #define cas_acq_rel(p, expected, v) (chaos(), \
     atomic_compare_exchange_strong_explicit(p, expected, v, memory_order_acq_rel, memory_order_acquire))
 #define cas_seq_cst(p, expected, v) (chaos(), \
