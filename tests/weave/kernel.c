@@ -359,3 +359,13 @@ int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
         kernel_sleep(timeout_ms > 0);
     return ready;
 }
+
+/* One look, and another when the time is over or something has happened. */
+int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *most,
+          const sigset_t *mask)
+{
+    thread_step();
+    if (!ready_of(fds, n))
+        sync_sleep(&kernel, sync_in(most->tv_sec * 1000000000 + most->tv_nsec));
+    return ready_of(fds, n);
+}
