@@ -33,7 +33,8 @@ WEAKER = {
     "store": {"seq_cst": ["release"], "release": ["relaxed"]},
     "cas": {"seq_cst": ["acq_rel relaxed"],
             "acq_rel": ["acquire acquire", "release relaxed",
-                        "acq_rel relaxed"]},
+                        "acq_rel relaxed"],
+            "acquire": ["relaxed relaxed"]},
 }
 OTHERS = {"seq_cst": ["acq_rel"], "acq_rel": ["acquire", "release"],
           "acquire": ["relaxed"], "release": ["relaxed"]}
