@@ -10,21 +10,26 @@ class OnDisk(Killed):
     FORMAT, MOUNT = (), "loop"  # options of mkfs.ext4 and mount
 
     def make_disk(self):
-        self.image, self.disk = self.root / "image", self.root / "disk"
+        self.disk = self.root / "disk"
         self.out = self.disk / "out"
         self.disk.mkdir()
-        self.system("truncate", "-s", "256M", self.image)
+        self.make_image()
         self.system("mkfs.ext4", "-q", *self.FORMAT, self.image)
         self.mount()
         self.addCleanup(self.unmount)
 
+    def make_image(self):
+        self.image = self.root / "image"
+        self.system("truncate", "-s", "256M", self.image)
+
     def system(self, *command):
         done = subprocess.run([str(word) for word in command],
-                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                              text=True)
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True)
         if done.returncode:
             why = done.stderr.strip().partition("\n")[0]
             raise OSError(f"{command[0]}: {why}")
+        return done.stdout
 
     def mount(self):
         self.system("mount", "-o", self.MOUNT, self.image, self.disk)
