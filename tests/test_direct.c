@@ -8,10 +8,11 @@
 
 enum { BLOCK = 4096, BLOCKS = TIMES(500, 100) };
 
-/* What weft_io_start said. */
+/* What weft_io_start said: perhaps after what it has started was done. */
 struct answer {
     struct call call; /* its first member */
     int rc;
+    _Atomic uint32_t is_there;
 };
 
 static struct task *start_and_tell(weft_worker *self, struct task *task)
@@ -19,10 +20,12 @@ static struct task *start_and_tell(weft_worker *self, struct task *task)
     struct call *c =
         (struct call *)((char *)task - offsetof(struct call, task));
     struct answer *a = (struct answer *)c;
+    int rc = weft_io_start(self, &c->io);
 
-    a->rc = weft_io_start(self, &c->io);
-    if (a->rc != WEFT_PENDING)
-        over(self, &c->io, a->rc);
+    a->rc = rc;
+    store_release(&a->is_there, 1);
+    if (rc != WEFT_PENDING)
+        over(self, &c->io, rc);
     return NULL;
 }
 
@@ -32,8 +35,11 @@ static int answer_to(weft_sched *sched, struct answer *a)
     a->call.io.ctx = &a->call;
     a->call.task.run = start_and_tell;
     store_relaxed(&a->call.times, 0);
+    store_relaxed(&a->is_there, 0);
     wf_ready(sched, NULL, &a->call.task);
     cr_assert_eq(wait_for(&a->call), 0);
+    while (!load_acquire(&a->is_there))
+        wait_while(&a->is_there, 0);
     return a->rc;
 }
 
