@@ -47,8 +47,6 @@ static void prepare_priorities(void)
 void choice_begin(enum way way, uint64_t seed, unsigned interruptions,
                   unsigned stale)
 {
-    if (way == WAY_ALL && now.way != WAY_ALL)
-        now.length = 0;
     now.way = way;
     now.random = (seed + 1) * 0x9e3779b97f4a7c15u;
     for (int i = 0; i < 4; i++)
@@ -60,15 +58,15 @@ void choice_begin(enum way way, uint64_t seed, unsigned interruptions,
         prepare_priorities();
 }
 
+void choice_begin_anew(void) { now.length = 0; }
+
 bool choice_next(void)
 {
     while (now.length &&
            now.path[now.length - 1].taken + 1 == now.path[now.length - 1].of)
         now.length--;
-    if (!now.length) {
-        now.way = WAY_RANDOM; /* the next to try all begins anew */
+    if (!now.length)
         return false;
-    }
     now.path[now.length - 1].taken++;
     return true;
 }

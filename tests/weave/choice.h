@@ -14,6 +14,9 @@ enum way {
 void choice_begin(enum way way, uint64_t seed, unsigned interruptions,
                   unsigned stale);
 
+/* The next of WAY_ALL is the first of all. */
+void choice_begin_anew(void);
+
 /* After an execution of WAY_ALL: false when there is no other. */
 bool choice_next(void);
 

@@ -155,6 +155,7 @@ static bool explore(const struct weave_test *test, enum way way,
     uint64_t seed = options.seed;
     bool more = true;
 
+    choice_begin_anew();
     for (unsigned long i = 0; i < most && more; i++, seed++) {
         trace_on = options.trace && i + 1 == most;
         options.total++;
