@@ -2,8 +2,12 @@
 it. That takes root and loop devices; without them OSError is raised.
 """
 import subprocess
+import sys
+import unittest
 
 from kills import Killed
+
+SKIPPED = 77
 
 
 class OnDisk(Killed):
@@ -36,3 +40,24 @@ class OnDisk(Killed):
 
     def unmount(self):
         self.system("umount", self.disk)
+
+
+def missing(kind):
+    """Why such a test cannot be set up here; None: it can."""
+    test = kind()
+    try:
+        test.setUp()
+    except OSError as error:
+        return error
+    finally:
+        test.doCleanups()
+    return None
+
+
+def main(kind, without):
+    """The tests of the program, where those of this kind are possible."""
+    why = missing(kind)
+    if why:
+        print(f"skipped: {without}: {why}")
+        sys.exit(SKIPPED)
+    unittest.main()

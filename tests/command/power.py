@@ -15,10 +15,9 @@ import struct
 import sys
 import time
 
-from disks import OnDisk
+from disks import SKIPPED, OnDisk
 
 SHUTDOWN, NO_LOG = 0x8004587d, 2  # EXT4_IOC_SHUTDOWN
-SKIPPED = 77
 
 
 class Power(OnDisk):
