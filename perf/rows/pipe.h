@@ -8,8 +8,7 @@
 #define WEFT_PERF_ROWS_PIPE_H
 #include "perf/rows/row.h"
 
-enum { PIPE_MOST_STAGES = 16, PIPE_LEAST = 100 };
-static const uint64_t pipe_work = 400000, pipe_most = 100000;
+enum { PIPE_MOST_STAGES = 16, PIPE_ITEMS = 1000000, PIPE_LEAST = 100 };
 
 struct pipe_item {
     uint64_t number, seen;
@@ -72,6 +71,11 @@ struct pipe_contestant {
     const char *by; /* NULL: who the program is */
 };
 
+static inline uint64_t pipe_items(const struct row *row)
+{
+    return row_size(row, PIPE_ITEMS, PIPE_LEAST);
+}
+
 static inline double pipe_round(const struct pipe_contestant *contestant,
                                 struct pipe_job job)
 {
@@ -97,13 +101,12 @@ static inline void pipe_measure(const struct row *row, const struct row_case *c,
     job.tokens = c->which / 100 % 100;
     job.order = (enum pipe_order)(c->which / 10000);
     job.tokens = job.tokens ? job.tokens : 2 * row->workers;
-    uint64_t all = pipe_work / job.stages;
-    all = row_size(row, all < pipe_most ? all : pipe_most, PIPE_LEAST);
+    r.size = pipe_items(row);
 
     contestant->open(row);
-    job.items = all / 10;
+    job.items = r.size / 10;
     pipe_round(contestant, job);
-    r.size = job.items = all;
+    job.items = r.size;
     r.value = pipe_round(contestant, job);
     row_tell(row, r);
     contestant->close();
