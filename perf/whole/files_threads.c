@@ -1,7 +1,7 @@
 /* files_threads.c: files and blocks by threads that block, as one would write
- * it without a library: 16 for files, as many as the depth for blocks; and a
- * plain loop on each core, which is the floor where nothing has to be waited
- * for. */
+ * it without a library: 16 for files, and 32, as many as the depth for blocks;
+ * and a plain loop on each core, which is the floor where nothing has to be
+ * waited for. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -9,7 +9,7 @@
 
 #include "perf/whole/files.h"
 
-enum { THREADS = 16 };
+enum { THREADS = 16, MORE_THREADS = 32 };
 
 /* What the threads share. */
 struct crew {
@@ -91,6 +91,11 @@ static uint64_t load_by_threads(const struct whole *w, const struct files *f)
     return load(f, THREADS);
 }
 
+static uint64_t load_by_more(const struct whole *w, const struct files *f)
+{
+    return load(f, MORE_THREADS);
+}
+
 static uint64_t load_by_loops(const struct whole *w, const struct files *f)
 {
     return load(f, w->workers < MOST_DEPTH ? w->workers : MOST_DEPTH);
@@ -106,11 +111,13 @@ static uint64_t read_blocks(const struct whole *w, const struct files *f,
 int main(int argc, char **argv)
 {
     struct whole w = whole_begin(argc, argv, "files", "threads");
-    struct whole loop = w;
+    struct whole more = w, loop = w;
     struct files f = files_open(&w);
 
+    more.by = "threads, 32";
     loop.by = "plain loop";
     files_tell_loads(&w, &f, load_by_threads);
+    files_tell_loads(&more, &f, load_by_more);
     files_tell_loads(&loop, &f, load_by_loops);
     files_tell_reads(&w, &f, read_blocks);
     files_close(&f);
