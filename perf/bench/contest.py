@@ -77,14 +77,21 @@ def parse(line):
         latency = "value" not in said
         sample = {name: float(said[name]) for name in
                   (("median", "min", "p99") if latency else ("value",))}
+        if "size" in said:
+            sample["size"] = int(said["size"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Failed(f"printed no result but {line!r} ({error!r})")
     return key, sample
 
 
 def calibrate(spin):
-    """Nanoseconds that the same loop takes on each core, all at once."""
-    return [float(ns) for ns in run(spin, []).split()]
+    """Nanoseconds: that the same loop takes on each core, all at once; and that
+    a cache line takes from one core to another and back, where there are two.
+    """
+    said = run(spin, []).splitlines()
+    line = [float(ns.split()[1]) for ns in said if ns.startswith("line ")]
+    cores = [float(ns) for ns in said if not ns.startswith("line ")]
+    return cores, line[0] if line else None
 
 
 class Row:
@@ -159,7 +166,7 @@ def attempt(contestants, spin, rounds, seconds, keep):
     """A row; where the first round shows that it would take too long, with
     less to do for slow rivals."""
     row = Row(contestants, keep, rounds)
-    before = calibrate(spin)
+    before, line_before = calibrate(spin)
     begin = time.monotonic()
     row.round(0)
     if rounds > 1 and (time.monotonic() - begin) * rounds > seconds:
@@ -169,8 +176,9 @@ def attempt(contestants, spin, rounds, seconds, keep):
         row.round(0)
     for n in range(1, rounds):
         row.round(n)
-    after = calibrate(spin)
+    after, line_after = calibrate(spin)
     return row, {"before": before, "after": after,
+                 "line": [line_before, line_after],
                  "moved": figures.drift(before, after),
                  "seconds": time.monotonic() - begin}
 

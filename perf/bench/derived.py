@@ -68,12 +68,28 @@ def statistics_cost(figures):
     return found
 
 
+def growths(figures):
+    """What ten times as many tasks make of the time of one."""
+    found = {}
+    for key, many in figures.items():
+        tokens, of, tasks = key.case.partition(", ")
+        few = figures.get(
+            dataclasses.replace(key, case=f"{tokens}{of}1e5 tasks"))
+        if tasks == "1e6 tasks" and few:
+            name = dataclasses.replace(key, case=tokens, unit="x",
+                                       what="1e6 tasks by 1e5")
+            found[name] = each_round(lambda a, b: a / b, many, few)
+    return found
+
+
 def figures_of(row, figures):
     found = shares(figures, row.serial)
     if row.curves:
         found |= efficiencies(figures)
     if row.name == "dag":
         found |= constructions(figures)
+    if row.name == "limit":
+        found |= growths(figures)
     if row.name == "pipeline":
         found |= statistics_cost(figures)
     return {key: samples for key, samples in found.items() if any(samples)}

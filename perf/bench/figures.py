@@ -44,11 +44,18 @@ def summary(samples):
     values = [value_of(sample) for sample in there]
     found = {"median": statistics.median(values),
              "rounds": [value_of(sample) for sample in samples]}
+    if "size" in there[-1]:
+        found["size"] = there[-1]["size"]
     if not is_latency(samples):
         return {**found, "min": min(values), "p99": rank(values, 0.99)}
     return {**found, "min": min(sample["min"] for sample in there),
             "p99": statistics.median(sample["p99"] for sample in there),
             "latency": True}
+
+
+def rounds_of(found):
+    """How many rounds a result or a ratio is of."""
+    return sum(value is not None for value in found["rounds"])
 
 
 def ratio(ours, theirs):
@@ -62,11 +69,12 @@ def ratio(ours, theirs):
 
 
 def ratios(figures):
-    """weft against every other, where they did the same. Shares have none."""
+    """weft against every other, where they did the same. Shares have none, and
+    neither have ratios."""
     found = []
     for key, samples in figures.items():
         ours = figures.get(dataclasses.replace(key, by="weft"))
-        if key.by == "weft" or not ours or key.unit == "%":
+        if key.by == "weft" or not ours or key.unit in ("%", "x"):
             continue
         if compared := ratio(ours, samples):
             found.append({"case": key.case, "what": key.what, "rival": key.by,

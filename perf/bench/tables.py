@@ -87,7 +87,27 @@ def noise(row):
     moved = [100 * c["moved"] for c in row["calibrations"]]
     text = "spin calibration moved " + \
         ", ".join(f"{percent:.1f} %" for percent in moved)
+    lines = [ns for c in row["calibrations"] for ns in c.get("line", []) if ns]
+    if lines:
+        text += f"; a cache line there and back took {number(min(lines))}" \
+            f" to {number(max(lines))} ns"
     return text + (": NOISY" if row["noisy"] else "")
+
+
+def smaller(row):
+    """Who did less than weft of the same work, and how much of it."""
+    whole = {(r["case"], r["what"], r["workers"]): r["size"]
+             for r in row["results"] if r["by"] == "weft" and "size" in r}
+    parts = {}
+    for r in row["results"]:
+        size = whole.get((r["case"], r["what"], r["workers"]))
+        if size and r.get("size", size) < size:
+            part = f"{100 * r['size'] / size:.2g} %"
+            parts.setdefault(r["by"], {}).setdefault(part, {})[r["case"]] = 1
+    for by, cases in parts.items():
+        yield by + " " + ", ".join(
+            part + (f" ({', '.join(those)})" if len(cases) > 1 else "")
+            for part, those in cases.items())
 
 
 def absent(row):
@@ -99,12 +119,16 @@ def absent(row):
     if row["in_part"]:
         yield "a part of the work, because it takes long: " + ", ".join(
             f"{name} {percent} %" for name, percent in row["in_part"].items())
+    if less := list(smaller(row)):
+        yield "did a part of what weft did: " + "; ".join(less)
 
 
-def verdict(v):
+def verdict(v, rounds):
     against = f" x {v['rival']}" if v["rival"] else ""
     fate = "met" if not v["missed_by"] else \
         f"missed by {100 * v['missed_by']:.0f} %"
+    if v.get("rounds", rounds) < rounds:
+        against += f" (of {v['rounds']} rounds)"
     which = ", ".join(filter(None, (v["case"], v["what"])))
     return (f"{which}, {plural(v['workers'], 'worker')}: "
             f"{number(v['value'])}{against}"), fate
@@ -114,7 +138,7 @@ def goal_lines(row):
     """Each goal, what was measured for it, and whether that is enough."""
     found = {}
     for v in row["goals"]:
-        found.setdefault(v["goal"], []).append(verdict(v))
+        found.setdefault(v["goal"], []).append(verdict(v, row["rounds"]))
     return found
 
 

@@ -130,7 +130,7 @@ def tell(by, workers, images, spent):
             ("peak memory", "MiB", spent.peak_mib)):
         print(json.dumps({"row": "main_job", "case": "photos", "what": what,
                           "by": by, "workers": workers, "unit": unit,
-                          "value": value}))
+                          "size": images, "value": value}))
 
 
 def floor(build, folder, workers, count):

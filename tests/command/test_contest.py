@@ -53,10 +53,10 @@ class Bench(unittest.TestCase):
                     *self.numbers("spin", values), "echo $value")
 
     def contestant(self, by, values, more=(), row="limit", case="1 token, all",
-                   unit="ns"):
+                   unit="ns", **beside):
         said = json.dumps({"row": row, "case": case, "what": "task", "by": by,
                            "workers": "WORKERS", "unit": unit,
-                           "value": "VALUE"})
+                           "value": "VALUE", **beside})
         said = said.replace('"WORKERS"', "'$workers'") \
             .replace('"VALUE"', "'$value'")
         return self.script(self.build / "perf" / "rows" / f"{row}_{by}",
@@ -136,6 +136,25 @@ class Bench(unittest.TestCase):
         self.assertEqual(len(self.ratio(row, "tbb")["rounds"]), 8)
         self.assertIn("(8 of 9 rounds)", out)
 
+    def test_who_did_less_of_the_same_is_named_with_how_much(self):
+        self.contestant("weft", [1], size=1000)
+        self.contestant("floor", [1], size=1000)
+        self.contestant("tbb", [1], size=20)
+        row, out = self.bench()
+        self.assertEqual(self.result(row, "tbb")["size"], 20)
+        self.assertIn("did a part of what weft did: tbb 2 %\n", out)
+
+    def test_what_grows_with_the_number_of_tasks_misses_its_goal(self):
+        ten_times = {"row": "limit", "case": "1 token, 1e6 tasks",
+                     "what": "task", "by": "weft", "workers": CORES,
+                     "unit": "ns", "value": 13}
+        self.contestant("weft", [10], [f"echo '{json.dumps(ten_times)}'"],
+                        case="1 token, 1e5 tasks")
+        row, _ = self.bench()
+        verdict, = [v for v in row["goals"] if v["what"] == "1e6 tasks by 1e5"]
+        self.assertEqual(verdict["value"], 1.3)
+        self.assertAlmostEqual(verdict["missed_by"], 1.3 / 1.25 - 1)
+
     # Rounds.
 
     def test_contestants_take_turns_and_each_is_first_in_turn(self):
@@ -159,6 +178,16 @@ class Bench(unittest.TestCase):
         self.assertEqual(len(self.called()), ROUNDS)
         self.assertFalse(row["noisy"])
         self.assertIn("moved 4.0 %", out)
+
+    def test_it_is_told_how_far_apart_the_cores_were(self):
+        self.contestant("weft", [1])
+        self.script(self.build / "perf" / "whole" / "spin",
+                    *self.numbers("spin", [70, 400]), "echo 100",
+                    "echo line $value")
+        row, out = self.bench()
+        self.assertEqual(row["calibrations"][0]["line"], [70, 400])
+        self.assertFalse(row["noisy"])
+        self.assertIn("there and back took 70.0 to 400 ns", out)
 
     def test_a_row_that_was_disturbed_is_repeated(self):
         self.contestant("weft", [1] * ROUNDS + [2] * ROUNDS)
@@ -317,7 +346,7 @@ class Bench(unittest.TestCase):
     def test_a_goal_against_every_rival_leaves_out_limits(self):
         said = {"case": "photos", "what": "end to end", "workers": CORES,
                 "unit": "images/s"}
-        ratios = [{**said, "rival": rival, "median": median}
+        ratios = [{**said, "rival": rival, "median": median, "rounds": []}
                   for rival, median in (("pillow", 1.6), ("vips", 0.8),
                                         ("floor", 0.9),
                                         ("cores x one loop", 0.98))]
