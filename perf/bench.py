@@ -94,7 +94,7 @@ def measured(row, given, build, options, spare):
     good |= derived.figures_of(row, good)
     results = [{**vars(key), **figures.summary(samples)}
                for key, samples in good.items()]
-    ratios = figures.ratios(good)
+    ratios = figures.ratios(good, lack_is_never=row.reaches)
     verdicts, open_goals = goals.judge(row.name, results, ratios, cores)
     return {
         "question": row.question,

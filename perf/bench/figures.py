@@ -58,25 +58,34 @@ def rounds_of(found):
     return sum(value is not None for value in found["rounds"])
 
 
-def ratio(ours, theirs):
+def quotient(ours, theirs, lack_is_never):
+    """Of one round. None where there is nothing to divide, or to divide by."""
+    if lack_is_never and (ours is None) != (theirs is None):
+        return math.inf if ours is None else 0
+    return value_of(ours) / value_of(theirs) \
+        if ours and theirs and value_of(theirs) else None
+
+
+def ratio(ours, theirs, lack_is_never=False):
     """The median of the ratios of each round, and these: a noisy neighbour
-    hits both of a round alike. None where there is nothing to divide by."""
-    rounds = [value_of(a) / value_of(b) for a, b in zip(ours, theirs)
-              if a and b and value_of(b)]
+    hits both of a round alike. None where no round has one."""
+    rounds = [quotient(a, b, lack_is_never) for a, b in zip(ours, theirs)]
+    rounds = [found for found in rounds if found is not None]
     if not rounds:
         return None
     return {"median": statistics.median(rounds), "rounds": rounds}
 
 
-def ratios(figures):
+def ratios(figures, lack_is_never=False):
     """weft against every other, where they did the same. Shares have none, and
-    neither have ratios."""
+    neither have ratios. What a round lacks was not measured; or it is never
+    reached, however long the time."""
     found = []
     for key, samples in figures.items():
         ours = figures.get(dataclasses.replace(key, by="weft"))
         if key.by == "weft" or not ours or key.unit in ("%", "x"):
             continue
-        if compared := ratio(ours, samples):
+        if compared := ratio(ours, samples, lack_is_never):
             found.append({"case": key.case, "what": key.what, "rival": key.by,
                           "workers": key.workers, "unit": key.unit,
                           **compared})

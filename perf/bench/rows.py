@@ -23,6 +23,7 @@ class Row:
     serial: tuple = ()  # those that never have more than one
     curves: tuple = ()  # (row, case, what): with 1 .. all workers
     divisible: bool = True  # a part of the work tells as much as all of it
+    reaches: bool = False  # a result that a round lacks was not reached in it
 
 
 ROWS = (
@@ -36,7 +37,7 @@ ROWS = (
     Row("limit", "a task that takes the only token", 110),
     Row("submit", "a task from outside, there and back", 75),
     Row("idle", "a scheduler without work", 155, divisible=False),
-    Row("metg", "the smallest task that is worth it", 70),
+    Row("metg", "the smallest task that is worth it", 70, reaches=True),
     Row("files", "many small files, and small reads of a large one", 130,
         ("weft", "floor", "threads", "fio"), divisible=False),
     Row("main_job", "photos to shards", 120,

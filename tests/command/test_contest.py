@@ -2,6 +2,7 @@
 contestants, which say what they are told to, and note that they were called.
 """
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -135,6 +136,17 @@ class Bench(unittest.TestCase):
                          [4] * 5 + [None] + [4] * 3)
         self.assertEqual(len(self.ratio(row, "tbb")["rounds"]), 8)
         self.assertIn("(8 of 9 rounds)", out)
+
+    def test_what_a_rival_never_reaches_is_better_by_any_factor(self):
+        one, never = {"value": 1}, None
+        self.assertEqual(
+            figures.ratio([one, one, one], [never, never, one], True),
+            {"median": 0, "rounds": [0, 0, 1]})
+        self.assertEqual(
+            figures.ratio([never, never, one], [one, never, one], True),
+            {"median": math.inf, "rounds": [math.inf, 1]})
+        self.assertEqual(figures.ratio([never, one], [one, one]),
+                         {"median": 1, "rounds": [1]})
 
     def test_who_did_less_of_the_same_is_named_with_how_much(self):
         self.contestant("weft", [1], size=1000)
