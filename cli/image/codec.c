@@ -35,8 +35,6 @@ void codec_destroy(struct codec *codec)
 {
     if (!codec)
         return;
-    if (codec->decoder)
-        tjDestroy(codec->decoder);
     if (codec->encoder)
         tjDestroy(codec->encoder);
     scaler_finish(&codec->scaler);
@@ -169,17 +167,19 @@ int codec_thumbnail(struct codec *codec, const struct buffer *bytes,
     return rc;
 }
 
-/* Without memory the encoder is left half made, as the decoder in jpeg.c. */
+/* The encoder may be left half made. */
 static int cannot_encode(struct codec *codec, int width, int height)
 {
     const char *text = tjGetErrorStr2(codec->encoder);
-    if (!decode_starved(text))
-        return decode_fail(codec, -EINVAL, "cannot encode %dx%d as JPEG: %s",
-                           width, height, text);
+    int rc =
+        decode_starved(text)
+            ? decode_fail(codec, -ENOMEM, "no memory for a JPEG of %dx%d",
+                          width, height)
+            : decode_fail(codec, -EINVAL, "cannot encode %dx%d as JPEG: %s",
+                          width, height, text);
     tjDestroy(codec->encoder);
     codec->encoder = NULL;
-    return decode_fail(codec, -ENOMEM, "no memory for a JPEG of %dx%d", width,
-                       height);
+    return rc;
 }
 
 int codec_jpeg(struct codec *codec, const struct image *image, int quality,

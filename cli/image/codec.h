@@ -1,7 +1,8 @@
 /* codec.h: photos in, pixels out, and back.
  *
- * One codec for each worker: it keeps the libraries' handles and the memory of
- * a decoded photo, so that neither is made again for each item. */
+ * One codec for each worker: it keeps the encoder and the memory of a decoded
+ * photo, so that neither is made again for each item. Nothing of a photo is
+ * left for the next one. */
 #ifndef WEFT_CLI_IMAGE_CODEC_H
 #define WEFT_CLI_IMAGE_CODEC_H
 #include "cli/image/fit.h"

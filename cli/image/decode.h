@@ -8,7 +8,8 @@
 #include "cli/image/scaler.h"
 
 struct codec {
-    tjhandle decoder, encoder; /* NULL: made when they are needed */
+    tjhandle decoder; /* of one photo */
+    tjhandle encoder; /* NULL: made when it is needed */
     struct scaler scaler;
     struct buffer pixels; /* of the decoded photo */
     struct buffer turned; /* the thumbnail before it is upright */

@@ -120,11 +120,8 @@ static int damaged(struct codec *c)
 {
     const char *text = tjGetErrorStr2(c->decoder);
     bool cut = strstr(text, "remature end");
-    if (decode_starved(text)) {
-        tjDestroy(c->decoder);
-        c->decoder = NULL;
+    if (decode_starved(text))
         return decode_fail(c, -ENOMEM, "no memory to decode it");
-    }
     return decode_fail(c, -EINVAL, "damaged JPEG: %s%s", text,
                        cut ? " (it was cut short)" : "");
 }
@@ -200,13 +197,11 @@ static int decode_packed(struct codec *c, const struct buffer *bytes, bool cmyk,
     return rc;
 }
 
-int jpeg_decode(struct codec *c, const struct buffer *bytes,
-                const struct thumbnail *want, struct decoded *out)
+static int decode(struct codec *c, const struct buffer *bytes,
+                  const struct thumbnail *want, struct decoded *out)
 {
     struct markers markers = read_markers(bytes->data, bytes->size);
     int width = 0, height = 0, subsampling = -1, colours = -1;
-    if (!c->decoder && !(c->decoder = tjInitDecompress()))
-        return decode_fail(c, -ENOMEM, "no memory for a decoder");
     /* An unusual subsampling is an error to this call, and to no other; a file
      * of tables without an image is none. */
     int rc = tjDecompressHeader3(c->decoder, bytes->data, bytes->size, &width,
@@ -242,4 +237,19 @@ int jpeg_decode(struct codec *c, const struct buffer *bytes,
     if (rc != -1) /* ours, not the library's */
         return rc;
     return harmless(c, bytes, markers.scan) ? 0 : damaged(c);
+}
+
+/* A decoder for each photo: a header that is damaged leaves it in the middle of
+ * one, and a photo without tables would be decoded with those of the photo
+ * before. */
+int jpeg_decode(struct codec *c, const struct buffer *bytes,
+                const struct thumbnail *want, struct decoded *out)
+{
+    c->decoder = tjInitDecompress();
+    if (!c->decoder)
+        return decode_fail(c, -ENOMEM, "no memory for a decoder");
+    int rc = decode(c, bytes, want, out);
+    tjDestroy(c->decoder);
+    c->decoder = NULL;
+    return rc;
 }

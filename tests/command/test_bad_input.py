@@ -22,8 +22,8 @@ class BadPhotos(CommandTest):
         super().setUp()
         self.add_jpegs(6)
 
-    def fails(self, name, stage, pattern, spec=None):
-        result = self.run_json(spec or self.thumbnails())
+    def fails(self, name, stage, pattern, spec=None, *options):
+        result = self.run_json(spec or self.thumbnails(), *options)
         self.assert_one_failure(result, name, stage, pattern, 6)
 
     def test_a_truncated_jpeg(self):
@@ -46,6 +46,31 @@ class BadPhotos(CommandTest):
     def test_a_huge_header_in_a_small_file(self):
         self.add("huge.jpg", huge_header())
         self.fails("huge.jpg", "decode", r"65500x65500.*limit of \d+")
+
+    def test_a_jpeg_without_an_image_spoils_none_that_comes_after(self):
+        data = jpeg(200, 150)
+        frame, tables = data.index(b"\xff\xc0"), data.index(b"\xff\xdb")
+        for name, bad in {
+                "cut": data[:tables + 30],
+                "without height": data[:frame + 5] + b"\0\0" + data[frame + 7:],
+                "too high": huge_header(100, 65535),
+                "of 12 bits": data[:frame + 4] + b"\14" + data[frame + 5:],
+                "lossless": data[:frame + 1] + b"\xc3" + data[frame + 2:],
+                "a table too many":
+                    data[:tables + 4] + b"\17" + data[tables + 5:]}.items():
+            with self.subTest(name):
+                shutil.rmtree(self.out, ignore_errors=True)
+                self.add("a.jpg", bad) # it comes first
+                self.fails("a.jpg", "decode", r".", None, "--workers", "1")
+
+    def test_a_jpeg_without_tables_does_not_take_those_of_another(self):
+        data = jpeg(200, 150)
+        while (at := data.find(b"\xff\xdb")) >= 0:
+            size = int.from_bytes(data[at + 2:at + 4], "big")
+            data = data[:at] + data[at + 2 + size:]
+        self.add("z.jpg", data) # it comes last
+        self.fails("z.jpg", "decode", r"(?i)quantization table", None,
+                   "--workers", "1")
 
     def test_a_png_that_is_cut(self):
         self.add("cut.png", png()[:60])
