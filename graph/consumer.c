@@ -65,8 +65,8 @@ int weft_next(struct weft_run *base, void **item, int timeout_ms,
                         "a worker may not wait for an item: use timeout 0, or "
                         "a stage");
 
-    struct slot *slot =
-        wf_segment_take_out(sink, sched, deadline_in(sched, timeout_ms), &dry);
+    struct deadline deadline = deadline_in(sched, timeout_ms);
+    struct slot *slot = wf_segment_take_out(sink, sched, &deadline, &dry);
     if (slot && slot->outcome == MARKER) {
         put_at(slot, RELEASED);
         wf_flow_finish(wf_worker_here(), slot);

@@ -99,20 +99,22 @@ int wf_wait_on(const weft_sched *sched, weft_worker *self,
 int weft_future_wait(weft_future *f, int timeout_ms)
 {
     weft_worker *self = wf_worker_here();
-    uint64_t deadline = deadline_in(f->sched, timeout_ms);
+    struct deadline deadline = deadline_in(f->sched, timeout_ms);
     uint32_t state = load_acquire(&f->state); /* [F] in future.c */
 
     if (!self && !(state & DONE))
-        wf_spin_while(&f->state, DONE, 0, deadline_left(f->sched, deadline));
+        wf_spin_while(&f->state, DONE, 0, deadline_left(f->sched, &deadline));
     while (!((state = load_acquire(&f->state)) & DONE)) { /* [F] in future.c */
-        int64_t left = deadline_left(f->sched, deadline);
+        int64_t left = deadline_left(f->sched, &deadline);
         if (!left)
             return -ETIMEDOUT;
         enum help help = self ? wf_help(self, f) : NOTHING;
         if (help == OWN)
             return -EDEADLK;
-        if (help == HELPED)
+        if (help == HELPED) {
+            deadline_worked(f->sched, &deadline);
             continue;
+        }
         if (!(state & WAITED)) {
             or_seq_cst(&f->state, WAITED); /* [K] in future.c */
             continue;

@@ -117,7 +117,7 @@ struct segment_news wf_segment_offer(struct segment *s, struct slot *slot,
 
 /* Under the lock, which it leaves: something may come soon. */
 static void look_out(struct segment *s, const weft_sched *sched,
-                     uint64_t deadline)
+                     struct deadline *deadline)
 {
     uint32_t seen = load_relaxed(&s->out.changed);
     int64_t left = deadline_left(sched, deadline);
@@ -130,7 +130,7 @@ static void look_out(struct segment *s, const weft_sched *sched,
 }
 
 struct slot *wf_segment_take_out(struct segment *s, weft_sched *sched,
-                                 uint64_t deadline, bool *is_dry)
+                                 struct deadline *deadline, bool *is_dry)
 {
     struct slot *slot = NULL;
 

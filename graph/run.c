@@ -107,9 +107,9 @@ int weft_wait(struct weft_run *run, int timeout_ms, weft_error *why)
                         "may need that worker; wait on another thread, or let "
                         "on_end be called");
 
-    uint64_t deadline = deadline_in(run->sched, timeout_ms);
+    struct deadline deadline = deadline_in(run->sched, timeout_ms);
     while (!load_acquire(&run->ended)) { /* [E] */
-        int64_t left = deadline_left(run->sched, deadline);
+        int64_t left = deadline_left(run->sched, &deadline);
         if (!left)
             return wf_error(why, -ETIMEDOUT,
                             "the run has not ended after %d ms", timeout_ms);

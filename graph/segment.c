@@ -185,7 +185,7 @@ void wf_segment_sleep(struct segment *s, weft_sched *sched,
 }
 
 struct slot *wf_segment_reserve(struct segment *s, weft_sched *sched,
-                                uint64_t deadline, bool *ended)
+                                struct deadline *deadline, bool *ended)
 {
     struct slot *slot = NULL;
 

@@ -14,6 +14,8 @@
 #include "weft/insight.h"
 #include "weft/pipeline.h"
 
+struct deadline; /* wait.h */
+
 struct segment {
     alignas(64) pthread_mutex_t lock; /* of what follows, but as noted */
     struct vacant free;               /* slots */
@@ -82,7 +84,7 @@ void wf_segment_hurry_source(struct segment *s, weft_sched *sched);
 /* [any] A slot that a thread outside will fill; NULL: none came before the
  * deadline of wait.h, or *ended. */
 struct slot *wf_segment_reserve(struct segment *s, weft_sched *sched,
-                                uint64_t deadline, bool *ended);
+                                struct deadline *deadline, bool *ended);
 
 /* The feeder has filled its slot, with an item or the end of an epoch, which
  * gets its number. Returns what wf_segment_take does if another one is wanted,
@@ -135,7 +137,7 @@ struct segment_news wf_segment_offer(struct segment *s, struct slot *slot,
 /* [any] The oldest item for the consumer, or NULL when none came before the
  * deadline of wait.h. *dry: nothing will ever come any more. */
 struct slot *wf_segment_take_out(struct segment *s, weft_sched *sched,
-                                 uint64_t deadline, bool *dry);
+                                 struct deadline *deadline, bool *dry);
 
 /* [any] Cancels items of this ticket and above: their timers go off, and they
  * wait for tokens of limits no longer. If those

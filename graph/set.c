@@ -163,25 +163,26 @@ static int take(weft_set *set, void **tag, int *result,
  * one than before, or than the machine's. */
 struct until {
     const weft_sched *clock; /* NULL: the machine's */
-    uint64_t deadline;
-    int64_t left;
+    struct deadline deadline;
 };
 
 static int64_t left_of(struct until *u, const weft_sched *sched)
 {
     const weft_sched *clock = wf_has_clock(sched) ? sched : NULL;
+    struct deadline *d = &u->deadline;
 
-    if (u->deadline != NO_DEADLINE && clock != u->clock)
-        u->deadline = wf_now_of(clock) + (uint64_t)u->left;
+    if (d->when != NO_DEADLINE && clock != u->clock) {
+        uint64_t now = wf_now_of(clock);
+        *d = (struct deadline){ now + d->when - d->looked, now, now };
+    }
     u->clock = clock;
-    return u->left = deadline_left(clock, u->deadline);
+    return deadline_left(clock, d);
 }
 
 int weft_set_next(weft_set *set, void **tag, int *result, int timeout_ms)
 {
     weft_worker *self = wf_worker_here();
-    struct until until = { .deadline = deadline_in(NULL, timeout_ms),
-                           .left = (int64_t)timeout_ms * 1000000 };
+    struct until until = { .deadline = deadline_in(NULL, timeout_ms) };
     const weft_sched *sched;
 
     for (;;) {

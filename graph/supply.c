@@ -64,7 +64,7 @@ static struct task *paid(weft_worker *self, struct task *task)
 
 /* Sleeps until the budget has granted what the slot waits for: PAID. Or until
  * it will not: UNPAID after the deadline, TOO_LATE after the end. */
-static enum payment wait_for_bytes(struct slot *slot, uint64_t deadline)
+static enum payment wait_for_bytes(struct slot *slot, struct deadline *deadline)
 {
     struct budget *budget = &slot->run->budget;
     weft_sched *sched = slot->run->run.sched;
@@ -83,7 +83,8 @@ static enum payment wait_for_bytes(struct slot *slot, uint64_t deadline)
 }
 
 /* The cost of an item, where it has a fixed one. */
-static enum payment pay(struct slot *slot, int timeout_ms, uint64_t deadline)
+static enum payment pay(struct slot *slot, int timeout_ms,
+                        struct deadline *deadline)
 {
     struct budget *budget = &slot->run->budget;
     uint64_t cost = segment_of(slot)->items.cost;
@@ -123,21 +124,21 @@ static void give_back(struct slot *slot)
 static int reserve(struct pipeline_run *run, unsigned segment,
                    struct slot **out, int timeout_ms, weft_error *why)
 {
-    uint64_t deadline = deadline_in(run->run.sched, timeout_ms);
+    struct deadline deadline = deadline_in(run->run.sched, timeout_ms);
     bool ended;
     int rc;
 
     if (wf_worker_here() && timeout_ms)
         return wf_error(why, -EDEADLK,
                         "a worker may not wait for a slot: use timeout 0");
-    *out = wf_segment_reserve(&run->segments[segment], run->run.sched, deadline,
-                              &ended);
+    *out = wf_segment_reserve(&run->segments[segment], run->run.sched,
+                              &deadline, &ended);
     if (ended)
         return has_ended(run, why);
     if (!*out)
         return wf_error(why, -ETIMEDOUT, "no slot was free within %d ms",
                         timeout_ms);
-    switch (pay(*out, timeout_ms, deadline)) {
+    switch (pay(*out, timeout_ms, &deadline)) {
     case PAID:
         return 0;
     case TOO_LATE:

@@ -53,17 +53,20 @@ static bool is_done(weft_future *f)
 }
 
 /* Runs what it waits for, until it is done, or there is nothing to run. */
-static enum help help_one(weft_worker *self, weft_future *f, uint64_t deadline)
+static enum help help_one(weft_worker *self, weft_future *f,
+                          struct deadline *deadline)
 {
     enum help help = HELPED;
 
-    while (help == HELPED && !is_done(f) && deadline_left(f->sched, deadline))
+    while (help == HELPED && !is_done(f) && deadline_left(f->sched, deadline)) {
         help = wf_help(self, f);
+        deadline_worked(f->sched, deadline);
+    }
     return help;
 }
 
 static int help_all(weft_worker *self, weft_future *const futures[], size_t n,
-                    uint64_t deadline)
+                    struct deadline *deadline)
 {
     for (size_t i = 0; i < n; i++)
         if (help_one(self, futures[i], deadline) == OWN)
@@ -73,7 +76,7 @@ static int help_all(weft_worker *self, weft_future *const futures[], size_t n,
 
 /* Until one of them is done. */
 static int help_any(weft_worker *self, weft_future *const futures[], size_t n,
-                    uint64_t deadline)
+                    struct deadline *deadline)
 {
     size_t own = 0;
 
@@ -88,7 +91,8 @@ static int help_any(weft_worker *self, weft_future *const futures[], size_t n,
 
 /* Until as many of them are done as needed: 0, or an error. */
 static int sleep_in(struct waitset *set, weft_worker *self,
-                    weft_future *const futures[], size_t n, uint64_t deadline)
+                    weft_future *const futures[], size_t n,
+                    struct deadline *deadline)
 {
     weft_sched *sched = futures[0]->sched;
     uint32_t done;
@@ -107,7 +111,7 @@ static int sleep_in(struct waitset *set, weft_worker *self,
 
 /* None of them was done a moment ago, or not all. */
 static int wait_in_set(weft_worker *self, weft_future *const futures[],
-                       size_t n, uint32_t needed, uint64_t deadline)
+                       size_t n, uint32_t needed, struct deadline *deadline)
 {
     struct waitset *set = malloc(sizeof *set + n * sizeof set->member[0]);
     uint32_t at_once = 0;
@@ -149,14 +153,14 @@ static int wait_for(weft_future *const futures[], size_t n, uint32_t needed,
                     int timeout_ms)
 {
     weft_worker *self = wf_worker_here();
-    uint64_t deadline = deadline_in(futures[0]->sched, timeout_ms);
+    struct deadline deadline = deadline_in(futures[0]->sched, timeout_ms);
     int rc = 0;
 
     if (self)
-        rc = needed < n ? help_any(self, futures, n, deadline)
-                        : help_all(self, futures, n, deadline);
+        rc = needed < n ? help_any(self, futures, n, &deadline)
+                        : help_all(self, futures, n, &deadline);
     if (!rc && count_done(futures, n, NULL) < needed)
-        rc = wait_in_set(self, futures, n, needed, deadline);
+        rc = wait_in_set(self, futures, n, needed, &deadline);
     return rc;
 }
 

@@ -1,6 +1,7 @@
 /* test_stopped.c: a process is stopped, for longer than its timeouts, and goes
  * on: none of them has passed, for that time was not lived. */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +12,10 @@
 #include <unistd.h>
 
 #include "sched/sched.h"
+#include "tests/fed.h"
 #include "tests/runs.h"
 #include "tests/stops.h"
-#include "weft/pipeline.h"
+#include "weft/future.h"
 
 static const uint64_t MS = 1000000;
 enum { TIMEOUT = 500, STOPPED = 1500 };
@@ -181,4 +183,124 @@ Test(stopped, an_attempt_is_not_late, .timeout = 60)
 Test(stopped, a_run_is_not_out_of_time, .timeout = 60)
 {
     cr_assert_eq(run_through_a_stop(0, TIMEOUT), 0);
+}
+
+/* ---- whoever waits for what does not come ------------------------------- */
+
+/* A run whose one slot is reserved, and a promise that is not kept. */
+static struct {
+    weft_sched *sched;
+    struct weft_run *run;
+    weft_future *promise;
+    weft_set *set;
+} idle;
+
+static int wait_for_run(void) { return weft_wait(idle.run, TIMEOUT, NULL); }
+
+static int wait_for_item(void)
+{
+    void *item;
+    return weft_next(idle.run, &item, TIMEOUT, NULL);
+}
+
+static int wait_for_slot(void) { return feed(idle.run, 1, TIMEOUT); }
+
+static int wait_for_future(void)
+{
+    return weft_future_wait(idle.promise, TIMEOUT);
+}
+
+static int wait_for_all(void)
+{
+    return weft_wait_all(&idle.promise, 1, TIMEOUT, NULL);
+}
+
+static int wait_for_next(void)
+{
+    void *tag;
+    return weft_set_next(idle.set, &tag, NULL, TIMEOUT);
+}
+
+static int wait_in_task(weft_worker *self, void *ctx)
+{
+    return wait_for_future();
+}
+
+static int wait_on_worker(void)
+{
+    weft_future *task;
+
+    if (weft_submit(idle.sched, wait_in_task, NULL, &task, NULL))
+        return 0;
+    int rc = weft_future_wait(task, -1);
+    weft_future_destroy(task);
+    return rc;
+}
+
+struct waits {
+    pthread_t thread;
+    int (*wait)(void);
+    uint64_t took;
+    int rc;
+};
+
+static void *wait_in(void *waits_)
+{
+    struct waits *w = waits_;
+    uint64_t start = wf_now_ns();
+
+    w->rc = w->wait();
+    w->took = wf_now_ns() - start;
+    return NULL;
+}
+
+static void open_idle(const weft_plan *plan, void **item)
+{
+    idle.sched = workers(2);
+    idle.run = started(idle.sched, plan);
+    cr_assert_eq(weft_reserve(idle.run, NULL, item, -1, NULL), 0);
+    cr_assert_eq(weft_promise(idle.sched, &idle.promise, NULL), 0);
+    cr_assert_eq(weft_set_create(&idle.set, NULL), 0);
+    cr_assert_eq(weft_set_add(idle.set, idle.promise, NULL, NULL), 0);
+}
+
+static void close_idle(void *item)
+{
+    weft_unreserve(item);
+    weft_set_destroy(idle.set);
+    weft_future_complete(idle.promise, 0);
+    weft_future_destroy(idle.promise);
+    weft_cancel(idle.run);
+    result_of(idle.run);
+    weft_sched_destroy(idle.sched);
+}
+
+Test(stopped, who_waits_has_as_long_as_was_asked_for, .timeout = 60)
+{
+    struct waits waits[] = {
+        { .wait = wait_for_run },  { .wait = wait_for_item },
+        { .wait = wait_for_slot }, { .wait = wait_for_future },
+        { .wait = wait_for_all },  { .wait = wait_for_next },
+        { .wait = wait_on_worker }
+    };
+    const size_t count = sizeof waits / sizeof waits[0];
+    weft_pipeline *p = fed_by_hand(1);
+    void *item;
+
+    weft_consumer(p, WEFT_ANY);
+    weft_plan *plan = pipeline_plan(p);
+    open_idle(plan, &item);
+    for (size_t i = 0; i < count; i++)
+        cr_assert_eq(pthread_create(&waits[i].thread, NULL, wait_in, &waits[i]),
+                     0);
+    struct stop *stop = stop_soon();
+    for (size_t i = 0; i < count; i++)
+        pthread_join(waits[i].thread, NULL);
+    uint64_t lost = stopped_for(stop);
+    for (size_t i = 0; i < count; i++) {
+        cr_assert_eq(waits[i].rc, -ETIMEDOUT);
+        cr_assert(waits[i].took >= lost + (TIMEOUT - 100) * MS);
+    }
+    close_idle(item);
+    weft_plan_destroy(plan);
 }

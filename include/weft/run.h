@@ -54,8 +54,10 @@ int weft_start_with(struct weft_run **out, weft_sched *sched,
 
 /* [any] Waits for the end of a run, as often as you like: its result, or
  * -ETIMEDOUT after timeout_ms (0: at once, negative: no limit); a result may be
- * -ETIMEDOUT too, so who looks again and again lets on_end tell. Not from a
- * worker (-EDEADLK), unless timeout_ms is 0: so on_end gets the sentence. */
+ * -ETIMEDOUT too, so who looks again and again lets on_end tell. Time in which
+ * the process was stopped does not count, here and wherever weft waits. Not
+ * from a worker (-EDEADLK), unless timeout_ms is 0: so on_end has its sentence.
+ */
 int weft_wait(struct weft_run *run, int timeout_ms, weft_error *why);
 
 /* [any] No new input; what is in flight is finished. Like every call it needs a
