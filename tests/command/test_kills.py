@@ -17,7 +17,9 @@ class Kills(Killed):
         self.add_items(8 if LONG else 3)
         spec = self.jobs()[name]
         for io in ("threads", "ring") if LONG else ("threads",):
-            self.assertGreater(self.sweep(spec, io), least)
+            points = self.sweep(spec, io)
+            print(f"{name}, {io}: killed at each of {points} calls")
+            self.assertGreater(points, least)
 
     def test_files_survive_a_kill_at_every_call(self):
         self.check_sweep("files", 20)
