@@ -158,8 +158,7 @@ static void prepare(struct publish *p)
     }
 }
 
-/* What weft_io_start does, for the main thread, which may wait. */
-static int perform_here(struct weft_io *io)
+static int perform_once(struct weft_io *io)
 {
     switch (io->op) {
     case WEFT_IO_OPEN:
@@ -172,6 +171,16 @@ static int perform_here(struct weft_io *io)
     default:
         return full_sync(io->fd);
     }
+}
+
+/* What weft_io_start does, for the main thread, which may wait. */
+static int perform_here(struct weft_io *io)
+{
+    int rc;
+    do
+        rc = perform_once(io);
+    while (rc == -EINTR); /* it has done nothing */
+    return rc;
 }
 
 /* A step has succeeded: which is next? */

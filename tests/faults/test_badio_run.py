@@ -89,6 +89,11 @@ class Files(JobTest):
             self.assertIn("cannot rename out/s-00000", outcome.err)
             self.assertIn(os.strerror(error), outcome.err)
 
+    def test_a_rename_that_was_interrupted_is_done_again(self):
+        """Also by the main thread, which closes the last shard."""
+        for outcome, _, _ in self.fail_each("rename", errno.EINTR):
+            self.assertEqual(outcome.code, 0, outcome.err)
+
     def test_a_note_that_fails_ends_the_run_with_a_sentence(self):
         """Of the journal: its head, each shard, and that all is done."""
         errors = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
