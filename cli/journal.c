@@ -169,8 +169,8 @@ static int fill(struct journal *j, const struct journal_head *head)
 int journal_create(struct journal *j, struct journal_head *head)
 {
     int rc = j->fd >= 0 ? 0 : open_locked(j, O_CREAT | O_EXCL);
-    if (rc)
-        return rc;
+    if (rc) /* a write may be told -EAGAIN, too: that is no lock */
+        return rc == -EWOULDBLOCK ? -EEXIST : rc;
     if (getrandom(&head->id, sizeof head->id, 0) < 0)
         return -errno;
     rc = fill(j, head);

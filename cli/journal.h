@@ -45,7 +45,7 @@ int journal_cut(struct journal *j, const struct journal_head *head,
                 uint64_t size, uint64_t chain);
 
 /* Makes a new one, which is on disk then; the one that was opened becomes it.
- * -EEXIST: another run was faster; or another negative errno. */
+ * -EEXIST: another run was faster, and has it; or another negative errno. */
 int journal_create(struct journal *j, struct journal_head *head);
 
 /* [any] Appends; it is there if this process is killed, and after journal_sync

@@ -212,7 +212,7 @@ static int create(struct resume *r, const struct resume_config *c,
     r->older = head->older = c->older(c->ctx);
     head->made = c->made;
     int rc = journal_create(&r->journal, head);
-    if (rc == -EEXIST || rc == -EWOULDBLOCK)
+    if (rc == -EEXIST)
         return op_error(why, rc, "another run of this job has just begun: %s",
                         r->journal.path);
     return rc ? op_error(why, rc, "cannot create %s: %s", r->journal.path,

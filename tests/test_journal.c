@@ -4,6 +4,7 @@
 #include "cli/journal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@
 
 static char folder[32], path[64];
 static bool removes; /* the other run, as we are about to lock its journal */
+static bool takes;   /* the other run, as we are about to lock ours */
+static int taken;
 
 int __real_flock(int fd, int how);
 int __wrap_flock(int fd, int how);
@@ -25,6 +28,11 @@ int __wrap_flock(int fd, int how)
     if (removes)
         unlink(path);
     removes = false;
+    if (takes) {
+        taken = open(path, O_RDWR);
+        cr_assert_eq(__real_flock(taken, LOCK_EX | LOCK_NB), 0);
+    }
+    takes = false;
     return __real_flock(fd, how);
 }
 
@@ -162,6 +170,19 @@ Test(journal, one_that_is_removed_while_it_is_created_is_created_again)
     make_journal(&ours);
     cr_assert_eq(fstat(ours.fd, &st), 0);
     cr_assert_eq(st.st_nlink, 1);
+    journal_finish(&ours);
+    remove_folder();
+}
+
+Test(journal, one_that_is_locked_while_it_is_created_is_another_run_s)
+{
+    struct journal_head head = { 0 };
+    struct journal ours;
+    make_folder();
+    journal_init(&ours, path);
+    takes = true;
+    cr_assert_eq(journal_create(&ours, &head), -EEXIST);
+    close(taken);
     journal_finish(&ours);
     remove_folder();
 }

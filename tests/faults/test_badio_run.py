@@ -95,8 +95,9 @@ class Files(JobTest):
             self.assertEqual(outcome.code, 0, outcome.err)
 
     def test_a_note_that_fails_ends_the_run_with_a_sentence(self):
-        """Of the journal: its head, each shard, and that all is done."""
-        errors = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
+        """Of the journal: its head, each shard, and that all is done. That a
+        write would wait does not mean that another run holds the lock."""
+        errors = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EAGAIN)
         for outcome, error, _ in self.fail_each("note", *errors):
             self.assertEqual(outcome.code, 3, outcome.err)
             self.assertRegex(
