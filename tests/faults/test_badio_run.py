@@ -59,14 +59,28 @@ class Files(JobTest):
             self.assertEqual(failure["stage"], "read")
             self.assertIn(os.strerror(error), failure["text"])
 
-    def test_a_read_or_write_that_was_interrupted_is_done_again(self):
-        for call in ("read", "write"):
+    def test_what_was_interrupted_is_done_again(self):
+        """Also by the main thread, which closes the last shard. An fsync that
+        was interrupted has not failed."""
+        for call in ("read", "write", "fsync", "rename", "note"):
             for outcome, _, _ in self.fail_each(call, errno.EINTR):
                 self.assertEqual(outcome.code, 0, outcome.err)
 
     def test_a_read_that_would_wait_is_done_again(self):
         for outcome, _, _ in self.fail_each("read", errno.EAGAIN):
             self.assertEqual(outcome.code, 0, outcome.err)
+
+    def test_a_write_that_would_wait_waits_or_is_told(self):
+        """One that was to be done at once is handed on; one that may wait is
+        never told so by a file system that is right."""
+        told = 0
+        for outcome, error, _ in self.fail_each("write", errno.EAGAIN,
+                                                codes=(0, 3)):
+            told += outcome.code == 3
+            if outcome.code:
+                self.assertIn("cannot write out/s-00000", outcome.err)
+                self.assertIn(os.strerror(error), outcome.err)
+        self.assertGreater(told, 0)
 
     def test_a_write_that_fails_ends_the_run_with_a_sentence(self):
         errors = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
@@ -76,23 +90,18 @@ class Files(JobTest):
             self.assertIn(os.strerror(error), outcome.err)
 
     def test_an_fsync_that_fails_is_never_done_again(self):
-        errors = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
+        errors = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EAGAIN)
         for outcome, error, again in self.fail_each("fsync", *errors):
             self.assertEqual(outcome.code, 3, outcome.err)
             self.assertIn(os.strerror(error), outcome.err)
             self.assertEqual(again, 0)
 
     def test_a_rename_that_fails_ends_the_run_with_a_sentence(self):
-        errors = (errno.EIO, errno.EDQUOT)
+        errors = (errno.EIO, errno.EDQUOT, errno.EAGAIN)
         for outcome, error, _ in self.fail_each("rename", *errors):
             self.assertEqual(outcome.code, 3, outcome.err)
             self.assertIn("cannot rename out/s-00000", outcome.err)
             self.assertIn(os.strerror(error), outcome.err)
-
-    def test_a_rename_that_was_interrupted_is_done_again(self):
-        """Also by the main thread, which closes the last shard."""
-        for outcome, _, _ in self.fail_each("rename", errno.EINTR):
-            self.assertEqual(outcome.code, 0, outcome.err)
 
     def test_a_note_that_fails_ends_the_run_with_a_sentence(self):
         """Of the journal: its head, each shard, and that all is done. That a
