@@ -338,10 +338,13 @@ class Damage(Killed):
         self.out.rename(saved)
         good = next(saved.glob(".weft-*")).read_bytes()
         whole, files, _ = self.undisturbed(spec)
+        bits = set()
         for at in range(len(good)) if LONG else range(0, len(good), 16):
+            bit = (at + at // 16) % 8  # each, whichever the step is
+            bits.add(bit)
             shutil.copytree(saved, self.out)
             journal, = self.journals()
-            journal.write_bytes(good[:at] + bytes([good[at] ^ 1 << at % 8]) +
+            journal.write_bytes(good[:at] + bytes([good[at] ^ 1 << bit]) +
                                 good[at + 1:])
             result = self.finish(self.begin(spec, "--resume"))
             if result.code == 3:
@@ -352,6 +355,7 @@ class Damage(Killed):
                 self.assertEqual(result.code, whole.code, result.err)
                 self.assertEqual(self.files(), files)
             shutil.rmtree(self.out)
+        self.assertEqual(bits, set(range(8)))
 
     def with_faults(self, spec, *faults):
         process = self.begin(spec, "--workers", "1", before=[
