@@ -207,7 +207,8 @@ int args_run(int argc, char **argv)
           "The same, and do what failed again", 2 },
         { "seed", KEY_SEED, "N", 0,
           "Do all in an order that N decides, one thing at a time, the same "
-          "each time; default: 4 workers",
+          "each time, but for what commands of exec stages do; default: 4 "
+          "workers",
           2 },
         { "sandbox", KEY_SANDBOX, NULL, 0,
           "Commands of exec stages can write, make and remove files below the "

@@ -39,6 +39,11 @@ class TheCommandLine(unittest.TestCase):
         for code in (0, 1, 2, 3, 4, 75, 130):
             self.assertRegex(out, rf"\b{code} ")
 
+    def test_says_what_a_seed_does_not_decide(self):
+        _, out, _ = weft("run", "--help")
+        self.assertIn("the same each time, but for what commands of exec "
+                      "stages do", " ".join(out.split()))
+
     def test_says_its_version(self):
         for args in (["--version"], ["-V"], ["run", "--version"]):
             code, out, err = weft(*args)
