@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,11 +28,11 @@ static int reason(int above, const char *name)
     return -error;
 }
 
-static int enter(int above, const char *name)
+static int enter(int above, const char *name, bool make)
 {
     const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     int fd = openat(above, name, flags);
-    if (fd < 0 && errno == ENOENT) {
+    if (fd < 0 && errno == ENOENT && make) {
         if (!mkdirat(above, name, 0777)) {
             int rc = full_sync(above); /* so that the folder lasts */
             if (rc)
@@ -44,7 +45,7 @@ static int enter(int above, const char *name)
     return fd < 0 ? reason(above, name) : fd;
 }
 
-int beneath_folder(int root, const char *path)
+static int descend(int root, const char *path, bool make)
 {
     const char *slash;
     int fd = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -61,7 +62,7 @@ int beneath_folder(int root, const char *path)
         } else if (length < sizeof name) {
             memcpy(name, path, length);
             name[length] = '\0';
-            next = enter(fd, name);
+            next = enter(fd, name, make);
         }
         close(fd);
         if (next < 0)
@@ -69,4 +70,30 @@ int beneath_folder(int root, const char *path)
         fd = next;
     }
     return fd;
+}
+
+int beneath_folder(int root, const char *path)
+{
+    return descend(root, path, true);
+}
+
+static bool means_absent(int error)
+{
+    return error == -ENOENT || error == -ENOTDIR || error == -ELOOP;
+}
+
+int beneath_has_file(int root, const char *path)
+{
+    struct stat st;
+    const char *slash = strrchr(path, '/');
+    int folder = slash ? descend(root, path, false) : root;
+    if (folder < 0)
+        return means_absent(folder) ? 0 : folder;
+    const char *name = slash ? slash + 1 : path;
+    int rc = fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW)
+                 ? -errno
+                 : S_ISREG(st.st_mode);
+    if (slash)
+        close(folder);
+    return means_absent(rc) ? 0 : rc;
 }

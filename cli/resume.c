@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/beneath.h"
 #include "cli/identity.h"
 #include "cli/item.h"
 #include "cli/ops/pattern.h"
@@ -162,6 +163,52 @@ static int for_each(struct resume *r, const struct resume_config *c,
     return rc == -ENODATA ? 0 : rc;
 }
 
+struct outputs {
+    uint64_t count, gone;
+    char first[128]; /* that is gone, or cannot be looked for */
+    int error;       /* why it cannot */
+};
+
+static void look_for(struct outputs *o, int folder, const char *name)
+{
+    int there = beneath_has_file(folder, name);
+    if (there < 0)
+        o->error = there;
+    if (there < 0 || (!there && !o->gone))
+        snprintf(o->first, sizeof o->first, "%s", name);
+    o->count++;
+    o->gone += there == 0;
+}
+
+/* Who removes the outputs by hand does not see the journal. What is gone is not
+ * done again: if it was only moved away, its items would be in two files. */
+static int find_outputs(const struct resume *r, const struct buffer *text,
+                        const struct survey *s, weft_error *why)
+{
+    struct record_reader reader = { .data = (const char *)text->data,
+                                    .size = s->size,
+                                    .only_counts = true };
+    struct outputs o = { 0 };
+    struct journal_head head;
+    struct record record;
+    int rc = record_read_head(&reader, &head);
+    while (!rc && !o.error && !(rc = record_read(&reader, &record)))
+        if (record.kind == RECORD_OUT)
+            look_for(&o, r->journal.folder, record.text);
+    record_reader_finish(&reader);
+    if (o.error)
+        return op_error(why, o.error, "cannot look for %s, which is out: %s",
+                        o.first, strerror(-o.error));
+    if (rc != -ENODATA)
+        return no_memory(why);
+    return o.gone ? op_error(why, -ENOENT,
+                             "%" PRIu64 " of %" PRIu64
+                             " files that are out cannot be found, first %s; "
+                             "put them back, or, to do all again, remove %s",
+                             o.gone, o.count, o.first, r->journal.path)
+                  : 0;
+}
+
 /* It is this job's, and may be gone on with. */
 static int go_on(struct resume *r, const struct resume_config *c,
                  const struct buffer *text, const struct survey *s,
@@ -178,6 +225,9 @@ static int go_on(struct resume *r, const struct resume_config *c,
             r->journal.path);
     if (rc)
         return no_memory(why);
+    rc = find_outputs(r, text, s, why);
+    if (rc)
+        return rc;
     sort_units(r);
     r->older = s->head.older;
     r->found = s->started || c->mode != RESUME_NOT;

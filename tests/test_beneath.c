@@ -112,6 +112,26 @@ Test(beneath, a_file_in_the_way_and_a_name_too_long_are_said)
     remove_place(&p);
 }
 
+Test(beneath, a_file_is_found_and_nothing_is_made_nor_followed)
+{
+    struct place p = make_place();
+    int fd = beneath_folder(p.root, "a/b/file");
+    close(openat(fd, "file", O_CREAT | O_WRONLY, 0666));
+    close(fd);
+    close(openat(p.root, "file", O_CREAT | O_WRONLY, 0666));
+    cr_assert_eq(symlinkat("file", p.root, "link"), 0);
+    cr_assert_eq(symlinkat("a", p.root, "here"), 0);
+    cr_assert_eq(beneath_has_file(p.root, "file"), 1);
+    cr_assert_eq(beneath_has_file(p.root, "a/.//b/file"), 1);
+    const char *const none[] = { "no",   "a/b/no", "no/file",     "file/file",
+                                 "link", "a/b",    "here/b/file", "a/b/" };
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        cr_assert_eq(beneath_has_file(p.root, none[i]), 0);
+    cr_assert_eq(beneath_has_file(p.root, "a/../file"), -EXDEV);
+    cr_assert_eq(faccessat(p.root, "no", F_OK, 0), -1);
+    remove_place(&p);
+}
+
 /* A folder and a link that leads out take turns under one name. */
 struct swapper {
     int root;

@@ -228,6 +228,41 @@ class Resume(Killed):
         self.assertEqual(result.code, 3, result.err)
         self.assertRegex(result.err, pattern)
 
+    def test_what_was_out_and_is_gone_is_told_and_nothing_is_touched(self):
+        spec = self.spec()
+        files = self.reference(spec)
+        self.killed(spec, lambda: len(self.noted()) == 6)
+        journal, = self.journals()
+        before = journal.read_bytes()
+        away = self.root / "away"
+        away.mkdir()
+        self.gate.touch()
+        for gone, shard in enumerate(reversed(self.shards()), 1):
+            shard.rename(away / shard.name)
+            for options in [], ["--dry-run"], ["--retry-failed"]:
+                self.refused(
+                    spec, f"{gone} of 2 files that are out cannot be found, "
+                    f"first {shard.name}; put them back, or, to do all again, "
+                    rf"remove {self.out}/.weft-s-%06d.tar.journal\n$", *options)
+            self.assertEqual(journal.read_bytes(), before)
+            self.assertEqual(len(self.shards()), 2 - gone)
+        for shard in away.iterdir():
+            shard.rename(self.out / shard.name)
+        result = self.run_json(spec, "--resume")
+        self.assertEqual(result.code, 0, result.err)
+        self.assertEqual(self.files(), files)
+
+    def test_what_was_removed_but_for_the_journal_is_missed(self):
+        spec = self.spec(bad=[1])
+        files = self.reference(spec, keep=True)
+        for shard in self.shards():
+            shard.unlink()
+        self.gate.touch()
+        self.refused(spec, "3 of 3 files that are out cannot be found")
+        self.journals()[0].unlink()
+        self.assertEqual(self.run_json(spec, "--resume").code, 1)
+        self.assertEqual(self.files(), files)
+
     def test_another_job_is_refused(self):
         spec = self.spec()
         self.killed(spec, lambda: len(self.noted()) == 6)
@@ -356,6 +391,34 @@ class Damage(Killed):
                 self.assertEqual(self.files(), files)
             shutil.rmtree(self.out)
         self.assertEqual(bits, set(range(8)))
+
+    def assert_missed(self, spec, name):
+        result = self.finish(self.begin(spec, "--resume"))
+        self.assertEqual(result.code, 3)
+        self.assertRegex(result.err, r"1 of \d files that are out cannot be "
+                         rf"found, first {name};")
+
+    def test_an_output_of_any_sink_is_missed(self):
+        """Also where a folder or a link has its name; but what is in a file is
+        not looked at."""
+        self.add_items(3)
+        for name, spec in self.jobs().items():
+            with self.subTest(name):
+                self.assertEqual(self.finish(self.begin(spec)).code, 1)
+                output = sorted(self.files())[0]
+                path = self.out / output
+                path.rename(self.root / "away")
+                self.assert_missed(spec, output)
+                path.mkdir()
+                self.assert_missed(spec, output)
+                path.rmdir()
+                path.symlink_to(self.root / "away")
+                self.assert_missed(spec, output)
+                path.unlink()
+                path.touch()
+                result = self.finish(self.begin(spec, "--resume"))
+                self.assertEqual(result.code, 1, result.err)
+                self.empty()
 
     def with_faults(self, spec, *faults):
         process = self.begin(spec, "--workers", "1", before=[
