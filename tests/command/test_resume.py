@@ -420,6 +420,20 @@ class Damage(Killed):
                 self.assertEqual(result.code, 1, result.err)
                 self.empty()
 
+    def test_an_output_that_cannot_be_looked_for_is_not_called_gone(self):
+        if not shutil.which("strace"):
+            self.skipTest("no strace: scripts/setup test installs it")
+        self.add_items(3)
+        spec = self.jobs()["shards"]
+        self.assertEqual(self.finish(self.begin(spec)).code, 1)
+        result = self.finish(self.begin(spec, "--resume", before=[
+            "strace", "-E", "ASAN_OPTIONS=detect_leaks=0", "-f", "-qq", "-o",
+            "/dev/null", "-P", str(self.out),
+            "-e", "inject=newfstatat:error=EIO"]))
+        self.assertEqual(result.code, 3)
+        self.assertIn("cannot look for s-000000.tar, which is out: "
+                      "Input/output error", result.err)
+
     def with_faults(self, spec, *faults):
         process = self.begin(spec, "--workers", "1", before=[
             "strace", "-E", "ASAN_OPTIONS=detect_leaks=0", "-f", "-qq", "-o",
