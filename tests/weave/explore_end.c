@@ -18,6 +18,7 @@ static int result;       /* plain: of who waits for it */
 weft_worker *wf_worker_here(void) { return NULL; }
 void wf_sched_hold(weft_sched *sched) { add_relaxed(&holds, 1); }
 void wf_sched_release(weft_sched *sched) { sub_acq_rel(&holds, 1); }
+bool wf_has_clock(const weft_sched *sched) { return false; }
 uint64_t wf_now_of(const weft_sched *sched) { return wf_now_ns(); }
 void wf_misuse(const char *format, ...) { weave_fail("%s", format); }
 
