@@ -164,6 +164,8 @@ int64_t kernel_move(int fd, void *data, size_t bytes, uint64_t offset,
 
     if (d->kind == OF_EVENT)
         return move_count(d, data, writes);
+    if (d->kind != OF_FILE)
+        weave_fail("a pipe in weave has no bytes");
     int64_t rc = kernel_outcome();
     if (rc)
         return rc;
@@ -203,7 +205,8 @@ int64_t kernel_open(const char *name)
 short kernel_events(int fd, short wanted)
 {
     struct descriptor *d = at(fd);
-    bool ready = d->kind == OF_EVENT ? d->count : d->ready;
+    bool ready =
+        d->kind == OF_FILE || (d->kind == OF_EVENT ? d->count : d->ready);
 
     return ready ? (short)(wanted & POLLIN) : 0;
 }

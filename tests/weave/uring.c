@@ -6,7 +6,9 @@
  * completed are, at least one, in any order, perhaps after a sleep in which
  * anything else may happen. A place in the submission queue is executed in its
  * turn. What is asked to end is either asked too late, or ends with ECANCELED,
- * or, once the kernel has begun to wait for a device, with EINTR.
+ * or, once the kernel has begun to wait for a device, with EINTR. Which of them
+ * is known at once, and told like all else: by the answer to the request, and
+ * by what has ended, whichever comes first.
  *
  * From some moment on it may refuse to be entered. What is under way then is
  * done, or not, after the ring was closed; nobody is told, but a pipe comes to
@@ -23,12 +25,19 @@
 
 enum { PLACES = 8, COMPLETIONS = 16, UNDER_WAY = 16 };
 
+struct operation {
+    struct io_uring_sqe entry;
+    bool is_asked; /* to end */
+    bool is_known; /* what it comes to: */
+    int64_t result;
+};
+
 static struct {
     struct io_uring *user; /* NULL: there is none */
     struct io_uring_sqe places[PLACES];
     struct io_uring_cqe completions[COMPLETIONS];
     unsigned submitted, head, tail, posted;
-    struct io_uring_sqe under_way[UNDER_WAY];
+    struct operation under_way[UNDER_WAY];
     unsigned count;
     bool registered; /* the pipe */
     bool refuses;
@@ -81,6 +90,8 @@ int io_uring_queue_init(unsigned entries, struct io_uring *user, unsigned flags)
     return 0;
 }
 
+/* Nothing is to come then, not even an answer to a request, which would write
+ * to nobody's memory: who closes the ring has no exceptions. */
 void io_uring_queue_exit(struct io_uring *user)
 {
     if (ring.count && !(ring.refuses && ring.registered))
@@ -107,8 +118,11 @@ struct io_uring_probe *io_uring_get_probe_ring(struct io_uring *user)
 
 void io_uring_free_probe(struct io_uring_probe *p) {}
 
-static void post(uint64_t user_data, int64_t result)
+static void complete(unsigned i, int64_t result)
 {
+    uint64_t user_data = ring.under_way[i].entry.user_data;
+
+    ring.under_way[i] = ring.under_way[--ring.count];
     if (ring.posted - ring.head == COMPLETIONS)
         weave_fail("the completion queue is full");
     ring.completions[ring.posted++ % COMPLETIONS] =
@@ -117,18 +131,14 @@ static void post(uint64_t user_data, int64_t result)
           (unsigned long long)user_data, (long long)result);
 }
 
-static void complete(unsigned i, int64_t result)
-{
-    uint64_t user_data = ring.under_way[i].user_data;
-
-    ring.under_way[i] = ring.under_way[--ring.count];
-    post(user_data, result);
-}
-
 static void *memory_of(uint64_t address) { return (void *)(uintptr_t)address; }
 
-static int64_t result_of(const struct io_uring_sqe *s)
+static int64_t result_of(const struct operation *o)
 {
+    const struct io_uring_sqe *s = &o->entry;
+
+    if (o->is_known)
+        return o->result;
     switch (s->opcode) {
     case IORING_OP_OPENAT:
         return kernel_open(memory_of(s->addr));
@@ -143,41 +153,62 @@ static int64_t result_of(const struct io_uring_sqe *s)
     }
 }
 
-/* An event, which is no file, is waited for like a poll. */
-static bool waits_for_others(const struct io_uring_sqe *s)
+/* Polls, and reads of what is no file. */
+static bool waits_for_others(const struct operation *o)
 {
-    bool polls = s->opcode == IORING_OP_POLL_ADD;
+    const struct io_uring_sqe *s = &o->entry;
+    bool waits = s->opcode == IORING_OP_POLL_ADD || s->opcode == IORING_OP_READ;
 
-    return (polls || (s->opcode == IORING_OP_READ && !s->user_data)) &&
-           !kernel_events(s->fd, POLLIN);
+    return waits && !o->is_known && !kernel_events(s->fd, POLLIN);
 }
 
+static struct operation *add(const struct io_uring_sqe *s)
+{
+    if (ring.count == UNDER_WAY)
+        weave_fail("more operations are under way than weave has room for");
+    ring.under_way[ring.count] = (struct operation){ .entry = *s };
+    return &ring.under_way[ring.count++];
+}
+
+static void end_with(struct operation *o, int64_t result)
+{
+    o->is_known = true;
+    o->result = result;
+}
+
+static struct operation *find(uint64_t user_data)
+{
+    for (unsigned i = 0; i < ring.count; i++)
+        if (ring.under_way[i].entry.user_data == user_data)
+            return &ring.under_way[i];
+    return NULL;
+}
+
+/* Once is enough: who asks again lets others wait for a place. */
 static void cancel(const struct io_uring_sqe *request)
 {
-    unsigned i = 0;
+    struct operation *o = find(request->addr);
 
-    while (i < ring.count && ring.under_way[i].user_data != request->addr)
-        i++;
-    if (i == ring.count) {
-        post(request->user_data, -ENOENT);
+    if (!o) {
+        end_with(add(request), -ENOENT);
         return;
     }
-    bool polls = ring.under_way[i].opcode == IORING_OP_POLL_ADD;
-    unsigned how = polls ? 1 : choice_of(3);
-    post(request->user_data, how ? 0 : -EALREADY);
+    if (o->is_asked)
+        weave_fail("an operation is asked to end a second time");
+    o->is_asked = true;
+    bool waits = o->entry.opcode == IORING_OP_POLL_ADD || waits_for_others(o);
+    unsigned how = waits ? 1 : choice_of(3);
     if (how)
-        complete(i, how == 1 ? -ECANCELED : -EINTR);
+        end_with(o, how == 1 ? -ECANCELED : -EINTR);
+    end_with(add(request), how ? 0 : -EALREADY);
 }
 
 static void execute(const struct io_uring_sqe *s)
 {
-    if (s->opcode == IORING_OP_ASYNC_CANCEL) {
+    if (s->opcode == IORING_OP_ASYNC_CANCEL)
         cancel(s);
-        return;
-    }
-    if (ring.count == UNDER_WAY)
-        weave_fail("more operations are under way than weave has room for");
-    ring.under_way[ring.count++] = *s;
+    else
+        add(s);
 }
 
 static void show_completions(void)
@@ -205,9 +236,9 @@ void uring_let_go(void)
     if (ring.user)
         weave_fail("a ring is waited for that is not closed");
     while (ring.count) {
-        const struct io_uring_sqe *s = &ring.under_way[--ring.count];
-        if (!waits_for_others(s) && choice_of(2))
-            result_of(s);
+        const struct operation *o = &ring.under_way[--ring.count];
+        if (!o->is_known && !waits_for_others(o) && choice_of(2))
+            result_of(o);
     }
 }
 
