@@ -255,14 +255,23 @@ static void open_by_threads(void)
     end();
 }
 
+static struct weft_io a_read(int fd)
+{
+    return (struct weft_io){ .op = WEFT_IO_READ, .fd = fd };
+}
+
+static struct weft_io a_poll(int fd)
+{
+    return (struct weft_io){ .op = WEFT_IO_POLL, .fd = fd, .flags = POLLIN };
+}
+
 /* Two descriptors, of which the second stays as it is: it has to be cancelled.
  * The ring has room for one. */
 static void polls(enum weft_io_way way)
 {
     begin(way);
     for (unsigned i = 0; i < 2; i++)
-        start((struct weft_io){
-            .op = WEFT_IO_POLL, .fd = pipes[i], .flags = POLLIN });
+        start(a_poll(pipes[i]));
     complete_all();
     weave_assert(results[0] == 0 && results[1] == -ECANCELED);
     end();
@@ -271,16 +280,34 @@ static void polls(enum weft_io_way way)
 static void polls_by_ring(void) { polls(WEFT_IO_RING); }
 static void polls_by_poller(void) { polls(WEFT_IO_THREADS); }
 
-/* Both under way, and to be cancelled, with a place for one request. */
-static void read_and_poll(void)
+static void two_by_ring(struct weft_io first, struct weft_io second)
 {
     begin(WEFT_IO_RING);
-    start((struct weft_io){
-        .op = WEFT_IO_POLL, .fd = pipes[0], .flags = POLLIN });
-    start((struct weft_io){ .op = WEFT_IO_READ, .fd = file });
+    start(first);
+    start(second);
     complete_all();
-    weave_assert(results[0] == -ECANCELED);
     end();
+}
+
+/* Both under way, and to be cancelled. */
+static void poll_and_read(void)
+{
+    two_by_ring(a_poll(pipes[0]), a_read(file));
+    weave_assert(results[0] == -ECANCELED);
+}
+
+/* Neither ends by itself, and there is a place for one request. */
+static void poll_and_endless_read(void)
+{
+    two_by_ring(a_poll(pipes[0]), a_read(pipes[1]));
+    weave_assert(results[0] == -ECANCELED && results[1] == -ECANCELED);
+}
+
+/* While the read is under way no poll gets a place. */
+static void read_and_poll(void)
+{
+    two_by_ring(a_read(file), a_poll(pipes[0]));
+    weave_assert(results[1] == -ECANCELED);
 }
 
 static void cancel_both(void)
@@ -289,11 +316,21 @@ static void cancel_both(void)
     cancel(0);
 }
 
+/* One at a time: neither takes the place of what comes after. */
+static void poll_then_read(void)
+{
+    begin(WEFT_IO_RING);
+    start(a_poll(pipes[0]));
+    complete_all();
+    start(a_read(file));
+    complete_all();
+    end();
+}
+
 static void one_poll(enum weft_io_way way)
 {
     begin(way);
-    start((struct weft_io){
-        .op = WEFT_IO_POLL, .fd = pipes[0], .flags = POLLIN });
+    start(a_poll(pipes[0]));
     complete_all();
     end();
 }
@@ -434,7 +471,7 @@ static const struct weave_test tests[] = {
       .most = 60000 },
     { .name = "a_poll_and_a_read_are_cancelled_where_the_ring_is_lost",
       .setup = set_up_to_lose_the_ring,
-      .threads = { read_and_poll, cancel_both },
+      .threads = { poll_and_read, cancel_both },
       .interruptions = 1,
       .stale = 0,
       .most = 60000 },
@@ -506,7 +543,19 @@ static const struct weave_test tests[] = {
       .most = 60000 },
     { .name = "requests_to_cancel_wait_for_a_place",
       .setup = set_up_plainly,
-      .threads = { read_and_poll, cancel_both },
+      .threads = { poll_and_endless_read, cancel_both },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 60000 },
+    { .name = "a_poll_is_cancelled_that_waits_for_a_place",
+      .setup = set_up_plainly,
+      .threads = { read_and_poll, cancel_second },
+      .interruptions = 1,
+      .stale = 0,
+      .most = 60000 },
+    { .name = "a_poll_gives_its_place_back",
+      .setup = set_up_plainly,
+      .threads = { poll_then_read, make_ready },
       .interruptions = 1,
       .stale = 0,
       .most = 60000 },
