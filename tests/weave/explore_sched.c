@@ -1,6 +1,6 @@
 /* explore_sched.c: the scheduler as a whole, by its public interface and that
  * of sched/, on a machine of two cores: two workers and who uses them. */
-#include "sched/sched.h"
+#include "sched/worker.h"
 #include "tests/weave/world.h"
 
 /* The result is seen, and nothing is left over: no memory, no thread. */
@@ -79,6 +79,196 @@ static void push_and_wait(void)
     weft_sched_destroy(sched);
 }
 
+/* ---- who sleeps is woken ------------------------------------------------ */
+
+static weft_sched *shared;
+static _Atomic uint32_t is_shared, done;
+static struct task ready;
+
+static void say(_Atomic uint32_t *word)
+{
+    store_release(word, 1);
+    wf_wake_all(word);
+}
+
+static void wait_for(_Atomic uint32_t *word)
+{
+    while (!load_acquire(word))
+        wf_sleep_while(word, 0, -1);
+}
+
+static struct task *is_done(weft_worker *self, struct task *task)
+{
+    say(&done);
+    return NULL;
+}
+
+/* Workers soon sleep, but a thread that waits for nothing is faster. This one
+ * is about to. */
+static void wait_until_one_parks(void)
+{
+    struct weft_sched_stats are;
+
+    do {
+        weave_yield();
+        weft_sched_stats(shared, &are);
+    } while (!are.parks);
+}
+
+static void wait_until_one_sleeps(void)
+{
+    while (!wf_park_any_sleeps(&shared->park))
+        weave_yield();
+}
+
+static void inject(struct task *task)
+{
+    struct task_list list = { 0 };
+
+    task_list_add(&list, task);
+    wf_inject(shared, &list);
+}
+
+/* It is destroyed as soon as the task has run: who made that ready may not be
+ * through yet. */
+static void begin_and_end(void)
+{
+    shared = workers(1);
+    ready.run = is_done;
+    wait_until_one_parks();
+    say(&is_shared);
+    wait_for(&done);
+    weft_sched_destroy(shared);
+}
+
+static void make_ready(void)
+{
+    wait_for(&is_shared);
+    inject(&ready);
+}
+
+static void make_last(void)
+{
+    wait_for(&is_shared);
+    wf_ready_last(shared, NULL, &ready, false);
+}
+
+static struct task *busy(weft_worker *self, struct task *task)
+{
+    say(&is_shared);
+    wait_for(&host.over);
+    return NULL;
+}
+
+/* One sleeps, and another takes the task before anybody is woken. */
+static void begin_two_and_end(void)
+{
+    shared = workers(2);
+    host.task.run = busy;
+    ready.run = is_done;
+    inject(&host.task);
+    wait_for(&done);
+    weft_sched_destroy(shared);
+}
+
+static void make_ready_as_one_sleeps(void)
+{
+    wait_for(&is_shared);
+    wait_until_one_sleeps();
+    say(&host.over);
+    inject(&ready);
+}
+
+/* Only the other worker can take what one that is busy was sent. */
+static struct task *wait_on_worker(weft_worker *self, struct task *task)
+{
+    store_release(&host.over, 1 + weft_worker_index(self));
+    wf_wake_all(&host.over);
+    wait_for(&done);
+    return NULL;
+}
+
+static void send_to_who_is_busy(void)
+{
+    shared = workers(2);
+    host.task.run = wait_on_worker;
+    ready.run = is_done;
+    inject(&host.task);
+    wait_for(&host.over);
+    wait_until_one_parks();
+    wf_ready_at(shared, &ready, load_acquire(&host.over) - 1);
+    wait_for(&done);
+    weft_sched_destroy(shared);
+}
+
+/* ---- what begins at the end --------------------------------------------- */
+
+static struct task begins, helps;
+static struct timer timer;
+static int third; /* plain */
+
+static struct task *count_third(weft_worker *self, struct task *task)
+{
+    third++;
+    return is_done(self, task);
+}
+
+static struct task *go_on(weft_worker *none, struct task *task)
+{
+    return &ready;
+}
+
+static struct task *go_on_and_wait(weft_worker *none, struct task *task)
+{
+    wf_ready(shared, NULL, &ready);
+    wait_for(&done);
+    return NULL;
+}
+
+static struct task *offload(weft_worker *self, struct task *task)
+{
+    weave_assert(!wf_offload(shared, &helps));
+    return NULL;
+}
+
+static struct task *time_is_over(weft_worker *self, struct task *task)
+{
+    third++;
+    wf_sched_release(shared);
+    return NULL;
+}
+
+static struct task *start_timer(weft_worker *self, struct task *task)
+{
+    timer.task.run = time_is_over;
+    wf_sched_hold(shared);
+    weave_assert(
+        !wf_timer_start(shared, &timer, weft_sched_now_ns(shared) + 1000000));
+    return NULL;
+}
+
+/* A task that holds nothing begins what does, when it may be the end. */
+static void begin_late(struct task *(*first)(weft_worker *, struct task *),
+                       struct task *(*second)(weft_worker *, struct task *),
+                       uint64_t seed)
+{
+    weave_assert(!weft_sched_create(
+        &shared, weft_config(sched, .workers = 1, .spin_us = 1, .seed = seed),
+        0));
+    begins.run = first;
+    helps.run = second;
+    ready.run = count_third;
+    inject(&begins);
+    weft_sched_destroy(shared);
+    weave_assert(third == 1);
+}
+
+static void offload_late(void) { begin_late(offload, go_on, 0); }
+static void wait_late(void) { begin_late(offload, go_on_and_wait, 0); }
+static void time_late(void) { begin_late(start_timer, NULL, 0); }
+
+/* ---- with a seed --------------------------------------------------------- */
+
 /* Whose turn it is sees all that was done in those before: one plain count does
  * for two tasks, and for who calls, who has a turn too. */
 static void play(void)
@@ -109,6 +299,20 @@ int main(int argc, char **argv)
           .threads = { end_with_work } },
         { .name = "what_is_pushed_alone_is_seen_by_who_falls_asleep",
           .threads = { push_and_wait } },
+        { .name = "what_comes_from_outside_wakes_who_sleeps",
+          .threads = { begin_and_end, make_ready } },
+        { .name = "what_comes_from_outside_is_taken_before_one_is_woken",
+          .threads = { begin_two_and_end, make_ready_as_one_sleeps } },
+        { .name = "what_comes_last_wakes_who_sleeps",
+          .threads = { begin_and_end, make_last } },
+        { .name = "what_is_for_one_that_is_busy_wakes_another",
+          .threads = { send_to_who_is_busy } },
+        { .name = "what_helps_at_the_end_goes_on",
+          .threads = { offload_late } },
+        { .name = "what_helps_at_the_end_waits_for_a_worker",
+          .threads = { wait_late } },
+        { .name = "a_timer_that_starts_at_the_end_goes_off",
+          .threads = { time_late } },
         { .name = "workers_with_a_seed_take_turns", .threads = { play } },
         { 0 },
     };
