@@ -201,6 +201,52 @@ static void send_to_who_is_busy(void)
     weft_sched_destroy(shared);
 }
 
+/* ---- who sleeps lends its worker ----------------------------------------- */
+
+static struct task once, twice;
+static _Atomic uint32_t early, late; /* that these sleep on */
+static int had_it;                   /* plain: of who is the worker */
+
+static void sleep_on(weft_worker *self, _Atomic uint32_t *word)
+{
+    had_it++;
+    weave_assert(!wf_worker_sleep(self, word, 0, -1));
+    weave_assert(load_acquire(word) && wf_worker_here() == self);
+    had_it++;
+}
+
+static struct task *sleep_once(weft_worker *self, struct task *task)
+{
+    sleep_on(self, &early);
+    say(&late);
+    return NULL;
+}
+
+/* The other one has to be the worker meanwhile, though nobody stands in for
+ * either any more. */
+static struct task *sleep_twice(weft_worker *self, struct task *task)
+{
+    sleep_on(self, &early);
+    sleep_on(self, &late);
+    say(&done);
+    return NULL;
+}
+
+static void lend_to_each_other(void)
+{
+    shared = workers(1);
+    once.run = sleep_once;
+    twice.run = sleep_twice;
+    inject(&once);
+    inject(&twice);
+    say(&early);
+    wait_for(&done);
+    while (load_relaxed(&shared->stand_ins)) /* there may be only so many */
+        weave_yield();
+    weft_sched_destroy(shared);
+    weave_assert(had_it == 6);
+}
+
 /* ---- what begins at the end --------------------------------------------- */
 
 static struct task begins, helps;
@@ -307,6 +353,8 @@ int main(int argc, char **argv)
           .threads = { begin_and_end, make_last } },
         { .name = "what_is_for_one_that_is_busy_wakes_another",
           .threads = { send_to_who_is_busy } },
+        { .name = "those_who_sleep_on_a_worker_have_it_one_after_the_other",
+          .threads = { lend_to_each_other } },
         { .name = "what_helps_at_the_end_goes_on",
           .threads = { offload_late } },
         { .name = "what_helps_at_the_end_waits_for_a_worker",
