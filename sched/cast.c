@@ -13,6 +13,8 @@
  *      those that are played, and a wait is added under the lock of that list.
  *      One that ends leaves the list first, and then plays until all who were
  *      added have gone on: what they wait for is there, or it would be held.
+ *      A task may still begin what waits in its turn, such as a call: who plays
+ *      finds it all the same, for that is alive as long as its threads.
  *      There may be another one at the same address later. Who finds that
  *      waits for a word that has changed, and goes on at once.
  *
@@ -203,13 +205,14 @@ void wf_cast_end(struct seeded *s)
 
 /* With the lock of the names, if there is such a one; else without it. Who has
  * the name of one that is played has it from who began that, and sees that
- * there are some. */
+ * there are some. Who plays needs no list, on which that is no more at its end.
+ */
 static struct seeded *find(const weft_sched *sched)
 {
-    if (!load_relaxed(&played_count))
+    if (!plays && !load_relaxed(&played_count))
         return NULL;
     pthread_mutex_lock(&names);
-    struct seeded *s = played;
+    struct seeded *s = plays && plays->sched == sched ? plays : played;
     while (s && s->sched != sched)
         s = s->next;
     if (!s)

@@ -97,6 +97,20 @@ static void wait_for(_Atomic uint32_t *word)
         wf_sleep_while(word, 0, -1);
 }
 
+static void wait_in_its_time(_Atomic uint32_t *word)
+{
+    while (!load_acquire(word))
+        wf_wait_while(shared, word, 0, -1);
+}
+
+/* With a seed, or 0. */
+static void create(unsigned n, uint64_t seed)
+{
+    weave_assert(!weft_sched_create(
+        &shared, weft_config(sched, .workers = n, .spin_us = 1, .seed = seed),
+        0));
+}
+
 static struct task *is_done(weft_worker *self, struct task *task)
 {
     say(&done);
@@ -232,20 +246,23 @@ static struct task *sleep_twice(weft_worker *self, struct task *task)
     return NULL;
 }
 
-static void lend_to_each_other(void)
+static void lend_to_each_other_with(uint64_t seed)
 {
-    shared = workers(1);
+    create(1, seed);
     once.run = sleep_once;
     twice.run = sleep_twice;
     inject(&once);
     inject(&twice);
     say(&early);
-    wait_for(&done);
+    wait_in_its_time(&done);
     while (load_relaxed(&shared->stand_ins)) /* there may be only so many */
         weave_yield();
     weft_sched_destroy(shared);
     weave_assert(had_it == 6);
 }
+
+static void lend_to_each_other(void) { lend_to_each_other_with(0); }
+static void play_others_meanwhile(void) { lend_to_each_other_with(1); }
 
 /* ---- what begins at the end --------------------------------------------- */
 
@@ -266,8 +283,9 @@ static struct task *go_on(weft_worker *none, struct task *task)
 
 static struct task *go_on_and_wait(weft_worker *none, struct task *task)
 {
+    weave_assert(wf_has_clock(shared) == (wf_seeded_of(shared) != NULL));
     wf_ready(shared, NULL, &ready);
-    wait_for(&done);
+    wait_in_its_time(&done);
     return NULL;
 }
 
@@ -298,9 +316,7 @@ static void begin_late(struct task *(*first)(weft_worker *, struct task *),
                        struct task *(*second)(weft_worker *, struct task *),
                        uint64_t seed)
 {
-    weave_assert(!weft_sched_create(
-        &shared, weft_config(sched, .workers = 1, .spin_us = 1, .seed = seed),
-        0));
+    create(1, seed);
     begins.run = first;
     helps.run = second;
     ready.run = count_third;
@@ -311,6 +327,9 @@ static void begin_late(struct task *(*first)(weft_worker *, struct task *),
 
 static void offload_late(void) { begin_late(offload, go_on, 0); }
 static void wait_late(void) { begin_late(offload, go_on_and_wait, 0); }
+static void play_offload_late(void) { begin_late(offload, go_on, 1); }
+static void play_wait_late(void) { begin_late(offload, go_on_and_wait, 1); }
+static void play_time_late(void) { begin_late(start_timer, NULL, 1); }
 static void time_late(void) { begin_late(start_timer, NULL, 0); }
 
 /* ---- with a seed --------------------------------------------------------- */
@@ -333,6 +352,106 @@ static void play(void)
     }
     weave_assert(calls == 2);
     weft_sched_destroy(sched);
+}
+
+/* What nobody waits for yet is not begun: this one looks at a plain count. */
+static void look_before_waiting(void)
+{
+    create(1, 1);
+    ready.run = count_third;
+    inject(&ready);
+    weave_assert(third == 0);
+    wait_in_its_time(&done);
+    weave_assert(third == 1);
+    weft_sched_destroy(shared);
+}
+
+/* Another thread may still wait, or be about to, when the scheduler goes. */
+static void wait_and_destroy(void)
+{
+    create(1, 1);
+    ready.run = is_done;
+    inject(&ready);
+    say(&is_shared);
+    wait_in_its_time(&done);
+    weft_sched_destroy(shared);
+}
+
+static void wait_too(void)
+{
+    wait_for(&is_shared);
+    wait_in_its_time(&done);
+}
+
+/* Each has a scheduler of its own. */
+static void play_one_of_two(void)
+{
+    weft_sched *sched;
+    weft_future *f;
+    int calls = 0;
+
+    weave_assert(!weft_sched_create(
+        &sched, weft_config(sched, .workers = 1, .seed = 1), 0));
+    weave_assert(!weft_submit(sched, count, &calls, &f, 0));
+    weave_assert(!weft_future_wait(f, -1) && calls == 1);
+    weft_future_destroy(f);
+    weft_sched_destroy(sched);
+}
+
+enum { A_MOMENT = 1000000 /* ns */ };
+
+static struct task *sleep_for_a_moment(weft_worker *self, struct task *task)
+{
+    uint64_t now = weft_sched_now_ns(shared);
+
+    weave_assert(!wf_worker_sleep(self, &early, 0, A_MOMENT));
+    weave_assert(weft_sched_now_ns(shared) == now + A_MOMENT);
+    say(&done);
+    return NULL;
+}
+
+static void wait_for_a_moment(void)
+{
+    create(1, 1);
+    uint64_t now = weft_sched_now_ns(shared);
+    wf_wait_while(shared, &early, 0, A_MOMENT);
+    weave_assert(weft_sched_now_ns(shared) == now + A_MOMENT);
+    ready.run = sleep_for_a_moment;
+    inject(&ready);
+    wait_in_its_time(&done);
+    weft_sched_destroy(shared);
+}
+
+/* Of a thread: what it runs waits, and nothing else has a turn there. */
+static struct task *wait_bound(weft_worker *none, struct task *task)
+{
+    wait_in_its_time(&done);
+    third++;
+    return NULL;
+}
+
+static struct task *come_after(weft_worker *none, struct task *task)
+{
+    weave_assert(third++ == 1);
+    return &twice;
+}
+
+static void wait_on_a_thread(void)
+{
+    weft_thread *thread;
+
+    create(1, 1);
+    weave_assert(!weft_thread_create(&thread, shared, NULL, 0));
+    begins.run = wait_bound;
+    helps.run = come_after;
+    ready.run = is_done;
+    twice.run = nothing;
+    wf_thread_run(thread, &begins);
+    wf_thread_run(thread, &helps);
+    inject(&ready);
+    weft_thread_destroy(thread);
+    weave_assert(third == 2);
+    weft_sched_destroy(shared);
 }
 
 int main(int argc, char **argv)
@@ -362,6 +481,24 @@ int main(int argc, char **argv)
         { .name = "a_timer_that_starts_at_the_end_goes_off",
           .threads = { time_late } },
         { .name = "workers_with_a_seed_take_turns", .threads = { play } },
+        { .name = "with_a_seed_who_sleeps_gives_up_its_turn",
+          .threads = { play_others_meanwhile } },
+        { .name = "with_a_seed_what_helps_at_the_end_goes_on",
+          .threads = { play_offload_late } },
+        { .name = "with_a_seed_what_helps_at_the_end_waits_for_a_worker",
+          .threads = { play_wait_late } },
+        { .name = "with_a_seed_a_timer_that_starts_at_the_end_goes_off",
+          .threads = { play_time_late } },
+        { .name = "with_a_seed_nothing_begins_before_somebody_waits",
+          .threads = { look_before_waiting } },
+        { .name = "with_a_seed_who_waits_outside_outlives_the_scheduler",
+          .threads = { wait_and_destroy, wait_too } },
+        { .name = "two_have_seeds_at_one_time",
+          .threads = { play_one_of_two, play_one_of_two } },
+        { .name = "with_a_seed_time_passes_for_who_waits",
+          .threads = { wait_for_a_moment } },
+        { .name = "with_a_seed_a_thread_waits_in_its_turn",
+          .threads = { wait_on_a_thread } },
         { 0 },
     };
     return weave_main(tests, argc, argv);
