@@ -454,3 +454,37 @@ Test(played, a_scheduler_ends_while_others_wait_for_its_tasks, .timeout = 60)
     }
     weft_sched_destroy(other);
 }
+
+/* What such a task begins as all ends has turns as well. */
+struct late_call {
+    struct task task; /* its first member */
+    weft_sched *sched;
+    int result;
+};
+
+static struct task *wait_in_call(weft_worker *none, struct task *task)
+{
+    struct late_call *c = (struct late_call *)task;
+    weft_future *f;
+
+    cr_assert_eq(weft_submit(c->sched, note, NULL, &f, NULL), 0);
+    c->result = weft_future_wait(f, 60000);
+    weft_future_destroy(f);
+    return NULL;
+}
+
+static int begin_call(weft_worker *self, void *call)
+{
+    return wf_offload(weft_worker_sched(self), call);
+}
+
+Test(played, a_call_that_begins_at_the_end_may_wait, .timeout = 30)
+{
+    weft_sched *s = played(2, 3);
+    struct late_call c = { { .run = wait_in_call }, s, -1 };
+
+    cr_assert_eq(weft_submit(s, begin_call, &c, NULL, NULL), 0);
+    weft_sched_destroy(s);
+    cr_assert_eq(c.result, 0);
+    cr_assert_eq(trail.count, 1);
+}

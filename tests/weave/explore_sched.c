@@ -1,7 +1,6 @@
 /* explore_sched.c: the scheduler as a whole, by its public interface and that
  * of sched/, on a machine of two cores: two workers and who uses them. */
-#include "sched/worker.h"
-#include "tests/weave/world.h"
+#include "tests/weave/within.h"
 
 /* The result is seen, and nothing is left over: no memory, no thread. */
 static void submit_and_wait(unsigned n)
@@ -81,42 +80,6 @@ static void push_and_wait(void)
 
 /* ---- who sleeps is woken ------------------------------------------------ */
 
-static weft_sched *shared;
-static _Atomic uint32_t is_shared, done;
-static struct task ready;
-
-static void say(_Atomic uint32_t *word)
-{
-    store_release(word, 1);
-    wf_wake_all(word);
-}
-
-static void wait_for(_Atomic uint32_t *word)
-{
-    while (!load_acquire(word))
-        wf_sleep_while(word, 0, -1);
-}
-
-static void wait_in_its_time(_Atomic uint32_t *word)
-{
-    while (!load_acquire(word))
-        wf_wait_while(shared, word, 0, -1);
-}
-
-/* With a seed, or 0. */
-static void create(unsigned n, uint64_t seed)
-{
-    weave_assert(!weft_sched_create(
-        &shared, weft_config(sched, .workers = n, .spin_us = 1, .seed = seed),
-        0));
-}
-
-static struct task *is_done(weft_worker *self, struct task *task)
-{
-    say(&done);
-    return NULL;
-}
-
 /* Workers soon sleep, but a thread that waits for nothing is faster. This one
  * is about to. */
 static void wait_until_one_parks(void)
@@ -135,14 +98,6 @@ static void wait_until_one_sleeps(void)
         weave_yield();
 }
 
-static void inject(struct task *task)
-{
-    struct task_list list = { 0 };
-
-    task_list_add(&list, task);
-    wf_inject(shared, &list);
-}
-
 /* It is destroyed as soon as the task has run: who made that ready may not be
  * through yet. */
 static void begin_and_end(void)
@@ -153,12 +108,6 @@ static void begin_and_end(void)
     say(&is_shared);
     wait_for(&done);
     weft_sched_destroy(shared);
-}
-
-static void make_ready(void)
-{
-    wait_for(&is_shared);
-    inject(&ready);
 }
 
 static void make_last(void)
@@ -217,242 +166,14 @@ static void send_to_who_is_busy(void)
 
 /* ---- who sleeps lends its worker ----------------------------------------- */
 
-static struct task once, twice;
-static _Atomic uint32_t early, late; /* that these sleep on */
-static int had_it;                   /* plain: of who is the worker */
-
-static void sleep_on(weft_worker *self, _Atomic uint32_t *word)
-{
-    had_it++;
-    weave_assert(!wf_worker_sleep(self, word, 0, -1));
-    weave_assert(load_acquire(word) && wf_worker_here() == self);
-    had_it++;
-}
-
-static struct task *sleep_once(weft_worker *self, struct task *task)
-{
-    sleep_on(self, &early);
-    say(&late);
-    return NULL;
-}
-
-/* The other one has to be the worker meanwhile, though nobody stands in for
- * either any more. */
-static struct task *sleep_twice(weft_worker *self, struct task *task)
-{
-    sleep_on(self, &early);
-    sleep_on(self, &late);
-    say(&done);
-    return NULL;
-}
-
-static void lend_to_each_other_with(uint64_t seed)
-{
-    create(1, seed);
-    once.run = sleep_once;
-    twice.run = sleep_twice;
-    inject(&once);
-    inject(&twice);
-    say(&early);
-    wait_in_its_time(&done);
-    while (load_relaxed(&shared->stand_ins)) /* there may be only so many */
-        weave_yield();
-    weft_sched_destroy(shared);
-    weave_assert(had_it == 6);
-}
-
 static void lend_to_each_other(void) { lend_to_each_other_with(0); }
-static void play_others_meanwhile(void) { lend_to_each_other_with(1); }
 
 /* ---- what begins at the end --------------------------------------------- */
 
-static struct task begins, helps;
-static struct timer timer;
-static int third; /* plain */
-
-static struct task *count_third(weft_worker *self, struct task *task)
-{
-    third++;
-    return is_done(self, task);
-}
-
-static struct task *go_on(weft_worker *none, struct task *task)
-{
-    return &ready;
-}
-
-static struct task *go_on_and_wait(weft_worker *none, struct task *task)
-{
-    weave_assert(wf_has_clock(shared) == (wf_seeded_of(shared) != NULL));
-    wf_ready(shared, NULL, &ready);
-    wait_in_its_time(&done);
-    return NULL;
-}
-
-static struct task *offload(weft_worker *self, struct task *task)
-{
-    weave_assert(!wf_offload(shared, &helps));
-    return NULL;
-}
-
-static struct task *time_is_over(weft_worker *self, struct task *task)
-{
-    third++;
-    wf_sched_release(shared);
-    return NULL;
-}
-
-static struct task *start_timer(weft_worker *self, struct task *task)
-{
-    timer.task.run = time_is_over;
-    wf_sched_hold(shared);
-    weave_assert(
-        !wf_timer_start(shared, &timer, weft_sched_now_ns(shared) + 1000000));
-    return NULL;
-}
-
-/* A task that holds nothing begins what does, when it may be the end. */
-static void begin_late(struct task *(*first)(weft_worker *, struct task *),
-                       struct task *(*second)(weft_worker *, struct task *),
-                       uint64_t seed)
-{
-    create(1, seed);
-    begins.run = first;
-    helps.run = second;
-    ready.run = count_third;
-    inject(&begins);
-    weft_sched_destroy(shared);
-    weave_assert(third == 1);
-}
-
+static void hold_late(void) { begin_late(hold, NULL, 0); }
 static void offload_late(void) { begin_late(offload, go_on, 0); }
 static void wait_late(void) { begin_late(offload, go_on_and_wait, 0); }
-static void play_offload_late(void) { begin_late(offload, go_on, 1); }
-static void play_wait_late(void) { begin_late(offload, go_on_and_wait, 1); }
-static void play_time_late(void) { begin_late(start_timer, NULL, 1); }
 static void time_late(void) { begin_late(start_timer, NULL, 0); }
-
-/* ---- with a seed --------------------------------------------------------- */
-
-/* Whose turn it is sees all that was done in those before: one plain count does
- * for two tasks, and for who calls, who has a turn too. */
-static void play(void)
-{
-    weft_sched *sched;
-    weft_future *f[2];
-    int calls = 0;
-
-    weave_assert(!weft_sched_create(
-        &sched, weft_config(sched, .workers = 2, .seed = 1), 0));
-    for (unsigned i = 0; i < 2; i++)
-        weave_assert(!weft_submit(sched, count, &calls, &f[i], 0));
-    for (unsigned i = 0; i < 2; i++) {
-        weave_assert(!weft_future_wait(f[i], -1));
-        weft_future_destroy(f[i]);
-    }
-    weave_assert(calls == 2);
-    weft_sched_destroy(sched);
-}
-
-/* What nobody waits for yet is not begun: this one looks at a plain count. */
-static void look_before_waiting(void)
-{
-    create(1, 1);
-    ready.run = count_third;
-    inject(&ready);
-    weave_assert(third == 0);
-    wait_in_its_time(&done);
-    weave_assert(third == 1);
-    weft_sched_destroy(shared);
-}
-
-/* Another thread may still wait, or be about to, when the scheduler goes. */
-static void wait_and_destroy(void)
-{
-    create(1, 1);
-    ready.run = is_done;
-    inject(&ready);
-    say(&is_shared);
-    wait_in_its_time(&done);
-    weft_sched_destroy(shared);
-}
-
-static void wait_too(void)
-{
-    wait_for(&is_shared);
-    wait_in_its_time(&done);
-}
-
-/* Each has a scheduler of its own. */
-static void play_one_of_two(void)
-{
-    weft_sched *sched;
-    weft_future *f;
-    int calls = 0;
-
-    weave_assert(!weft_sched_create(
-        &sched, weft_config(sched, .workers = 1, .seed = 1), 0));
-    weave_assert(!weft_submit(sched, count, &calls, &f, 0));
-    weave_assert(!weft_future_wait(f, -1) && calls == 1);
-    weft_future_destroy(f);
-    weft_sched_destroy(sched);
-}
-
-enum { A_MOMENT = 1000000 /* ns */ };
-
-static struct task *sleep_for_a_moment(weft_worker *self, struct task *task)
-{
-    uint64_t now = weft_sched_now_ns(shared);
-
-    weave_assert(!wf_worker_sleep(self, &early, 0, A_MOMENT));
-    weave_assert(weft_sched_now_ns(shared) == now + A_MOMENT);
-    say(&done);
-    return NULL;
-}
-
-static void wait_for_a_moment(void)
-{
-    create(1, 1);
-    uint64_t now = weft_sched_now_ns(shared);
-    wf_wait_while(shared, &early, 0, A_MOMENT);
-    weave_assert(weft_sched_now_ns(shared) == now + A_MOMENT);
-    ready.run = sleep_for_a_moment;
-    inject(&ready);
-    wait_in_its_time(&done);
-    weft_sched_destroy(shared);
-}
-
-/* Of a thread: what it runs waits, and nothing else has a turn there. */
-static struct task *wait_bound(weft_worker *none, struct task *task)
-{
-    wait_in_its_time(&done);
-    third++;
-    return NULL;
-}
-
-static struct task *come_after(weft_worker *none, struct task *task)
-{
-    weave_assert(third++ == 1);
-    return &twice;
-}
-
-static void wait_on_a_thread(void)
-{
-    weft_thread *thread;
-
-    create(1, 1);
-    weave_assert(!weft_thread_create(&thread, shared, NULL, 0));
-    begins.run = wait_bound;
-    helps.run = come_after;
-    ready.run = is_done;
-    twice.run = nothing;
-    wf_thread_run(thread, &begins);
-    wf_thread_run(thread, &helps);
-    inject(&ready);
-    weft_thread_destroy(thread);
-    weave_assert(third == 2);
-    weft_sched_destroy(shared);
-}
 
 int main(int argc, char **argv)
 {
@@ -480,25 +201,8 @@ int main(int argc, char **argv)
           .threads = { wait_late } },
         { .name = "a_timer_that_starts_at_the_end_goes_off",
           .threads = { time_late } },
-        { .name = "workers_with_a_seed_take_turns", .threads = { play } },
-        { .name = "with_a_seed_who_sleeps_gives_up_its_turn",
-          .threads = { play_others_meanwhile } },
-        { .name = "with_a_seed_what_helps_at_the_end_goes_on",
-          .threads = { play_offload_late } },
-        { .name = "with_a_seed_what_helps_at_the_end_waits_for_a_worker",
-          .threads = { play_wait_late } },
-        { .name = "with_a_seed_a_timer_that_starts_at_the_end_goes_off",
-          .threads = { play_time_late } },
-        { .name = "with_a_seed_nothing_begins_before_somebody_waits",
-          .threads = { look_before_waiting } },
-        { .name = "with_a_seed_who_waits_outside_outlives_the_scheduler",
-          .threads = { wait_and_destroy, wait_too } },
-        { .name = "two_have_seeds_at_one_time",
-          .threads = { play_one_of_two, play_one_of_two } },
-        { .name = "with_a_seed_time_passes_for_who_waits",
-          .threads = { wait_for_a_moment } },
-        { .name = "with_a_seed_a_thread_waits_in_its_turn",
-          .threads = { wait_on_a_thread } },
+        { .name = "what_is_held_at_the_end_goes_on",
+          .threads = { hold_late, make_ready_and_release } },
         { 0 },
     };
     return weave_main(tests, argc, argv);
