@@ -1,11 +1,11 @@
-/* explore_items.c: items that pend, are late, are asked to end, or wait for
- * bytes, by workers and who completes them, cancels, or feeds. */
+/* explore_items.c: items that pend, are late, are asked to end, or are tried
+ * again, by workers and who completes them, cancels, or looks. */
 #include <errno.h>
 
 #include "sched/atomic.h"
 #include "tests/weave/world.h"
 
-enum { ITEMS = 2, COST = 8 };
+enum { ITEMS = 2 };
 
 struct number {
     int value, stages;
@@ -17,6 +17,7 @@ static struct weft_run *run;
 static int made, seen[ITEMS]; /* plain: of each item its own */
 static struct number *pending[ITEMS];
 static _Atomic bool pends_now[ITEMS], is_shared, is_left, is_over;
+static _Atomic bool is_made, is_called;
 static _Atomic int asked; /* of all items */
 
 static void wait_until(_Atomic bool *that)
@@ -30,6 +31,7 @@ static int make(weft_worker *self, void *item, void *ctx)
     if (made == ITEMS)
         return WEFT_END;
     *(struct number *)item = (struct number){ .value = made++ };
+    store_release(&is_made, true);
     return 0;
 }
 
@@ -151,6 +153,171 @@ static void cancel(void)
     store_release(&is_left, true);
 }
 
+/* What is only asked to end as the run is cancelled has a timer for that. */
+static void run_what_could_be_asked(void)
+{
+    begin_with(weft_config(stage, .name = "pends", .fn = pends, .tokens = 2,
+                           .cancel = ask),
+               0);
+    weave_assert(wait_for_end() == 0 && load_relaxed(&asked) == 0);
+    leave();
+}
+
+/* ---- who pends until asked ----------------------------------------------- */
+
+/* Plain: whoever asks does so after the return, and completes it. */
+static int pends_until_asked(weft_worker *self, void *item, void *ctx)
+{
+    ++*(int *)ctx;
+    store_release(&is_called, true);
+    return WEFT_PENDING;
+}
+
+static void end_input(void *item, void *ctx)
+{
+    weave_assert(--*(int *)ctx == 0);
+    weft_complete(NULL, item, WEFT_END);
+}
+
+static void give_up(void *item, void *ctx)
+{
+    weave_assert(--*(int *)ctx == 0);
+    weft_complete(NULL, item, -ECANCELED);
+}
+
+static int gather(weft_worker *self, void *batch, void *item, void *ctx)
+{
+    return 0;
+}
+
+static void start(weft_pipeline *p)
+{
+    weave_assert(!weft_pipeline_compile(&plan, p, 0));
+    weft_pipeline_destroy(p);
+    sched = workers(2);
+    weave_assert(!weft_start(&run, sched, plan, 0));
+}
+
+static void reset(void *item, void *ctx)
+{
+    ((struct number *)item)->value = -1;
+}
+
+static weft_pipeline *drawing(unsigned slots)
+{
+    return weft_pipeline_create(
+        weft_config(pipeline, .items = { .bytes = sizeof(struct number),
+                                         .slots = slots,
+                                         .reset = reset }));
+}
+
+static void gathers(weft_pipeline *p)
+{
+    weft_gather(
+        p,
+        weft_config(gather, .name = "gather", .fn = gather, .count = ITEMS,
+                    .items = { .bytes = sizeof(struct number), .slots = 1 }));
+    weft_consumer(p, WEFT_ANY);
+}
+
+static void drain_source(bool pends)
+{
+    weft_pipeline *p = drawing(1);
+    int calls = 0;
+
+    weft_source_with(p, weft_config(source, .name = "pends",
+                                    .fn = pends_until_asked, .ctx = &calls,
+                                    .cancel = end_input));
+    weft_stage(p, weft_config(stage, .name = "end", .fn = end));
+    start(p);
+    if (pends)
+        wait_until(&is_called);
+    weft_drain(run);
+    weave_assert(weft_wait(run, -1, 0) == 0 && calls == 0);
+    leave();
+}
+
+static void drain_what_begins(void) { drain_source(false); }
+static void drain_what_pends(void) { drain_source(true); }
+
+/* The batch that it might come into is of the segment that comes after. */
+static void cancel_item(_Atomic bool *when)
+{
+    weft_pipeline *p = drawing(1);
+    int calls = 0;
+
+    weft_source(p, "make", make, 0);
+    weft_stage(p, weft_config(stage, .name = "pends", .fn = pends_until_asked,
+                              .ctx = &calls, .cancel = give_up, .tokens = 1));
+    gathers(p);
+    start(p);
+    wait_until(when);
+    weft_cancel(run);
+    weave_assert(weft_wait(run, -1, 0) == -ECANCELED && calls == 0);
+    leave();
+}
+
+static void cancel_what_begins(void) { cancel_item(&is_made); }
+static void cancel_what_pends(void) { cancel_item(&is_called); }
+
+/* ... which does not end before it was. */
+static void take_until_told(void)
+{
+    weft_pipeline *p = drawing(1);
+    void *item;
+
+    weft_source(p, "make", make, 0);
+    weft_stage(p, weft_config(stage, .name = "pends", .fn = pends));
+    weft_consumer(p, WEFT_ANY);
+    start(p);
+    weave_assert(weft_next(run, &item, -1, 0) == -ECANCELED);
+    store_release(&is_over, true);
+    weave_assert(weft_wait(run, -1, 0) == -ECANCELED);
+    wait_until(&is_left);
+    leave();
+}
+
+static void cancel_and_complete(void)
+{
+    wait_until(&pends_now[0]);
+    weft_cancel(run);
+    wait_until(&is_over);
+    weft_complete(NULL, pending[0], 0);
+    store_release(&is_left, true);
+}
+
+/* Plain: the item does not go on meanwhile, though it is completed. */
+static void ask_slowly(void *item, void *ctx)
+{
+    struct number *n = item;
+
+    store_release(&is_called, true);
+    weave_yield();
+    weave_assert(n->value == 0);
+}
+
+static void cancel_what_is_asked(void)
+{
+    weft_pipeline *p = drawing(1);
+
+    weft_source(p, "make", make, 0);
+    weft_stage(p, weft_config(stage, .name = "pends", .fn = pends,
+                              .cancel = ask_slowly));
+    start(p);
+    wait_until(&pends_now[0]);
+    weft_cancel(run);
+    weave_assert(weft_wait(run, -1, 0) == -ECANCELED);
+    wait_until(&is_left);
+    leave();
+}
+
+static void complete_what_is_asked(void)
+{
+    wait_until(&is_called);
+    weft_complete(NULL, pending[0], 0);
+    store_release(&is_left, true);
+}
+
 /* ---- a thread of its own ------------------------------------------------- */
 
 /* Plain: only the stage's thread calls it. */
@@ -201,6 +368,39 @@ static void run_what_has_a_deadline(void)
     leave();
 }
 
+/* Nobody asks what has its result. */
+static void end_while_cancelled(unsigned attempts, weft_stage_fn *fn)
+{
+    begin_with(weft_config(stage, .name = "work", .fn = fn, .tokens = 1,
+                           .retry = { .attempts = attempts, .first_ms = 1 },
+                           .cancel = ask),
+               0);
+    int rc = weft_wait(run, -1, 0);
+    weave_assert(rc == -ECANCELED || (rc == 0 && seen[0] == 2 && seen[1] == 2));
+    weave_assert(load_relaxed(&asked) == 0);
+    wait_until(&is_left);
+    leave();
+}
+
+static int fail_first(weft_worker *self, void *item, void *ctx)
+{
+    return weft_item_attempt(item) == 1 ? -EAGAIN : work(self, item, ctx);
+}
+
+static void return_while_cancelled(void) { end_while_cancelled(1, work); }
+static void retry_while_cancelled(void) { end_while_cancelled(2, fail_first); }
+
+static void run_what_is_tried_again(void)
+{
+    begin_with(
+        weft_config(stage, .name = "fails", .fn = fail_first, .tokens = 1,
+                    .retry = { .attempts = 2, .first_ms = 1 }, .cancel = ask),
+        0);
+    weave_assert(weft_wait(run, -1, 0) == 0 && seen[0] == 2 && seen[1] == 2);
+    weave_assert(load_relaxed(&asked) == 0);
+    leave();
+}
+
 static void run_what_is_looked_at(void)
 {
     begin_with(weft_config(stage, .name = "work", .fn = work, .tokens = 2), 0);
@@ -221,71 +421,6 @@ static void look(void)
     store_release(&is_left, true);
 }
 
-/* ---- bytes --------------------------------------------------------------- */
-
-static void begin_with_bytes_for_one(void)
-{
-    weft_pipeline *p = weft_pipeline_create(
-        weft_config(pipeline,
-                    .items = { .bytes = sizeof(struct number),
-                               .cost = COST,
-                               .slots = ITEMS },
-                    .budget_bytes = COST));
-
-    weft_source_fed(p, "fed");
-    weft_consumer(p, WEFT_INPUT);
-    weave_assert(!weft_pipeline_compile(&plan, p, 0));
-    weft_pipeline_destroy(p);
-    sched = workers(1);
-    weave_assert(!weft_start(&run, sched, plan, 0));
-    store_release(&is_shared, true);
-}
-
-static int take(void)
-{
-    int taken = 0, rc;
-    void *item;
-
-    while ((rc = weft_next(run, &item, -1, 0)) == 1) {
-        weave_assert(((struct number *)item)->value == taken++);
-        weft_release(item);
-    }
-    return rc ? rc : taken;
-}
-
-static void take_each(void)
-{
-    begin_with_bytes_for_one();
-    weave_assert(take() == ITEMS);
-    wait_until(&is_left);
-    leave();
-}
-
-/* Nobody takes an item, so the second is never fed. */
-static void cancel_who_waits(void)
-{
-    begin_with_bytes_for_one();
-    weft_cancel(run);
-    wait_until(&is_left);
-    weave_assert(weft_wait(run, -1, 0) == -ECANCELED);
-    leave();
-}
-
-static void fill(void *item, int number)
-{
-    *(struct number *)item = (struct number){ .value = number };
-}
-
-static void feed(int timeout_ms)
-{
-    wait_until(&is_shared);
-    feed_all_of(run, ITEMS, timeout_ms, fill);
-    store_release(&is_left, true);
-}
-
-static void feed_each(void) { feed(-1); }
-static void feed_by_moments(void) { feed(1); }
-
 static const struct weave_test tests[] = {
     { .name = "an_item_that_pends_goes_on_when_it_has_returned_and_is_complete",
       .threads = { run_what_pends, complete_each } },
@@ -293,19 +428,33 @@ static const struct weave_test tests[] = {
       .threads = { run_what_may_be_late, complete_each } },
     { .name = "a_pending_item_is_asked_to_end_as_the_run_is_cancelled",
       .threads = { run_what_is_cancelled, complete_each, cancel } },
+    { .name = "a_source_that_is_to_pend_is_asked_to_end_by_a_drain",
+      .threads = { drain_what_begins } },
+    { .name = "a_source_that_pends_is_asked_to_end_by_a_drain",
+      .threads = { drain_what_pends } },
+    { .name = "what_is_to_pend_before_a_gather_is_asked_to_end",
+      .threads = { cancel_what_begins } },
+    { .name = "what_pends_before_a_gather_is_asked_to_end",
+      .threads = { cancel_what_pends } },
+    { .name = "who_takes_hears_of_a_cancel_while_an_item_pends",
+      .threads = { take_until_told, cancel_and_complete } },
+    { .name = "an_item_does_not_go_on_while_it_is_asked",
+      .threads = { cancel_what_is_asked, complete_what_is_asked } },
     { .name = "an_attempt_that_returns_is_in_time_or_late",
       .threads = { run_what_has_a_deadline } },
+    { .name = "what_could_be_asked_to_end_does_not_wait_for_that",
+      .threads = { run_what_could_be_asked, complete_each } },
+    { .name = "what_returns_is_not_asked_to_end",
+      .threads = { return_while_cancelled, cancel } },
+    { .name = "an_item_is_tried_again_without_its_token",
+      .threads = { run_what_is_tried_again } },
+    { .name = "an_item_is_tried_again_or_cancelled",
+      .threads = { retry_while_cancelled, cancel } },
     { .name = "an_item_goes_to_a_thread_and_comes_back",
       .threads = { run_pinned } },
     { .name = "so_it_does_in_turns_with_a_seed", .threads = { play_pinned } },
     { .name = "who_looks_does_so_before_the_end_or_after_it",
       .threads = { run_what_is_looked_at, look } },
-    { .name = "who_feeds_waits_for_bytes_and_has_them",
-      .threads = { take_each, feed_each } },
-    { .name = "who_waits_for_bytes_for_a_moment_loses_none",
-      .threads = { take_each, feed_by_moments } },
-    { .name = "who_waits_for_bytes_hears_of_a_cancel",
-      .threads = { cancel_who_waits, feed_each } },
     { 0 },
 };
 

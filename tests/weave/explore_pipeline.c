@@ -1,6 +1,7 @@
 /* explore_pipeline.c: pipelines of a few items, by two workers. */
 #include <errno.h>
 
+#include "sched/atomic.h"
 #include "tests/weave/world.h"
 
 /* With SLOTS_FOR_BURSTS the source fills two items a turn. */
@@ -10,9 +11,10 @@ struct number {
     int value, stages;
 };
 
-static int made;          /* plain: one item of the source at a time */
-static int seen[ITEMS];   /* plain: of each item its own */
-static int alone, in_row; /* plain: of the stage that has one token */
+static _Atomic bool is_called; /* an item that others wait for */
+static int made;               /* plain: one item of the source at a time */
+static int seen[ITEMS];        /* plain: of each item its own */
+static int alone, in_row;      /* plain: of the stage that has one token */
 
 static int make(weft_worker *self, void *item, void *ctx)
 {
@@ -153,6 +155,88 @@ static void take_them(void)
     weft_sched_destroy(sched);
 }
 
+/* ---- epochs and pieces --------------------------------------------------- */
+
+static int one = 1, two = 2; /* in the first epoch; the second has one */
+
+static int make_epochs(weft_worker *self, void *item, void *ctx)
+{
+    static bool has_ended;
+    int first = *(int *)ctx;
+
+    if (made != first || has_ended)
+        return made == first + 1 ? WEFT_END : make(self, item, ctx);
+    has_ended = true;
+    return WEFT_EPOCH;
+}
+
+/* The first is late. */
+static int work_late(weft_worker *self, void *item, void *ctx)
+{
+    int value = ((struct number *)item)->value;
+
+    if (value == 2)
+        store_release(&is_called, true);
+    while (value == 0 && !load_acquire(&is_called))
+        weave_yield();
+    return 0;
+}
+
+static void take_epochs(weft_stage_fn *fn)
+{
+    weft_pipeline *p = drawing(ITEMS);
+    struct weft_run *r;
+    void *item;
+
+    weft_source(p, "make", make_epochs, &two);
+    weft_stage(p, weft_config(stage, .name = "work", .fn = fn, .tokens = 2));
+    weft_consumer(p, WEFT_ANY);
+    weft_plan *plan = compiled(p);
+    weft_sched *sched = workers(2);
+    weave_assert(!weft_start(&r, sched, plan, 0));
+    for (int taken = 0, rc; (rc = weft_next(r, &item, -1, 0)); taken++) {
+        weave_assert(rc == (taken == 2 ? WEFT_EPOCH : 1));
+        if (rc == 1) {
+            weave_assert(((struct number *)item)->value / 2 == taken / 2);
+            seen[((struct number *)item)->value]++;
+            weft_release(item);
+        }
+    }
+    weave_assert(seen[0] == 1 && seen[1] == 1 && seen[2] == 1);
+    weft_run_destroy(r);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
+
+static void take_epochs_as_they_come(void) { take_epochs(work); }
+static void take_epochs_late(void) { take_epochs(work_late); }
+
+/* Of each item two, as long as there is one. */
+static int scatter(weft_worker *self, void *item, void *piece, void *ctx)
+{
+    struct number *n = item;
+
+    if (n->stages == 2)
+        return WEFT_END;
+    *(struct number *)piece =
+        (struct number){ .value = 2 * n->value + n->stages++, .stages = 2 };
+    return 0;
+}
+
+static void scatter_them(void)
+{
+    weft_pipeline *p = drawing(FEW_SLOTS);
+
+    weft_source(p, "make", make_epochs, &one);
+    weft_scatter(p, weft_config(scatter, .name = "scatter", .fn = scatter,
+                                .items = { .bytes = sizeof(struct number),
+                                           .slots = FEW_SLOTS }));
+    weft_stage(p, weft_config(stage, .name = "end", .fn = end, .tokens = 2));
+    run(compiled(p), 0);
+}
+
+/* ---- who stops it -------------------------------------------------------- */
+
 static void stop_it(unsigned slots)
 {
     weft_plan *plan = three_stages(slots, work, WEFT_ANY, 2);
@@ -163,6 +247,41 @@ static void stop_it(unsigned slots)
     weft_cancel(r);
     int rc = weft_wait(r, -1, 0);
     weave_assert(rc == 0 || rc == -ECANCELED);
+    weft_run_destroy(r);
+    weft_plan_destroy(plan);
+    weft_sched_destroy(sched);
+}
+
+/* The second fails, the first comes after it. */
+static int fail_late(weft_worker *self, void *item, void *ctx)
+{
+    int rc = fails(self, item, ctx);
+
+    if (rc)
+        store_release(&is_called, true);
+    while (!load_acquire(&is_called))
+        weave_yield();
+    return rc;
+}
+
+/* Nobody takes what would come out. */
+static void stop_what_fails(void)
+{
+    weft_pipeline *p = drawing(FEW_SLOTS);
+    struct weft_run *r;
+
+    weft_source(p, "make", make, 0);
+    weft_stage(
+        p, weft_config(stage, .name = "fails", .fn = fail_late, .tokens = 2));
+    weft_consumer(p, WEFT_ANY);
+    weft_plan *plan = compiled(p);
+    weft_sched *sched = workers(2);
+    weave_assert(!weft_start(&r, sched, plan, 0));
+    while (!load_acquire(&is_called))
+        weave_yield();
+    weft_cancel(r);
+    int rc = weft_wait(r, -1, 0);
+    weave_assert(rc == -EIO || rc == -ECANCELED);
     weft_run_destroy(r);
     weft_plan_destroy(plan);
     weft_sched_destroy(sched);
@@ -179,6 +298,13 @@ int main(int argc, char **argv)
         { .name = "items_enter_in_order", .threads = { few_in_order } },
         { .name = "a_failure_ends_the_run", .threads = { few_with_a_failure } },
         { .name = "a_consumer_gets_all_in_order", .threads = { take_them } },
+        { .name = "an_epoch_ends_after_its_items",
+          .threads = { take_epochs_as_they_come } },
+        { .name = "items_of_the_next_epoch_wait_for_the_end_of_one",
+          .threads = { take_epochs_late } },
+        { .name = "each_piece_passes_all_stages", .threads = { scatter_them } },
+        { .name = "a_failure_takes_back_no_cancel",
+          .threads = { stop_what_fails } },
         { .name = "a_cancelled_pipeline_ends", .threads = { stop_few } },
         { .name = "a_burst_passes_all_stages", .threads = { bursts_any } },
         { .name = "one_token_keeps_bursts_apart", .threads = { bursts_alone } },

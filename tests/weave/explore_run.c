@@ -13,7 +13,7 @@ static struct weft_run *run;
 static _Atomic bool is_shared, is_left; /* the run, and by the other thread */
 static int calls[NODES];                /* plain: of each node its own */
 static int ends, result;                /* plain: of on_end */
-static int fed, seen[ITEMS];            /* plain: one after the other */
+static int fed, made, seen[ITEMS];      /* plain: one after the other */
 
 static void ended(struct weft_run *it, int rc, void *ctx)
 {
@@ -21,13 +21,15 @@ static void ended(struct weft_run *it, int rc, void *ctx)
     result = rc;
 }
 
-static void start(void)
+static void start_with(unsigned deadline_ms)
 {
-    struct weft_run_config config = { .size = sizeof config, .on_end = ended };
-
-    weave_assert(!weft_start_with(&run, sched, plan, &config, 0));
+    weave_assert(!weft_start_with(
+        &run, sched, plan,
+        weft_config(run, .on_end = ended, .deadline_ms = deadline_ms), 0));
     store_release(&is_shared, true);
 }
+
+static void start(void) { start_with(0); }
 
 static void wait_for_run(void)
 {
@@ -198,6 +200,124 @@ static void take_and_cancel(void)
     leave_pipeline(-ECANCELED);
 }
 
+/* ---- stopped from outside, or by a deadline ------------------------------ */
+
+/* With one slot: the next is not made before the first is released. */
+static int make_for_ever(weft_worker *self, void *item, void *ctx)
+{
+    *(int *)item = made++;
+    return 0;
+}
+
+static int make_each(weft_worker *self, void *item, void *ctx)
+{
+    return made == ITEMS ? WEFT_END : make_for_ever(self, item, ctx);
+}
+
+static void begin_source(weft_stage_fn *fn, bool is_taken, unsigned deadline_ms)
+{
+    weft_pipeline *p = weft_pipeline_create(
+        weft_config(pipeline, .items = { .bytes = sizeof(int), .slots = 1 }));
+
+    weft_source(p, "make", fn, 0);
+    if (is_taken)
+        weft_consumer(p, WEFT_INPUT);
+    else
+        weft_stage(p, weft_config(stage, .name = "pass", .fn = pass));
+    weave_assert(!weft_pipeline_compile(&plan, p, 0));
+    weft_pipeline_destroy(p);
+    sched = workers(2);
+    start_with(deadline_ms);
+}
+
+/* That there will be no other is told while it has the one. */
+static void take_one(void)
+{
+    void *item, *other;
+    int rc = weft_next(run, &item, -1, 0);
+
+    if (rc == 1) {
+        weave_assert(weft_next(run, &other, -1, 0) <= 0);
+        weft_release(item);
+    }
+}
+
+static void take_one_of_many(void)
+{
+    begin_source(make_for_ever, true, 0);
+    take_one();
+    leave_pipeline(0);
+}
+
+static void take_one_in_vain(void)
+{
+    begin_source(make_for_ever, true, 0);
+    take_one();
+    leave_pipeline(-ECANCELED);
+}
+
+static void drain(void)
+{
+    wait_for_run();
+    weft_drain(run);
+    store_release(&is_left, true);
+}
+
+static void feed_until_told(void)
+{
+    void *item;
+    int rc;
+
+    wait_for_run();
+    while (!(rc = weft_reserve(run, 0, &item, -1, 0)))
+        weft_feed(item);
+    weave_assert(rc == -EPIPE);
+    store_release(&is_left, true);
+}
+
+/* Who waits for a slot is told while none is free. */
+static void take_and_drain(void)
+{
+    void *item;
+
+    begin_pipeline();
+    weave_assert(weft_next(run, &item, -1, 0) == 1);
+    weft_drain(run);
+    while (!load_acquire(&is_left))
+        weave_yield();
+    weft_release(item);
+    weave_assert(weft_next(run, &item, -1, 0) == 0);
+    leave_pipeline(0);
+}
+
+static void stop_what_is_over(void)
+{
+    begin_source(make_each, false, 0);
+    weave_assert(weft_wait(run, -1, 0) == 0);
+    weft_drain(run);
+    weft_cancel(run);
+    weave_assert(weft_wait(run, -1, 0) == 0);
+    weft_run_destroy(run);
+    finish(0);
+}
+
+static void run_to_a_deadline(void)
+{
+    begin_source(make_each, false, 1);
+    int rc = weft_wait(run, -1, 0);
+    weave_assert((rc == 0 && made == ITEMS) || rc == -ETIMEDOUT);
+    weft_run_destroy(run);
+    finish(rc);
+}
+
+static void take_one_until_a_deadline(void)
+{
+    begin_source(make_for_ever, true, 1);
+    take_one();
+    weft_run_destroy(run);
+    finish(-ETIMEDOUT);
+}
+
 int main(int argc, char **argv)
 {
     const struct weave_test tests[] = {
@@ -214,6 +334,18 @@ int main(int argc, char **argv)
           .threads = { take_by_moments, feed_by_moments } },
         { .name = "who_feeds_and_who_takes_hear_of_a_cancel",
           .threads = { take_and_cancel, feed_all } },
+        { .name = "who_feeds_hears_of_a_drain",
+          .threads = { take_and_drain, feed_until_told } },
+        { .name = "a_source_that_waits_for_a_slot_is_ended_by_a_drain",
+          .threads = { take_one_of_many, drain } },
+        { .name = "a_source_that_waits_for_a_slot_is_ended_by_a_cancel",
+          .threads = { take_one_in_vain, cancel } },
+        { .name = "what_is_over_is_not_stopped_any_more",
+          .threads = { stop_what_is_over } },
+        { .name = "a_run_ends_in_time_or_by_its_deadline",
+          .threads = { run_to_a_deadline } },
+        { .name = "who_takes_hears_of_a_deadline",
+          .threads = { take_one_until_a_deadline } },
         { 0 },
     };
     return weave_main(tests, argc, argv);
