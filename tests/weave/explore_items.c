@@ -401,6 +401,25 @@ static void run_what_is_tried_again(void)
     leave();
 }
 
+static int cancel_here(weft_worker *self, void *item, void *ctx)
+{
+    ++*(int *)ctx;
+    wait_until(&is_shared);
+    weft_cancel(run);
+    return 0;
+}
+
+static void run_until_one_cancels(void)
+{
+    int calls = 0;
+
+    begin_with(weft_config(stage, .name = "cancel", .fn = cancel_here,
+                           .ctx = &calls, .tokens = 1),
+               0);
+    weave_assert(weft_wait(run, -1, 0) == -ECANCELED && calls == 1);
+    leave();
+}
+
 static void run_what_is_looked_at(void)
 {
     begin_with(weft_config(stage, .name = "work", .fn = work, .tokens = 2), 0);
@@ -453,6 +472,8 @@ static const struct weave_test tests[] = {
     { .name = "an_item_goes_to_a_thread_and_comes_back",
       .threads = { run_pinned } },
     { .name = "so_it_does_in_turns_with_a_seed", .threads = { play_pinned } },
+    { .name = "nothing_begins_after_a_cancel",
+      .threads = { run_until_one_cancels } },
     { .name = "who_looks_does_so_before_the_end_or_after_it",
       .threads = { run_what_is_looked_at, look } },
     { 0 },

@@ -5,16 +5,17 @@
 #include "tests/weave/world.h"
 
 /* With SLOTS_FOR_BURSTS the source fills two items a turn. */
-enum { ITEMS = 4, FEW_SLOTS = 2, SLOTS_FOR_BURSTS = 8 };
+enum { ITEMS = 4, FEW_SLOTS = 2, LATE_SLOTS = 3, SLOTS_FOR_BURSTS = 8 };
 
 struct number {
     int value, stages;
 };
 
-static _Atomic bool is_called; /* an item that others wait for */
-static int made;               /* plain: one item of the source at a time */
-static int seen[ITEMS];        /* plain: of each item its own */
-static int alone, in_row;      /* plain: of the stage that has one token */
+static _Atomic bool is_called;  /* an item that others wait for */
+static int made;                /* plain: one item of the source at a time */
+static int seen[ITEMS];         /* plain: of each item its own */
+static _Atomic(void *) pending; /* item */
+static int alone, in_row;       /* plain: of the stage that has one token */
 
 static int make(weft_worker *self, void *item, void *ctx)
 {
@@ -28,6 +29,18 @@ static int work(weft_worker *self, void *item, void *ctx)
 {
     ((struct number *)item)->stages++;
     return 0;
+}
+
+/* The first is late. */
+static int work_late(weft_worker *self, void *item, void *ctx)
+{
+    int value = ((struct number *)item)->value;
+
+    if (value == 2)
+        store_release(&is_called, true);
+    while (value == 0 && !load_acquire(&is_called))
+        weave_yield();
+    return work(self, item, ctx);
 }
 
 static int work_alone(weft_worker *self, void *item, void *ctx)
@@ -111,6 +124,51 @@ static void in_input_order(unsigned slots)
     run(three_stages(slots, in_order, WEFT_INPUT, 1), 0);
 }
 
+/* What has come early waits for its turn, then for the token. */
+static void late_in_order(void)
+{
+    weft_pipeline *p = drawing(LATE_SLOTS);
+
+    weft_source(p, "make", make, 0);
+    weft_stage(
+        p, weft_config(stage, .name = "late", .fn = work_late, .tokens = 2));
+    weft_stage(p, weft_config(stage, .name = "second", .fn = in_order,
+                              .order = WEFT_INPUT, .tokens = 1));
+    weft_stage(p, weft_config(stage, .name = "end", .fn = end, .tokens = 2));
+    run(compiled(p), 0);
+}
+
+/* The first is not complete before the third has begun. */
+static int pend_first(weft_worker *self, void *item, void *ctx)
+{
+    int value = ((struct number *)item)->value;
+
+    seen[value]++;
+    if (value == 2)
+        store_release(&is_called, true);
+    if (value)
+        return 0;
+    store_release(&pending, item);
+    return WEFT_PENDING;
+}
+
+static void use_what_is_kept(void)
+{
+    weft_pipeline *p = drawing(LATE_SLOTS);
+
+    weft_source(p, "make", make, 0);
+    weft_stage(
+        p, weft_config(stage, .name = "pend", .fn = pend_first, .tokens = 2));
+    run(compiled(p), 0);
+}
+
+static void complete_first(void)
+{
+    while (!load_acquire(&is_called) || !load_acquire(&pending))
+        weave_yield();
+    weft_complete(NULL, load_relaxed(&pending), 0);
+}
+
 static void few_any(void) { any_order(FEW_SLOTS); }
 static void few_alone(void) { one_token(FEW_SLOTS); }
 static void few_in_order(void) { in_input_order(FEW_SLOTS); }
@@ -168,18 +226,6 @@ static int make_epochs(weft_worker *self, void *item, void *ctx)
         return made == first + 1 ? WEFT_END : make(self, item, ctx);
     has_ended = true;
     return WEFT_EPOCH;
-}
-
-/* The first is late. */
-static int work_late(weft_worker *self, void *item, void *ctx)
-{
-    int value = ((struct number *)item)->value;
-
-    if (value == 2)
-        store_release(&is_called, true);
-    while (value == 0 && !load_acquire(&is_called))
-        weave_yield();
-    return 0;
 }
 
 static void take_epochs(weft_stage_fn *fn)
@@ -296,6 +342,10 @@ int main(int argc, char **argv)
         { .name = "each_item_passes_all_stages", .threads = { few_any } },
         { .name = "one_token_keeps_items_apart", .threads = { few_alone } },
         { .name = "items_enter_in_order", .threads = { few_in_order } },
+        { .name = "items_that_come_early_enter_in_order",
+          .threads = { late_in_order } },
+        { .name = "a_token_that_is_kept_is_there_for_another",
+          .threads = { use_what_is_kept, complete_first } },
         { .name = "a_failure_ends_the_run", .threads = { few_with_a_failure } },
         { .name = "a_consumer_gets_all_in_order", .threads = { take_them } },
         { .name = "an_epoch_ends_after_its_items",
