@@ -62,13 +62,19 @@ static inline struct task *start_call(weft_worker *self, struct task *task)
     return NULL;
 }
 
-static inline void start(weft_sched *sched, struct call *c)
+static inline void start_by(weft_sched *sched, struct call *c,
+                            struct task *(*run)(weft_worker *, struct task *))
 {
     c->io.done = over;
     c->io.ctx = c;
-    c->task.run = start_call;
+    c->task.run = run;
     store_relaxed(&c->times, 0);
     wf_ready(sched, NULL, &c->task);
+}
+
+static inline void start(weft_sched *sched, struct call *c)
+{
+    start_by(sched, c, start_call);
 }
 
 static weft_sched *played; /* by a seed, or NULL */

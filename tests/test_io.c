@@ -405,24 +405,48 @@ static int refused_child(unsigned number, unsigned error, const char *part)
     return rc;
 }
 
+/* A pipe that is full, so that a write to it stays under way: else a part of it
+ * would be done, and the rest may not have been begun yet. */
+static bool make_full(int full[2])
+{
+    static char much[1 << 20];
+
+    if (pipe2(full, O_CLOEXEC))
+        return false;
+    int room = fcntl(full[1], F_GETPIPE_SZ);
+    return room > 0 && room <= (int)sizeof much &&
+           write(full[1], much, (size_t)room) == room;
+}
+
+static _Atomic uint32_t begun;
+
+static struct task *begin(weft_worker *self, struct task *task)
+{
+    start_call(self, task);
+    add_release(&begun, 1); /* for who waits for both */
+    return NULL;
+}
+
 /* Something of each kind is under way when the kernel begins to refuse: a poll,
  * which is asked again, and a write, of which nobody knows. */
 static int lose_the_ring(unsigned number, unsigned error, const char *part)
 {
     int ends[2], full[2];
-    static char much[1 << 20];
+    static char more[4096];
     struct call wait = { .io = { .op = WEFT_IO_POLL, .flags = POLLIN } };
     struct call fill = {
-        .io = { .op = WEFT_IO_WRITE, .data = much, .bytes = sizeof much }
+        .io = { .op = WEFT_IO_WRITE, .data = more, .bytes = sizeof more }
     };
     weft_sched *sched = make_sched(2, WEFT_IO_RING);
 
-    if (pipe2(ends, O_CLOEXEC) || pipe2(full, O_CLOEXEC))
+    if (pipe2(ends, O_CLOEXEC) || !make_full(full))
         return 13;
     wait.io.fd = ends[0];
     fill.io.fd = full[1];
-    start(sched, &wait);
-    start(sched, &fill);
+    start_by(sched, &wait, begin);
+    start_by(sched, &fill, begin);
+    while (load_acquire(&begun) < 2) /* what begin() did */
+        usleep(50);
     if (use_everything(sched) || tells(sched, "given up"))
         return 14; /* and these came after the two */
     if (refuse(number, error))
@@ -455,6 +479,8 @@ static void check_refusal(unsigned number, unsigned error, const char *part,
         _exit(child_of(number, error, part));
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert(WIFEXITED(status));
+    if (WEXITSTATUS(status))
+        fprintf(stderr, "the child ended with %d\n", WEXITSTATUS(status));
     cr_assert_eq(WEXITSTATUS(status), 0);
     snprintf(command, sizeof command, "rm -r %s", folder);
     cr_assert_eq(system(command), 0);
