@@ -67,7 +67,9 @@ struct weft_io {
 /* [worker] 0: done, see io->result, `done` is not called. A negative errno:
  * failed, `done` is not called. WEFT_PENDING: `done` will be called.
  * Outside a worker: -EPERM.
- * LOAD reads regular files: a directory is -EISDIR, anything else -EINVAL. */
+ * LOAD reads regular files: a directory is -EISDIR, anything else -EINVAL.
+ * READ and WRITE are for files that have offsets: a pipe or a socket may fail
+ * with -ESPIPE. POLL it, and read what is there yourself. */
 int weft_io_start(weft_worker *self, struct weft_io *io);
 
 /* [any] Asks that an operation ends early. Its `done` is called in any case,
