@@ -18,7 +18,6 @@ struct child {
     struct child *parent; /* the child that has spawned it, or NULL */
     uintptr_t here;       /* of who has spawned it: here.h */
     _Atomic(weft_worker *) thief;
-    unsigned depth;         /* how many are above it */
     _Atomic uint32_t state; /* ENDED, WAITED: see spawn.c */
     int result;
     enum place place;

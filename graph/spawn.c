@@ -25,8 +25,8 @@
  *      that lies suspended below on this stack; a descendant of the child that
  *      does is one that its ancestor could not have waited for either. To tell
  *      whether a task is a descendant, its ancestors are looked at, which live
- *      because they wait for it. They and their depth were stored before it was
- *      pushed, and a thief sees what came before the push: [P] in deque.c.
+ *      because they wait for it. They were stored before it was pushed, and a
+ *      thief sees what came before the push: [P] in deque.c.
  *
  *      The child cannot end before its descendants, so this makes nobody wait
  *      longer; it is bounded by the stack. Where nothing is to be taken, the
@@ -65,7 +65,7 @@
 enum { ENDED = 1, WAITED = 2 }; /* the state of a child that was taken */
 
 enum {
-    NEAR = 64,       /* levels between a child and what is taken to help */
+    NEAR = 64,       /* levels of a child's descendants that help */
     SPIN_NS = 10000, /* about what it costs to sleep and be woken */
     LOOKS = 16,      /* for what is waited for, before a pause */
     PAUSE_NS = 200000,
@@ -90,27 +90,35 @@ static struct weft_child *child_of(struct child *c)
                                          offsetof(struct weft_child, weft));
 }
 
-static int call(weft_worker *self, struct child *c)
+/* Now this child is the one that runs. */
+static inline int call_as_it_is(weft_worker *self, struct child *c)
 {
     struct weft_child *child = child_of(c);
-    struct child *outer = now.child;
     unsigned open = now.open;
-    uintptr_t here = wf_task_here;
 
     now.child = c;
     if (COUNTS_OPEN)
         now.open = 0;
-    wf_task_here = c->here; /* [T] */
     int rc = child->fn(self, child->ctx);
     if (COUNTS_OPEN && now.open)
         wf_misuse("a function has returned while %u of the children that it "
                   "spawned were not synced: they lie in a frame that is gone",
                   now.open);
-    now.child = outer;
     if (COUNTS_OPEN)
         now.open = open;
-    wf_task_here = here;
     return rc > 0 ? -EINVAL : rc;
+}
+
+static __attribute__((noinline)) int call(weft_worker *self, struct child *c)
+{
+    struct child *outer = now.child;
+    uintptr_t here = wf_task_here;
+
+    wf_task_here = c->here; /* [T] */
+    int rc = call_as_it_is(self, c);
+    now.child = outer;
+    wf_task_here = here;
+    return rc;
 }
 
 /* The child is gone after this. */
@@ -137,8 +145,8 @@ static bool ended(struct child *c)
     return load_acquire(&c->state) & ENDED; /* [J] */
 }
 
-/* A task that this thread has taken: is it the child, or one below it, and not
- * further than so many levels? [L] */
+/* A task that this thread has taken: is it the child, or one of the first so
+ * many levels below? [L] */
 static bool descends(const struct task *task, const struct child *from,
                      unsigned levels)
 {
@@ -146,9 +154,8 @@ static bool descends(const struct task *task, const struct child *from,
 
     if (task->run != run_child)
         return false;
-    for (; c->depth > from->depth; c = c->parent)
-        if (!levels--)
-            return false;
+    for (; c && c != from && levels; c = c->parent)
+        levels--;
     return c == from;
 }
 
@@ -232,7 +239,6 @@ static inline int spawn(weft_worker *self, struct child *c)
     c->task.run = run_child;
     c->here = wf_task_here | MAY_NOT_ASK; /* [T] */
     c->parent = now.child;
-    c->depth = c->parent->depth + 1;
     if (COUNTS_OPEN)
         now.open++;
     c->place = PUSHED;
@@ -302,6 +308,7 @@ static __attribute__((noinline)) int sync_seldom(weft_worker *self,
     }
     if (COUNTS_OPEN && place != REFUSED)
         now.open--;
+    c->place = NOT_SPAWNED;
     if (place == REFUSED)
         rc = c->result;
     else if (place == PUSHED)
@@ -310,7 +317,6 @@ static __attribute__((noinline)) int sync_seldom(weft_worker *self,
                  : wait_for(self, c);
     else if (place == KEPT)
         rc = wf_stack_low() ? -ENOBUFS : call(self, c);
-    c->place = NOT_SPAWNED;
     return rc;
 }
 
@@ -322,8 +328,13 @@ int weft_sync(weft_worker *self, struct weft_child *child)
         return sync_seldom(self, c);
     if (COUNTS_OPEN)
         now.open--;
-    int rc = wf_take_back(self, &c->task) ? call(self, c) : wait_for(self, c);
     c->place = NOT_SPAWNED;
+    if (!wf_take_back(self, &c->task))
+        return wait_for(self, c);
+    if (c->here != wf_task_here)
+        return call(self, c);
+    int rc = call_as_it_is(self, c); /* a child's child: less is to put back */
+    now.child = c->parent;
     return rc;
 }
 

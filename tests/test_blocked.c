@@ -81,7 +81,10 @@ Test(blocked, tree_is_complete_without_a_thread_to_stand_in, .timeout = 60)
 struct held {
     sem_t taken;
     _Atomic unsigned ran;
+    bool one_before; /* another child comes first, in the same struct */
 };
+
+static int nothing(weft_worker *self, void *ctx) { return 0; }
 
 static int run_late(weft_worker *self, void *ctx)
 {
@@ -93,8 +96,13 @@ static int run_late(weft_worker *self, void *ctx)
 static int hold(weft_worker *self, void *ctx)
 {
     struct held *h = ctx;
-    struct weft_child child = { .fn = run_late, .ctx = h };
+    struct weft_child child = { .fn = nothing, .ctx = h };
 
+    if (h->one_before) {
+        cr_assert_eq(weft_spawn(self, &child), 0);
+        cr_assert_eq(weft_sync(self, &child), 0);
+    }
+    child.fn = run_late;
     sem_post(&h->taken);
     usleep(3000);
     cr_assert_eq(weft_spawn(self, &child), 0);
@@ -113,14 +121,24 @@ static int wait_blocked(weft_worker *self, void *ctx)
     return weft_sync(self, &child);
 }
 
-Test(blocked, parent_looks_for_what_its_child_waits_for, .timeout = 60)
+static void find_what_is_waited_for(bool one_before)
 {
     for (int i = 0; i < TIMES(50, 10); i++) {
-        struct held h = { .ran = 0 };
+        struct held h = { .one_before = one_before };
         sem_init(&h.taken, 0, 0);
         cr_assert_eq(called(2, wait_blocked, &h), 0);
         cr_assert_eq(h.ran, 1);
     }
+}
+
+Test(blocked, parent_looks_for_what_its_child_waits_for, .timeout = 60)
+{
+    find_what_is_waited_for(false);
+}
+
+Test(blocked, child_that_was_synced_is_no_parent_any_more, .timeout = 60)
+{
+    find_what_is_waited_for(true);
 }
 
 /* As deep as the stack goes, and then nobody is left. */
@@ -137,8 +155,6 @@ static int go_down(weft_worker *self, void *ctx)
 }
 
 /* The same, with another child beside, so that others take what goes down. */
-static int nothing(weft_worker *self, void *ctx) { return 0; }
-
 static int go_down_beside(weft_worker *self, void *ctx)
 {
     struct node *n = ctx, below = { n->depth - 1, n->ran };
